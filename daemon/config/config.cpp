@@ -1,0 +1,207 @@
+#include "daemon/config/config.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace agp::daemon_config {
+namespace {
+
+using namespace std::chrono_literals;
+using config::Choices;
+using config::Faults;
+using config::Schema;
+using policy::Action;
+
+const std::vector<std::string> kDefaultInspect = {
+    "cloudcode-pa.googleapis.com",
+    "daily-cloudcode-pa.googleapis.com",
+    "autopush-cloudcode-pa.googleapis.com",
+    "cloudcode-pa.sandbox.googleapis.com",
+    "*-cloudcode-pa.sandbox.googleapis.com",
+    "generativelanguage.googleapis.com",
+    "aiplatform.googleapis.com",
+    "*-aiplatform.googleapis.com",
+    "api.anthropic.com",
+    "api.openai.com",
+};
+
+struct PolicyFile {
+  Action fallback = Action::tunnel;
+  std::vector<policy::Rule> hosts;
+};
+
+Schema proxy_schema(Config* config) {
+  Schema schema;
+  schema.choice<CaptureMode>("capture.mode", &config->capture_mode, "service",
+                             {{"service", CaptureMode::service}, {"off", CaptureMode::off}},
+                             "service: redirect the language server's traffic as soon as the "
+                             "service runs; off: capture nothing.");
+  schema.duration(
+      "capture.verify_every", &config->capture_verify_every, "30s", 1s, 10min,
+      "How often the redirect rules are looked at and, when another program has removed "
+      "them, put back.");
+  schema.hosts("capture.inspect", &config->inspect, kDefaultInspect,
+               "Hosts whose TLS is opened to read usage; everything else is tunnelled untouched. "
+               "policy.yaml can take hosts away or add some.");
+  schema.path("upstream.extra_ca_file", &config->upstream.extra_ca_file,
+              "PEM file trusted for upstream in addition to the system's certificates.");
+  schema.networks("upstream.allow_networks", &config->upstream.allow_networks, {},
+                  "Networks that may be dialled although their addresses are private, loopback or "
+                  "otherwise not global.");
+  schema.proxy_url("upstream.proxy", &config->upstream.proxy,
+                   "Proxy to reach upstream through, http:// or socks5://.");
+  schema.choice<LanguageServerMode>(
+      "language_server.mode", &config->language_server_mode, "managed",
+      {{"managed", LanguageServerMode::managed}, {"off", LanguageServerMode::off}},
+      "managed: start a language server of our own; off: only capture what others start.");
+  schema.text("language_server.user", &config->language_server_user, "auto",
+              "User whose IDE session is used; auto: the only one that runs the IDE.");
+  schema.integer<std::uint32_t>(
+      "ledger.raw_days", &config->ledger.raw_days, 90, 1, 36'500,
+      "Age in days at which single records become hourly and daily sums.");
+  schema.size("ledger.max_bytes", &config->ledger.max_bytes, "1GiB", 1ULL << 20U, 1ULL << 40U,
+              "Size at which the ledger turns old records into sums before their age.");
+  schema.endpoints("listen.intercept", &config->listen.intercept, {},
+                   "Addresses for redirected connections; only used without systemd's sockets.");
+  schema.endpoints("listen.api", &config->listen.api, {},
+                   "Addresses of the HTTP API; only used without systemd's sockets.");
+  schema.endpoints("listen.connect", &config->listen.connect, {},
+                   "Addresses for HTTP CONNECT; only used without systemd's sockets.");
+  schema.duration("limits.handshake_timeout", &config->limits.handshake_timeout, "10s", 100ms,
+                  10min, "How long a client or upstream may take for its TLS handshake.");
+  schema.duration("limits.connect_timeout", &config->limits.connect_timeout, "10s", 100ms, 10min,
+                  "How long one attempt to reach upstream may take.");
+  schema.duration("limits.read_idle_timeout", &config->limits.read_idle_timeout, "300s", 1s, 24h,
+                  "How long a connection may carry nothing in either direction.");
+  schema.duration("limits.write_idle_timeout", &config->limits.write_idle_timeout, "300s", 1s, 24h,
+                  "How long a peer may take nothing of what waits for it.");
+  schema.integer<std::uint32_t>("limits.max_connections", &config->limits.max_connections, 256, 1,
+                                100'000,
+                                "Intercepted connections at one time; more wait in the backlog.");
+  schema.choice<log::Level>("log.level", &config->log_level, "info",
+                            {{"err", log::Level::err},
+                             {"warning", log::Level::warning},
+                             {"notice", log::Level::notice},
+                             {"info", log::Level::info},
+                             {"debug", log::Level::debug}},
+                            "The most talkative level that is written.");
+  schema.integer<std::uint32_t>("workers", &config->workers, 0, 0, 256,
+                                "Worker threads; 0: one for each core.");
+  return schema;
+}
+
+Schema policy_schema(PolicyFile* file) {
+  Schema schema;
+  schema.choice<Action>(
+      "default", &file->fallback, "tunnel",
+      // inspect is known here so that its refusal below can say why.
+      {{"tunnel", Action::tunnel}, {"block", Action::block}, {"inspect", Action::inspect}},
+      "What happens to hosts that neither capture.inspect nor a rule names, and to "
+      "connections that name none. inspect is refused: only listed hosts can be opened.");
+  schema.objects<policy::Rule>(
+      "hosts", &file->hosts,
+      [](Schema& element, policy::Rule* rule) {
+        element.host("match", &rule->match,
+                     "Host name or pattern: *.example.com, *-api.example.com, autopush-*.");
+        element.require();
+        element.choice<Action>(
+            "action", &rule->action, {},
+            {{"inspect", Action::inspect}, {"tunnel", Action::tunnel}, {"block", Action::block}},
+            "Open it and read usage, pass it on untouched, or close it.");
+        element.require();
+      },
+      "Rules over capture.inspect. The most specific match decides: exact names first, then the "
+      "pattern with more literal characters, then the later rule.");
+  return schema;
+}
+
+// What the issuer is allowed to sign for follows from these patterns; a whole top-level domain
+// would make it an issuer for half of the internet.
+bool can_be_inspected(const config::HostPattern& pattern) {
+  const bool is_wide = pattern.domain().find('.') == std::string_view::npos;
+  return pattern.is_exact() || !is_wide;
+}
+
+constexpr const char* kTooWide =
+    "too wide to inspect; name at least two labels after the star, as in *.example.com";
+
+std::string policy_beside(const std::string& proxy_file) {
+  const auto slash = proxy_file.rfind('/');
+  const auto directory =
+      slash == std::string::npos ? std::string() : proxy_file.substr(0, slash + 1);
+  return directory + "policy.yaml";
+}
+
+void check_inspect(const Config& config,
+                   const Schema& schema,
+                   const std::string& file,
+                   Faults& faults) {
+  for (std::size_t i = 0; i < config.inspect.size(); ++i) {
+    if (!can_be_inspected(config.inspect[i])) {
+      faults.list.push_back(
+          schema.fault("capture.inspect[" + std::to_string(i) + ']', kTooWide, file));
+    }
+  }
+}
+
+void check_policy(const PolicyFile& policy,
+                  const Schema& schema,
+                  const std::string& file,
+                  Faults& faults) {
+  if (policy.fallback == Action::inspect) {
+    faults.list.push_back(schema.fault(
+        "default",
+        "cannot be inspect: certificates are made for listed hosts only; list them under hosts",
+        file));
+  }
+  for (std::size_t i = 0; i < policy.hosts.size(); ++i) {
+    if (policy.hosts[i].action == Action::inspect && !can_be_inspected(policy.hosts[i].match)) {
+      faults.list.push_back(schema.fault("hosts[" + std::to_string(i) + "].match", kTooWide, file));
+    }
+  }
+}
+
+}  // namespace
+
+config::Checked<Config> load(const Files& files) {
+  Config config;
+  PolicyFile policy;
+  auto proxy_keys = proxy_schema(&config);
+  auto policy_keys = policy_schema(&policy);
+  const auto policy_file = files.policy_file.value_or(policy_beside(files.proxy_file));
+  Faults faults = proxy_keys.load(files.proxy_file, files.missing_proxy);
+  Faults policy_faults = policy_keys.load(
+      policy_file, files.policy_file ? config::Missing::is_fault : config::Missing::is_empty);
+  // The combinations are judged only where every value by itself is good.
+  if (faults.empty()) {
+    check_inspect(config, proxy_keys, files.proxy_file, faults);
+  }
+  if (policy_faults.empty()) {
+    check_policy(policy, policy_keys, policy_file, policy_faults);
+  }
+  faults.append(std::move(policy_faults));
+  if (!faults.empty()) {
+    return faults;
+  }
+  std::vector<policy::Rule> rules;
+  rules.reserve(config.inspect.size() + policy.hosts.size());
+  for (const auto& pattern : config.inspect) {
+    rules.push_back({pattern, Action::inspect});
+  }
+  rules.insert(rules.end(), policy.hosts.begin(), policy.hosts.end());
+  config.policy = policy::HostPolicy(std::move(rules), policy.fallback);
+  return config;
+}
+
+std::vector<config::Row> proxy_rows() {
+  Config config;
+  return proxy_schema(&config).rows();
+}
+
+std::vector<config::Row> policy_rows() {
+  PolicyFile policy;
+  return policy_schema(&policy).rows();
+}
+
+}  // namespace agp::daemon_config

@@ -1,0 +1,81 @@
+#pragma once
+
+#include "common/config/fault.h"
+#include "common/config/schema.h"
+#include "common/config/values.h"
+#include "common/log/log.h"
+#include "daemon/policy/host_policy.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// What the daemon reads from `proxy.yaml` and `policy.yaml`. The tables in config.cpp are the
+/// source of the manual page too.
+namespace agp::daemon_config {
+
+enum class CaptureMode { service, off };
+enum class LanguageServerMode { managed, off };
+
+struct Listen {
+  std::vector<config::Endpoint> intercept;
+  std::vector<config::Endpoint> api;
+  std::vector<config::Endpoint> connect;
+};
+
+struct Upstream {
+  std::optional<std::string> extra_ca_file;
+  std::vector<config::Network> allow_networks;
+  std::optional<config::ProxyUrl> proxy;
+};
+
+struct Limits {
+  std::chrono::milliseconds handshake_timeout{};
+  std::chrono::milliseconds connect_timeout{};
+  std::chrono::milliseconds read_idle_timeout{};
+  std::chrono::milliseconds write_idle_timeout{};
+  std::uint32_t max_connections = 0;
+};
+
+struct Ledger {
+  std::uint32_t raw_days = 0;
+  std::uint64_t max_bytes = 0;
+};
+
+/// Immutable once loaded; shared as `std::shared_ptr<const Config>`.
+struct Config {
+  CaptureMode capture_mode = CaptureMode::service;
+  std::chrono::milliseconds capture_verify_every{};
+  std::vector<config::HostPattern> inspect;  // capture.inspect as written; `policy` decides
+  Upstream upstream;
+  LanguageServerMode language_server_mode = LanguageServerMode::managed;
+  std::string language_server_user;  // "auto": the only user whose IDE is running
+  Ledger ledger;
+  Listen listen;
+  Limits limits;
+  log::Level log_level = log::Level::info;
+  std::uint32_t workers = 0;  // 0: one for each core
+
+  /// capture.inspect with policy.yaml over it.
+  policy::HostPolicy policy;
+};
+
+/// Where the configuration stands. `policy_file` defaults to policy.yaml beside `proxy_file`.
+struct Files {
+  std::string proxy_file = "/etc/antigravity-proxy/proxy.yaml";
+  std::optional<std::string> policy_file;
+  /// Whether a missing proxy file is a fault: yes when the user named it with --config.
+  config::Missing missing_proxy = config::Missing::is_empty;
+};
+
+/// Reads both files and their drop-ins. A missing policy file means no rules.
+/// @return the configuration, or all faults of all files: it is also what --check-config prints.
+[[nodiscard]] config::Checked<Config> load(const Files& files);
+
+/// The manual's tables.
+[[nodiscard]] std::vector<config::Row> proxy_rows();
+[[nodiscard]] std::vector<config::Row> policy_rows();
+
+}  // namespace agp::daemon_config
