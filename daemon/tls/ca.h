@@ -1,0 +1,68 @@
+#pragma once
+
+#include "common/base/result.h"
+#include "common/config/values.h"
+#include "daemon/tls/openssl.h"
+
+#include <chrono>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace agp::tls {
+
+using Time = std::chrono::system_clock::time_point;
+
+/// The issuer of this machine: a P-256 key that never leaves the state directory and a certificate
+/// that can sign for the inspected hosts only. Immutable; shared by all workers (signing with a
+/// shared EVP_PKEY is safe).
+class Authority {
+ public:
+  struct Opened {
+    std::shared_ptr<const Authority> authority;
+    /// Why a new key and certificate were made, for the log; empty when the old ones are in use.
+    std::string renewed_because;
+  };
+
+  /// Uses what is in `state_dir`/ca (`ca.key`, `ca.pem`), or makes it anew when it is missing,
+  /// damaged, readable by others, for other hosts, expired, or past two thirds of its life. A bad
+  /// issuer is therefore never a reason not to start. Creates the directories with mode 0700.
+  /// Blocks on the disk.
+  /// @return an error only when the directory cannot be written or OpenSSL fails.
+  [[nodiscard]] static Result<Opened> open_or_create(const std::string& state_dir,
+                                                     std::span<const config::HostPattern> inspected,
+                                                     Time now);
+
+  /// Lower-case host without trailing dot is on the list of inspected names.
+  [[nodiscard]] bool covers(std::string_view host) const;
+
+  /// The certificate: what clients must trust. No key in it.
+  [[nodiscard]] const std::string& pem() const { return pem_; }
+  [[nodiscard]] Time not_after() const { return not_after_; }
+  /// From here on open_or_create() makes a new one.
+  [[nodiscard]] Time renew_at() const { return renew_at_; }
+  /// SHA-256 of the certificate, lower-case hex.
+  [[nodiscard]] std::string fingerprint() const;
+
+  /// Borrowed.
+  [[nodiscard]] X509* certificate() const { return certificate_.get(); }
+  [[nodiscard]] EVP_PKEY* key() const { return key_.get(); }
+  /// The key of every leaf of this process. Borrowed.
+  [[nodiscard]] EVP_PKEY* leaf_key() const { return leaf_key_.get(); }
+
+ private:
+  friend class AuthorityStore;
+  Authority() = default;
+
+  KeyPtr key_;
+  KeyPtr leaf_key_;
+  CertificatePtr certificate_;
+  std::string pem_;
+  Time not_after_;
+  Time renew_at_;
+  std::vector<config::HostPattern> inspected_;
+};
+
+}  // namespace agp::tls

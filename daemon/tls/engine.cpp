@@ -1,0 +1,348 @@
+#include "daemon/tls/engine.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+namespace agp::tls {
+namespace {
+
+constexpr std::size_t kRecord = 16 * 1024;
+// A record adds a header, a tag and in TLS 1.3 a content type; this is room for all of them.
+constexpr std::size_t kRecordOverhead = 64;
+
+class EngineCategory final : public boost::system::error_category {
+ public:
+  const char* name() const noexcept override { return "tls"; }
+  std::string message(int value) const override {
+    switch (static_cast<EngineErrc>(value)) {
+      case EngineErrc::handshake_failed:
+        return "TLS handshake failed";
+      case EngineErrc::peer_alert:
+        return "the peer refused with a TLS alert";
+      case EngineErrc::certificate_refused:
+        return "the certificate was refused";
+      case EngineErrc::protocol_error:
+        return "TLS protocol error";
+      case EngineErrc::no_application_protocol:
+        return "no common application protocol";
+    }
+    return "unknown TLS error";
+  }
+};
+
+// What the BIO below reads from and writes to. Input is borrowed for one feed() call.
+struct Wire {
+  Bytes input;
+  Buffer output;
+};
+
+Wire& wire_of(BIO* bio) {
+  return *static_cast<Wire*>(BIO_get_data(bio));
+}
+
+int wire_read(BIO* bio, char* into, std::size_t size, std::size_t* got) {
+  Wire& wire = wire_of(bio);
+  BIO_clear_retry_flags(bio);
+  if (wire.input.empty()) {
+    BIO_set_retry_read(bio);
+    *got = 0;
+    return 0;
+  }
+  *got = std::min(size, wire.input.size());
+  std::memcpy(into, wire.input.data(), *got);
+  wire.input = wire.input.subspan(*got);
+  return 1;
+}
+
+int wire_write(BIO* bio, const char* from, std::size_t size, std::size_t* written) {
+  BIO_clear_retry_flags(bio);
+  append(wire_of(bio).output, as_bytes({from, size}));
+  *written = size;
+  return 1;
+}
+
+long wire_ctrl(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+// OpenSSL's memory BIO copies once more in each direction and never shrinks; this one hands the
+// received octets straight to the record layer.
+BIO_METHOD* wire_method() {
+  static BIO_METHOD* const method = [] {
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "agp wire");
+    BIO_meth_set_read_ex(made, wire_read);
+    BIO_meth_set_write_ex(made, wire_write);
+    BIO_meth_set_ctrl(made, wire_ctrl);
+    return made;
+  }();
+  return method;
+}
+
+std::string drain_error_queue() {
+  std::string text;
+  while (const auto code = ERR_get_error()) {
+    char line[256];
+    ERR_error_string_n(code, line, sizeof line);
+    // "error:0A000086:SSL routines::certificate verify failed": the last part is for people.
+    const char* reason = ERR_reason_error_string(code);
+    if (text.empty()) {
+      text = reason != nullptr ? reason : line;
+    }
+  }
+  return text;
+}
+
+// What an answering endpoint may say; reached from OpenSSL's callback through the app data.
+struct AlpnChoice {
+  std::string selected;  // empty for none
+  bool is_mismatch = false;
+};
+
+int select_alpn(SSL* ssl,
+                const unsigned char** out,
+                unsigned char* out_size,
+                const unsigned char* offers,
+                unsigned offers_size,
+                void* /*unused*/) {
+  auto* choice = static_cast<AlpnChoice*>(SSL_get_app_data(ssl));
+  if (choice == nullptr || choice->selected.empty()) {
+    return SSL_TLSEXT_ERR_NOACK;
+  }
+  for (unsigned at = 0; at < offers_size;) {
+    const unsigned size = offers[at];
+    if (size > offers_size - at - 1) {
+      break;
+    }
+    if (as_text({offers + at + 1, size}) == choice->selected) {
+      *out = offers + at + 1;
+      *out_size = static_cast<unsigned char>(size);
+      return SSL_TLSEXT_ERR_OK;
+    }
+    at += 1 + size;
+  }
+  choice->is_mismatch = true;
+  return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+Error make_error(EngineErrc code, std::string context) {
+  return {make_error_code(code), std::move(context)};
+}
+
+}  // namespace
+
+const boost::system::error_category& engine_category() {
+  static const EngineCategory instance;
+  return instance;
+}
+
+struct Engine::State {
+  struct SslDeleter {
+    void operator()(SSL* ssl) const { SSL_free(ssl); }
+  };
+  Wire wire;
+  AlpnChoice alpn;
+  bool is_server = false;
+  bool is_dead = false;
+  std::unique_ptr<SSL, SslDeleter> ssl;
+};
+
+Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+Engine::~Engine() = default;
+
+Result<Engine> Engine::client(SSL_CTX* context,
+                              const std::string& host,
+                              const std::vector<std::string>& alpn) {
+  auto state = std::make_unique<State>();
+  state->ssl.reset(SSL_new(context));
+  BIO* bio = BIO_new(wire_method());
+  if (!state->ssl || bio == nullptr) {
+    BIO_free(bio);
+    return make_error(EngineErrc::handshake_failed, "no memory for a TLS endpoint");
+  }
+  BIO_set_data(bio, &state->wire);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(state->ssl.get(), bio, bio);
+  SSL_set_connect_state(state->ssl.get());
+  SSL_set_hostflags(state->ssl.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  if (SSL_set_tlsext_host_name(state->ssl.get(), host.c_str()) != 1 ||
+      SSL_set1_host(state->ssl.get(), host.c_str()) != 1) {
+    return make_error(EngineErrc::handshake_failed, "unusable host name");
+  }
+  std::string offers;
+  for (const auto& protocol : alpn) {
+    assert(!protocol.empty() && protocol.size() <= 255);
+    offers.push_back(static_cast<char>(protocol.size()));
+    offers += protocol;
+  }
+  // Unlike its siblings this call returns 0 for success.
+  if (!offers.empty() &&
+      SSL_set_alpn_protos(state->ssl.get(), reinterpret_cast<const unsigned char*>(offers.data()),
+                          static_cast<unsigned>(offers.size())) != 0) {
+    return make_error(EngineErrc::handshake_failed, "unusable ALPN list");
+  }
+  return Engine(std::move(state));
+}
+
+Result<Engine> Engine::server(SSL_CTX* context, std::string alpn) {
+  auto state = std::make_unique<State>();
+  state->is_server = true;
+  state->alpn.selected = std::move(alpn);
+  state->ssl.reset(SSL_new(context));
+  BIO* bio = BIO_new(wire_method());
+  if (!state->ssl || bio == nullptr) {
+    BIO_free(bio);
+    return make_error(EngineErrc::handshake_failed, "no memory for a TLS endpoint");
+  }
+  BIO_set_data(bio, &state->wire);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(state->ssl.get(), bio, bio);
+  SSL_set_accept_state(state->ssl.get());
+  SSL_set_app_data(state->ssl.get(), &state->alpn);
+  return Engine(std::move(state));
+}
+
+Result<> Engine::fail(int ssl_result, EngineErrc otherwise) {
+  SSL* ssl = state_->ssl.get();
+  const int why = SSL_get_error(ssl, ssl_result);
+  if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) {
+    return {};
+  }
+  if (why == SSL_ERROR_ZERO_RETURN) {
+    return {};
+  }
+  state_->is_dead = true;
+  const auto first = ERR_peek_error();
+  const int reason = ERR_GET_REASON(first);
+  // Reasons above this offset are alerts that the peer sent (SSL_AD_REASON_OFFSET).
+  const bool is_alert = ERR_GET_LIB(first) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET &&
+                        reason < SSL_AD_REASON_OFFSET + 256;
+  std::string text = drain_error_queue();
+  if (!state_->is_server && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+    return make_error(EngineErrc::certificate_refused,
+                      X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
+  }
+  if (state_->alpn.is_mismatch) {
+    return make_error(EngineErrc::no_application_protocol, std::move(text));
+  }
+  if (is_alert) {
+    return make_error(EngineErrc::peer_alert, std::move(text));
+  }
+  return make_error(otherwise, std::move(text));
+}
+
+Result<> Engine::handshake() {
+  assert(!state_->is_dead);
+  ERR_clear_error();
+  const int done = SSL_do_handshake(state_->ssl.get());
+  if (done == 1) {
+    return {};
+  }
+  return fail(done, EngineErrc::handshake_failed);
+}
+
+Result<> Engine::feed(Bytes ciphertext, Buffer& plaintext) {
+  assert(!state_->is_dead);
+  SSL* ssl = state_->ssl.get();
+  state_->wire.input = ciphertext;
+  if (!is_ready()) {
+    if (auto step = handshake(); !step || !is_ready()) {
+      state_->wire.input = {};
+      return step;
+    }
+  }
+  ERR_clear_error();
+  for (;;) {
+    const std::size_t before = plaintext.size();
+    plaintext.resize(before + kRecord);
+    std::size_t got = 0;
+    const int done = SSL_read_ex(ssl, plaintext.data() + before, kRecord, &got);
+    plaintext.resize(before + got);
+    if (done != 1) {
+      auto result = fail(done, EngineErrc::protocol_error);
+      state_->wire.input = {};
+      return result;
+    }
+  }
+}
+
+Result<> Engine::write(Bytes plaintext) {
+  if (plaintext.empty()) {
+    return {};
+  }
+  assert(is_ready() && !state_->is_dead);
+  ERR_clear_error();
+  auto& output = state_->wire.output;
+  output.reserve(output.size() + plaintext.size() +
+                 (plaintext.size() / kRecord + 1) * kRecordOverhead);
+  std::size_t written = 0;
+  const int done = SSL_write_ex(state_->ssl.get(), plaintext.data(), plaintext.size(), &written);
+  if (done != 1) {
+    return fail(done, EngineErrc::protocol_error);
+  }
+  assert(written == plaintext.size());  // the BIO never refuses
+  return {};
+}
+
+void Engine::close() {
+  if (!state_->is_dead && is_ready()) {
+    (void)SSL_shutdown(state_->ssl.get());  // queues close_notify; its answer comes through feed()
+    ERR_clear_error();
+  }
+}
+
+bool Engine::is_ready() const {
+  return SSL_is_init_finished(state_->ssl.get()) == 1;
+}
+
+bool Engine::has_peer_closed() const {
+  return (SSL_get_shutdown(state_->ssl.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
+}
+
+std::string Engine::alpn() const {
+  const unsigned char* data = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(state_->ssl.get(), &data, &size);
+  return {reinterpret_cast<const char*>(data), size};
+}
+
+std::string_view Engine::version() const {
+  return SSL_get_version(state_->ssl.get());
+}
+
+Buffer Engine::take_output() {
+  return std::exchange(state_->wire.output, {});
+}
+
+Result<SslContext> upstream_context(const std::string& extra_ca_file) {
+  SslContext context(SSL_CTX_new(TLS_client_method()));
+  if (!context) {
+    return make_error(EngineErrc::handshake_failed, "no memory for a TLS context");
+  }
+  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  if (SSL_CTX_set_default_verify_paths(context.get()) != 1) {
+    return make_error(EngineErrc::certificate_refused, "cannot load the system's CA certificates");
+  }
+  if (!extra_ca_file.empty() &&
+      SSL_CTX_load_verify_file(context.get(), extra_ca_file.c_str()) != 1) {
+    return make_error(EngineErrc::certificate_refused,
+                      "upstream.extra_ca_file " + extra_ca_file + " cannot be loaded (" +
+                          drain_error_queue() + "); give a readable PEM file of CA certificates");
+  }
+  return context;
+}
+
+void enable_alpn_selection(SSL_CTX* context) {
+  SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);
+}
+
+}  // namespace agp::tls
