@@ -1,0 +1,227 @@
+#include "daemon/usage/endpoint.h"
+
+#include <algorithm>
+#include <array>
+
+namespace agp::usage {
+namespace {
+
+enum class Hosts { code_assist, gemini, vertex, anthropic, openai, azure, chatgpt, none };
+
+/// "x" and "anything-x", for Google's staging and regional names.
+bool is_or_ends_dashed(std::string_view host, std::string_view name) {
+  return host == name || (host.size() > name.size() && host.ends_with(name) &&
+                          host[host.size() - name.size() - 1] == '-');
+}
+
+Hosts hosts_of(std::string_view host) {
+  if (is_or_ends_dashed(host, "cloudcode-pa.googleapis.com") ||
+      is_or_ends_dashed(host, "cloudcode-pa.sandbox.googleapis.com")) {
+    return Hosts::code_assist;
+  }
+  if (host == "generativelanguage.googleapis.com") {
+    return Hosts::gemini;
+  }
+  if (is_or_ends_dashed(host, "aiplatform.googleapis.com") ||
+      (host.starts_with("aiplatform.") && host.ends_with(".rep.googleapis.com"))) {
+    return Hosts::vertex;
+  }
+  if (host == "api.anthropic.com") {
+    return Hosts::anthropic;
+  }
+  if (host == "api.openai.com") {
+    return Hosts::openai;
+  }
+  if (host.ends_with(".openai.azure.com")) {
+    return Hosts::azure;
+  }
+  return host == "chatgpt.com" ? Hosts::chatgpt : Hosts::none;
+}
+
+/// One row: where, what the path looks like, what it is. `*` stands for one or more characters;
+/// a row with an action matches the part behind the last colon of the path, too.
+struct Row {
+  Hosts hosts;
+  std::string_view path;    // before the action
+  std::string_view action;  // empty: the path has none
+  Provider provider;
+  Api api;
+  Wire wire;
+};
+
+using P = Provider;
+constexpr std::array kCalls{
+    Row{Hosts::code_assist, "/v1internal", "streamGenerateContent", P::google, Api::code_assist,
+        Wire::google},
+    Row{Hosts::code_assist, "/v1internal", "generateContent", P::google, Api::code_assist,
+        Wire::google},
+    // Seen in one capture only; read like the others, its body says whether it counts anything.
+    Row{Hosts::code_assist, "/v1internal", "tabChat", P::google, Api::code_assist, Wire::google},
+    Row{Hosts::gemini, "/v1*/models/*", "generateContent", P::google, Api::generativelanguage,
+        Wire::google},
+    Row{Hosts::gemini, "/v1*/models/*", "streamGenerateContent", P::google, Api::generativelanguage,
+        Wire::google},
+    Row{Hosts::gemini, "/v1/models/*", "generateContent", P::google, Api::generativelanguage,
+        Wire::google},
+    Row{Hosts::gemini, "/v1/models/*", "streamGenerateContent", P::google, Api::generativelanguage,
+        Wire::google},
+    Row{Hosts::gemini, "/v1*/tunedModels/*", "generateContent", P::google, Api::generativelanguage,
+        Wire::google},
+    Row{Hosts::gemini, "/v1*/tunedModels/*", "streamGenerateContent", P::google,
+        Api::generativelanguage, Wire::google},
+    Row{Hosts::gemini, "/v1/tunedModels/*", "generateContent", P::google, Api::generativelanguage,
+        Wire::google},
+    Row{Hosts::gemini, "/v1/tunedModels/*", "streamGenerateContent", P::google,
+        Api::generativelanguage, Wire::google},
+    Row{Hosts::gemini, "/v1beta/openai/chat/completions", "", P::google, Api::chat_completions,
+        Wire::openai_chat},
+    Row{Hosts::gemini, "/v1beta/interactions", "", P::google, Api::generativelanguage,
+        Wire::interactions},
+    Row{Hosts::vertex, "/v1*/publishers/google/models/*", "generateContent", P::google, Api::vertex,
+        Wire::google},
+    Row{Hosts::vertex, "/v1*/publishers/google/models/*", "streamGenerateContent", P::google,
+        Api::vertex, Wire::google},
+    Row{Hosts::vertex, "/v1/publishers/google/models/*", "generateContent", P::google, Api::vertex,
+        Wire::google},
+    Row{Hosts::vertex, "/v1/publishers/google/models/*", "streamGenerateContent", P::google,
+        Api::vertex, Wire::google},
+    Row{Hosts::vertex, "/v1*/endpoints/*", "generateContent", P::google, Api::vertex, Wire::google},
+    Row{Hosts::vertex, "/v1*/endpoints/*", "streamGenerateContent", P::google, Api::vertex,
+        Wire::google},
+    Row{Hosts::vertex, "/v1*/publishers/anthropic/models/*", "rawPredict", P::google, Api::messages,
+        Wire::anthropic},
+    Row{Hosts::vertex, "/v1*/publishers/anthropic/models/*", "streamRawPredict", P::google,
+        Api::messages, Wire::anthropic},
+    Row{Hosts::vertex, "/v1*/endpoints/openapi/chat/completions", "", P::google,
+        Api::chat_completions, Wire::openai_chat},
+    Row{Hosts::anthropic, "/v1/messages", "", P::anthropic, Api::messages, Wire::anthropic},
+    Row{Hosts::openai, "/v1/chat/completions", "", P::openai, Api::chat_completions,
+        Wire::openai_chat},
+    Row{Hosts::openai, "/v1/responses", "", P::openai, Api::responses, Wire::openai_responses},
+    Row{Hosts::openai, "/v1/responses/compact", "", P::openai, Api::responses,
+        Wire::openai_responses},
+    Row{Hosts::openai, "/v1/completions", "", P::openai, Api::chat_completions,
+        Wire::openai_completions},
+    Row{Hosts::azure, "/openai/deployments/*/chat/completions", "", P::azure, Api::chat_completions,
+        Wire::openai_chat},
+    Row{Hosts::azure, "/openai/v1/responses", "", P::azure, Api::responses, Wire::openai_responses},
+    Row{Hosts::azure, "/openai/responses", "", P::azure, Api::responses, Wire::openai_responses},
+    Row{Hosts::chatgpt, "/backend-api/codex/responses", "", P::openai, Api::responses,
+        Wire::openai_responses},
+};
+
+/// `*` matches one or more characters. Patterns have two stars at most, so this stays linear
+/// enough: each star tries every position of a path that the head limit bounds.
+bool matches(std::string_view pattern, std::string_view text) {
+  const std::size_t star = pattern.find('*');
+  if (star == std::string_view::npos) {
+    return pattern == text;
+  }
+  if (!text.starts_with(pattern.substr(0, star))) {
+    return false;
+  }
+  pattern.remove_prefix(star + 1);
+  text.remove_prefix(star);
+  if (pattern.empty()) {
+    return !text.empty();
+  }
+  for (std::size_t skip = 1; skip <= text.size(); ++skip) {
+    if (text.substr(skip).starts_with(pattern.substr(0, pattern.find('*'))) &&
+        matches(pattern, text.substr(skip))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string percent_decoded(std::string_view text) {
+  const auto hex = [](char c) {
+    if (c >= '0' && c <= '9') {
+      return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+      return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+  };
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
+      out.push_back(static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2])));
+      i += 2;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
+}
+
+/// The segment behind "/models/" or the like.
+std::string model_in(std::string_view path) {
+  for (const std::string_view mark :
+       {"/models/", "/tunedModels/", "/deployments/", "/endpoints/"}) {
+    const std::size_t at = path.rfind(mark);
+    if (at != std::string_view::npos) {
+      const std::string_view rest = path.substr(at + mark.size());
+      if (rest.starts_with("openapi/")) {
+        return {};
+      }
+      return percent_decoded(rest.substr(0, rest.find('/')));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view path_of(std::string_view target) {
+  const std::size_t scheme = target.find("://");
+  if (scheme != std::string_view::npos && target.front() != '/' && scheme < 8) {
+    const std::size_t slash = target.find('/', scheme + 3);
+    target = slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
+  }
+  return target.substr(0, target.find_first_of("?#"));
+}
+
+std::optional<Endpoint> classify(std::string_view host,
+                                 std::string_view method,
+                                 std::string_view target) {
+  if (method != "POST") {
+    return std::nullopt;
+  }
+  const Hosts hosts = hosts_of(host);
+  if (hosts == Hosts::none) {
+    return std::nullopt;
+  }
+  const std::string_view path = path_of(target);
+  std::string_view before = path;
+  std::string_view action;
+  std::string decoded;  // some clients write the colon of the action as %3A
+  if (path.find('%') != std::string_view::npos) {
+    decoded = std::string(path);
+    const std::size_t at = std::min(decoded.rfind("%3A"), decoded.rfind("%3a"));
+    if (at != std::string::npos && path.find(':', at) == std::string_view::npos) {
+      decoded = decoded.substr(0, at) + ":" + decoded.substr(at + 3);
+    }
+    before = decoded;
+  }
+  const std::string_view whole = before;
+  if (const std::size_t colon = whole.rfind(':');
+      colon != std::string_view::npos && whole.find('/', colon) == std::string_view::npos) {
+    before = whole.substr(0, colon);
+    action = whole.substr(colon + 1);
+  }
+  for (const Row& row : kCalls) {
+    if (row.hosts != hosts || row.action != action || !matches(row.path, before)) {
+      continue;
+    }
+    Endpoint endpoint{row.provider, row.api, row.wire, action == "tabChat", model_in(before)};
+    if (endpoint.url_model == "count-tokens") {
+      return std::nullopt;  // a token counter that poses as a model
+    }
+    return endpoint;
+  }
+  return std::nullopt;
+}
+
+}  // namespace agp::usage

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "daemon/usage/limits.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace agp::usage {
+
+/// A name or id from the wire as it may be stored: cut, and printable ASCII only.
+[[nodiscard]] inline std::string clip(std::string_view text, std::size_t limit) {
+  std::string out(text.substr(0, limit));
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
+  return out;
+}
+
+/// A word that a program chose (an error type, a status). Anything else could be content and
+/// becomes "other".
+[[nodiscard]] inline std::string clip_word(std::string_view text) {
+  const auto is_word = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.' || c == ':' || c == '/';
+  };
+  if (text.size() > kMaxWordBytes || !std::all_of(text.begin(), text.end(), is_word)) {
+    return "other";
+  }
+  return std::string(text);
+}
+
+[[nodiscard]] inline std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return out;
+}
+
+/// `models/gemini-3-flash` and `publishers/google/models/x` name a model by their last segment.
+[[nodiscard]] inline std::string model_name(std::string_view text) {
+  const std::size_t slash = text.rfind('/');
+  return clip(slash == std::string_view::npos ? text : text.substr(slash + 1), kMaxModelBytes);
+}
+
+}  // namespace agp::usage
