@@ -1,0 +1,60 @@
+#pragma once
+
+#include "common/base/bytes.h"
+#include "daemon/usage/record.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace agp::relay {
+
+enum class Side { client, upstream };
+
+/// How one direction of the plaintext ended.
+enum class End {
+  clean,   // close_notify and then end of stream
+  abrupt,  // reset, timeout, or end of stream without close_notify
+};
+
+/// What is known of a connection when its TLS is up. Values only, copied once.
+struct ConnectionFacts {
+  std::string host;      // SNI, lower case
+  std::string protocol;  // ALPN in use: "http/1.1" (also when none was negotiated)
+  std::optional<std::uint32_t> local_uid;
+  std::string instance;
+};
+
+/// Reads a copy of one connection's plaintext and yields usage records. Passive: it cannot delay,
+/// change or end the stream. Whatever goes wrong inside costs the record its detail, no more.
+/// Several exchanges (keep-alive, pipelined) may pass through one observer.
+class Observer {
+ public:
+  explicit Observer(ConnectionFacts facts);
+  Observer(Observer&&) noexcept;
+  Observer& operator=(Observer&&) noexcept;
+  Observer(const Observer&) = delete;
+  Observer& operator=(const Observer&) = delete;
+  ~Observer();
+
+  /// Octets that `from` sent, after TLS, in order; any split is equivalent. Borrowed for the call.
+  void on_bytes(Side from, Bytes plaintext, usage::Micros now);
+
+  /// `from` will send no more. A record still open is finished with what was seen.
+  void on_end(Side from, End how, usage::Micros now);
+
+  /// Records that became final, oldest first. A call is counted as soon as its usage is final
+  /// (terminal marker and end of body, or the end of the connection), and never twice.
+  [[nodiscard]] std::optional<usage::Record> next_record();
+
+  /// Bytes went by that no reader understands (not HTTP, or past a limit).
+  [[nodiscard]] bool is_unparsed() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace agp::relay
