@@ -1,0 +1,70 @@
+#pragma once
+
+#include "daemon/io/worker.h"
+
+#include <array>
+#include <optional>
+
+#include <boost/asio/awaitable.hpp>
+
+namespace agp::io {
+
+/// Moves the octets of one connection between its two sockets and the state machine. Owned by
+/// its own coroutine; never leaves its worker.
+class ConnectionDriver {
+ public:
+  ConnectionDriver(Worker* worker, boost::asio::ip::tcp::socket client, Worker::Entry entry);
+  ConnectionDriver(const ConnectionDriver&) = delete;
+  ConnectionDriver& operator=(const ConnectionDriver&) = delete;
+  ConnectionDriver(ConnectionDriver&&) = delete;
+  ConnectionDriver& operator=(ConnectionDriver&&) = delete;
+  ~ConnectionDriver();
+
+  boost::asio::awaitable<void> run();
+
+  /// Called every tick; ends what has been idle for too long.
+  void check_deadlines(Clock::time_point now);
+
+  /// Ends the connection because the process ends: what was seen is recorded, both sides are reset.
+  void end_now();
+
+ private:
+  struct Leg {
+    explicit Leg(boost::asio::ip::tcp::socket s) : socket(std::move(s)) {}
+    boost::asio::ip::tcp::socket socket;
+    Buffer queue;          // ciphertext that the socket did not take yet
+    std::size_t sent = 0;  // octets of queue that it took
+    bool wants_fin = false;
+    bool is_shut = false;
+    Clock::time_point write_progress;
+  };
+
+  boost::asio::awaitable<bool> learn_destination();
+  boost::asio::awaitable<bool> read_connect_head();
+  boost::asio::awaitable<void> dial();
+  boost::asio::awaitable<void> pump(relay::Side from);
+  boost::asio::awaitable<void> drain(relay::Side to);
+  void read_once(relay::Side from, bool* may_have_more, bool* ended);
+  void send_queued(relay::Side to);
+  void flush();
+  void carry_out_commands();
+  void take_records();
+  void time_out();
+  void abort();
+  Leg& leg(relay::Side side) { return side == relay::Side::client ? client_ : upstream_; }
+
+  Worker* worker_;
+  Leg client_;
+  Leg upstream_;
+  Worker::Entry entry_;
+  boost::asio::ip::tcp::endpoint destination_;
+  std::optional<relay::Connection> core_;
+  bool wants_upstream_ = false;
+  bool is_dialling_ = false;
+  bool is_aborted_ = false;
+  bool is_timed_out_ = false;
+  Clock::time_point started_;
+  Clock::time_point activity_;
+};
+
+}  // namespace agp::io

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "daemon/policy/host_policy.h"
+#include "daemon/relay/connection.h"
+#include "daemon/tls/leaf_cache.h"
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace agp::io {
+
+/// What connections ask of their worker: policy, the upstream context, and leaves minted once per
+/// name. One per worker, because the cache is not shared.
+class PolicySurroundings final : public relay::Surroundings {
+ public:
+  /// @param upstream  shared by all workers; OpenSSL allows that for contexts.
+  PolicySurroundings(std::shared_ptr<const policy::HostPolicy> policy,
+                     std::shared_ptr<const tls::Authority> authority,
+                     std::shared_ptr<SSL_CTX> upstream);
+
+  [[nodiscard]] relay::Disposition decide(const std::optional<std::string>& host) override;
+  [[nodiscard]] SSL_CTX* upstream_context() override { return upstream_.get(); }
+  [[nodiscard]] Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host,
+                                                              usage::Micros now) override;
+
+ private:
+  struct Ready {
+    std::shared_ptr<const tls::Leaf> leaf;  // the context below was made for this one
+    std::shared_ptr<SSL_CTX> context;
+  };
+
+  std::shared_ptr<const policy::HostPolicy> policy_;
+  tls::LeafCache leaves_;
+  std::shared_ptr<SSL_CTX> upstream_;
+  // Contexts cost more than leaves (session tickets, parsed chain), so they are kept as well; there
+  // are never more than the cache holds leaves.
+  std::map<std::string, Ready, std::less<>> contexts_;
+};
+
+}  // namespace agp::io

@@ -1,0 +1,123 @@
+#pragma once
+
+#include "common/base/bytes.h"
+#include "common/base/unique_fd.h"
+#include "daemon/io/destination.h"
+#include "daemon/relay/connection.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+/// Sockets, threads and deadlines of the interception side.
+namespace agp::io {
+
+using Clock = std::chrono::steady_clock;
+
+/// Idle deadlines: each ends a connection on which nothing happened for so long. There is no cap
+/// on how long a live stream may last.
+struct Deadlines {
+  std::chrono::milliseconds handshake{10'000};    // accept to the last Finished, without dialling
+  std::chrono::milliseconds connect{10'000};      // TCP to upstream
+  std::chrono::milliseconds read_idle{600'000};   // no octet from either side
+  std::chrono::milliseconds write_idle{120'000};  // a peer takes nothing of what is queued for it
+};
+
+struct Settings {
+  Deadlines deadlines;
+  std::size_t max_connections = 4096;  // per worker
+  DestinationRules destinations;
+};
+
+/// Counters of one process; read by status and metrics.
+struct Counters {
+  std::atomic<std::uint64_t> accepted{0};
+  std::atomic<std::uint64_t> open{0};
+  std::atomic<std::uint64_t> intercepted{0};
+  std::atomic<std::uint64_t> tunnelled{0};
+  std::atomic<std::uint64_t> blocked{0};
+  std::atomic<std::uint64_t> refused_destination{0};
+  std::atomic<std::uint64_t> upstream_unreachable{0};
+  std::atomic<std::uint64_t> upstream_refused{0};
+  std::atomic<std::uint64_t> client_refused{0};
+  std::atomic<std::uint64_t> no_common_protocol{0};
+  std::atomic<std::uint64_t> stream_broken{0};
+  std::atomic<std::uint64_t> timed_out{0};
+};
+
+/// What a worker tells the rest of the process. Called on the worker's thread; must not block.
+struct Hooks {
+  std::function<void(usage::Record)> on_record;
+  std::function<void(const relay::Report&)> on_report;
+  /// uid that owns the client end of a redirected connection; empty when the kernel cannot say.
+  std::function<std::optional<std::uint32_t>(const boost::asio::ip::tcp::endpoint& client,
+                                             const boost::asio::ip::tcp::endpoint& destination)>
+      uid_of;
+};
+
+class ConnectionDriver;
+
+/// One thread's share: an io_context, scratch memory, and the connections that never leave it.
+class Worker {
+ public:
+  Worker(Settings settings,
+         std::unique_ptr<relay::Surroundings> surroundings,
+         Hooks hooks,
+         Counters* counters);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  Worker(Worker&&) = delete;
+  Worker& operator=(Worker&&) = delete;
+  ~Worker();
+
+  enum class Entry {
+    redirected,  // the kernel knows the original destination
+    connect,     // the client names it with HTTP CONNECT
+  };
+  /// Accepts on `listener` (any number of workers may share one listening socket by dup).
+  void listen(UniqueFd listener, Entry entry);
+
+  /// Runs until stop() has been called and the connections have ended.
+  void run();
+
+  /// Thread-safe. Stops accepting at once, lets live connections go on for `grace`, then resets
+  /// what is left.
+  void stop(std::chrono::milliseconds grace);
+
+  [[nodiscard]] boost::asio::io_context& context() { return context_; }
+
+ private:
+  friend class ConnectionDriver;
+  struct Listener;
+
+  boost::asio::awaitable<void> accept_loop(Listener* listener);
+  boost::asio::awaitable<void> tick_loop();
+  void start(boost::asio::ip::tcp::socket client, Entry entry);
+  void on_report(const relay::Report& report);
+  void on_ended(ConnectionDriver* driver);
+
+  boost::asio::io_context context_;
+  Settings settings_;
+  std::unique_ptr<relay::Surroundings> surroundings_;
+  Hooks hooks_;
+  Counters* counters_;
+  Buffer receive_;    // ciphertext of the read in progress; used between two suspensions only
+  Buffer plaintext_;  // relay::Connection's scratch
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<ConnectionDriver*> drivers_;
+  boost::asio::steady_timer tick_;
+  boost::asio::steady_timer room_;   // cancelled when a connection ends
+  boost::asio::steady_timer grace_;  // runs while stopping
+  bool is_stopping_ = false;
+};
+
+}  // namespace agp::io

@@ -1,0 +1,447 @@
+#include "daemon/io/worker.h"
+
+#include "daemon/io/listen_fds.h"
+#include "tests/support/certificates.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+/// Real sockets on loopback: a client, one worker, an upstream. Explicit mode, so that no redirect
+/// rule and no root is needed.
+namespace agp::io {
+namespace {
+
+using namespace std::chrono_literals;
+using relay::Disposition;
+using testing::make_certificate;
+
+constexpr const char* kHost = "daily-cloudcode-pa.googleapis.com";
+
+const testing::TestKeyPair& authority() {
+  static const auto made = make_certificate({.name = "test authority", .is_authority = true});
+  return made;
+}
+
+std::uint16_t port_of(int fd) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  return ntohs(address.sin_port);
+}
+
+class Surroundings final : public relay::Surroundings {
+ public:
+  explicit Surroundings(Disposition disposition) : disposition_(disposition) {}
+  Disposition decide(const std::optional<std::string>&) override { return disposition_; }
+  SSL_CTX* upstream_context() override { return upstream_.get(); }
+  Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host, usage::Micros) override {
+    if (!leaf_) {
+      leaf_ = testing::server_context(make_certificate({.name = host}, &authority()));
+    }
+    return leaf_;
+  }
+
+ private:
+  Disposition disposition_;
+  std::shared_ptr<SSL_CTX> upstream_ = testing::client_context(authority());
+  std::shared_ptr<SSL_CTX> leaf_;
+};
+
+struct Fd {
+  UniqueFd fd;
+  // Blocking with a bound: a hanging test fails instead.
+  explicit Fd(int raw) : fd(raw) {
+    const timeval limit{20, 0};
+    ::setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    ::setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  }
+};
+
+struct SslFree {
+  void operator()(SSL* ssl) const { SSL_free(ssl); }
+};
+
+// A blocking TLS endpoint.
+struct Tls {
+  Fd socket;
+  std::unique_ptr<SSL, SslFree> ssl;
+
+  Tls(int raw, SSL_CTX* context) : socket(raw), ssl(SSL_new(context)) {
+    SSL_set_fd(ssl.get(), raw);
+  }
+  bool connect() {
+    SSL_set_tlsext_host_name(ssl.get(), kHost);
+    return SSL_connect(ssl.get()) == 1;
+  }
+  bool accept() { return SSL_accept(ssl.get()) == 1; }
+  bool write(std::string_view text) {
+    std::size_t done = 0;
+    return SSL_write_ex(ssl.get(), text.data(), text.size(), &done) == 1 && done == text.size();
+  }
+  std::string read_some() {
+    std::string got(65536, '\0');
+    std::size_t size = 0;
+    got.resize(SSL_read_ex(ssl.get(), got.data(), got.size(), &size) == 1 ? size : 0);
+    return got;
+  }
+  std::string read(std::size_t size) {
+    std::string all;
+    while (all.size() < size) {
+      const auto some = read_some();
+      if (some.empty()) {
+        break;
+      }
+      all += some;
+    }
+    return all;
+  }
+};
+
+struct Rig {
+  Counters counters;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<relay::Report> reports;
+  std::deque<usage::Record> records;
+  std::unique_ptr<Worker> worker;
+  std::thread thread;
+  UniqueFd upstream_listener = std::move(*listen_on("127.0.0.1:0"));
+  std::uint16_t port = 0;
+  std::shared_ptr<SSL_CTX> client_side = testing::client_context(authority());
+  std::shared_ptr<SSL_CTX> server_side =
+      testing::server_context(make_certificate({.name = kHost}, &authority()));
+
+  explicit Rig(Disposition disposition = Disposition::inspect, Settings settings = {}) {
+    ::fcntl(upstream_listener.get(), F_SETFL, 0);
+    const timeval limit{20, 0};
+    ::setsockopt(upstream_listener.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    settings.destinations.allowed = {*config::Network::parse("127.0.0.0/8")};
+    settings.destinations.port = port_of(upstream_listener.get());
+    Hooks hooks;
+    hooks.on_record = [this](usage::Record record) {
+      const std::lock_guard lock(mutex);
+      records.push_back(std::move(record));
+      changed.notify_all();
+    };
+    hooks.on_report = [this](const relay::Report& report) {
+      const std::lock_guard lock(mutex);
+      reports.push_back(report);
+      changed.notify_all();
+    };
+    worker = std::make_unique<Worker>(settings, std::make_unique<Surroundings>(disposition), hooks,
+                                      &counters);
+    auto listener = std::move(*listen_on("127.0.0.1:0"));
+    port = port_of(listener.get());
+    worker->listen(std::move(listener), Worker::Entry::connect);
+    thread = std::thread([this] { worker->run(); });
+  }
+  Rig(const Rig&) = delete;
+  Rig& operator=(const Rig&) = delete;
+  Rig(Rig&&) = delete;
+  Rig& operator=(Rig&&) = delete;
+  ~Rig() {
+    if (thread.joinable()) {
+      worker->stop(0ms);
+      thread.join();
+    }
+  }
+
+  template <class Predicate>
+  bool wait_for(Predicate predicate) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, 20s, predicate);
+  }
+  bool wait_for_report(relay::Report::Kind kind) {
+    return wait_for([&] {
+      return std::any_of(reports.begin(), reports.end(),
+                         [&](const auto& r) { return r.kind == kind; });
+    });
+  }
+
+  int dial(const std::string& target = "") {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+      return fd;
+    }
+    const std::string head =
+        "CONNECT " +
+        (target.empty() ? "127.0.0.1:" + std::to_string(port_of(upstream_listener.get()))
+                        : target) +
+        " HTTP/1.1\r\n\r\n";
+    (void)!::write(fd, head.data(), head.size());
+    return fd;
+  }
+  // Reads the answer to CONNECT up to its empty line.
+  static std::string answer(int fd) {
+    std::string text;
+    char c = 0;
+    while (text.find("\r\n\r\n") == std::string::npos && ::read(fd, &c, 1) == 1) {
+      text.push_back(c);
+    }
+    return text;
+  }
+  Tls client() {
+    const int fd = dial();
+    Tls made(fd, client_side.get());
+    (void)answer(fd);
+    return made;
+  }
+  Tls upstream() {
+    return {::accept4(upstream_listener.get(), nullptr, nullptr, SOCK_CLOEXEC), server_side.get()};
+  }
+};
+
+// Upstream is dialled once the client has named it, so both handshakes run side by side.
+struct Connected {
+  Tls client;
+  std::optional<Tls> accepted;
+  bool ok = false;
+  explicit Connected(Rig& rig) : client(rig.client()) {
+    bool is_answered = false;
+    std::thread answering([&] {
+      accepted.emplace(rig.upstream());
+      is_answered = accepted->accept();
+    });
+    ok = client.connect();
+    answering.join();
+    ok = ok && is_answered;
+  }
+};
+
+// Reads what is still under way, session tickets for one. @return errno of the failing read, or 0
+// for an end of stream.
+int how_it_ends(int fd) {
+  char bytes[4096];
+  for (;;) {
+    const auto got = ::recv(fd, bytes, sizeof bytes, 0);
+    if (got <= 0) {
+      return got == 0 ? 0 : errno;
+    }
+  }
+}
+
+std::string pattern(std::size_t size) {
+  std::string made(size, '\0');
+  std::uint32_t state = 12345;
+  for (auto& c : made) {
+    state = state * 1664525U + 1013904223U;
+    c = static_cast<char>(state >> 24U);
+  }
+  return made;
+}
+
+TEST(Worker, CarriesMegabytesBothWaysAtOnceUnchanged) {
+  Rig rig;
+  Connected peers(rig);
+  ASSERT_TRUE(peers.ok);
+  const std::string down = pattern(8U << 20U);
+  const std::string up = pattern((4U << 20U) + 17);
+  std::thread serving([&] { EXPECT_TRUE(peers.accepted->write(down)); });
+  EXPECT_EQ(peers.client.read(down.size()), down);
+  serving.join();
+  std::thread sending([&] { EXPECT_TRUE(peers.client.write(up)); });
+  EXPECT_EQ(peers.accepted->read(up.size()), up);
+  sending.join();
+}
+
+TEST(Worker, CountsACallOverRealSockets) {
+  Rig rig;
+  Connected peers(rig);
+  ASSERT_TRUE(peers.ok);
+  ASSERT_TRUE(peers.client.write("POST /v1internal:generateContent HTTP/1.1\r\nHost: " +
+                                 std::string(kHost) + "\r\nContent-Length: 2\r\n\r\n{}"));
+  (void)peers.accepted->read_some();
+  const std::string body =
+      R"({"response":{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":5,)"
+      R"("candidatesTokenCount":2,"totalTokenCount":7},"modelVersion":"gemini-3-flash"}})";
+  const std::string answer =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n" + body;
+  ASSERT_TRUE(peers.accepted->write(answer));
+  EXPECT_EQ(peers.client.read(answer.size()), answer);
+  ASSERT_TRUE(rig.wait_for([&] { return !rig.records.empty(); }));
+  EXPECT_EQ(rig.records[0].host, kHost);
+  ASSERT_TRUE(rig.records[0].usage);
+  EXPECT_EQ(rig.records[0].usage->total, 7U);
+}
+
+TEST(Worker, ASlowReaderStopsTheReadsAndLosesNothing) {
+  Rig rig;
+  Connected peers(rig);
+  ASSERT_TRUE(peers.ok);
+  const std::string down = pattern(16U << 20U);
+  std::atomic<bool> is_written{false};
+  std::thread serving([&] {
+    EXPECT_TRUE(peers.accepted->write(down));
+    is_written = true;
+  });
+  // The client reads nothing: socket buffers on the way fill and the write cannot end, because
+  // nothing between the two keeps 16 MiB. Progress is seen on the client's own socket.
+  pollfd readable{peers.client.socket.fd.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&readable, 1, 20'000), 1);
+  std::string got = peers.client.read(1024);
+  EXPECT_FALSE(is_written);
+  got += peers.client.read(down.size() - got.size());
+  serving.join();
+  EXPECT_EQ(got, down);
+}
+
+TEST(Worker, AResetByUpstreamIsAResetForTheClient) {
+  Rig rig;
+  Connected peers(rig);
+  ASSERT_TRUE(peers.ok);
+  const linger hard{1, 0};
+  ::setsockopt(peers.accepted->socket.fd.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  peers.accepted->socket.fd.reset();
+  EXPECT_EQ(how_it_ends(peers.client.socket.fd.get()), ECONNRESET);
+}
+
+TEST(Worker, AHalfCloseOfTheClientReachesUpstreamAndTheAnswerStillComesBack) {
+  Rig rig;
+  Connected peers(rig);
+  ASSERT_TRUE(peers.ok);
+  ASSERT_EQ(SSL_shutdown(peers.client.ssl.get()), 0);
+  ::shutdown(peers.client.socket.fd.get(), SHUT_WR);
+  EXPECT_EQ(peers.accepted->read_some(), "");
+  EXPECT_EQ(SSL_get_shutdown(peers.accepted->ssl.get()) & SSL_RECEIVED_SHUTDOWN,
+            SSL_RECEIVED_SHUTDOWN);
+  ASSERT_TRUE(peers.accepted->write("late answer"));
+  EXPECT_EQ(peers.client.read(11), "late answer");
+}
+
+TEST(Worker, TunnelsEndToEnd) {
+  Rig rig(Disposition::tunnel);
+  Connected peers(rig);
+  ASSERT_TRUE(peers.ok);
+  ASSERT_TRUE(peers.client.write("hello"));
+  EXPECT_EQ(peers.accepted->read(5), "hello");
+  EXPECT_EQ(rig.counters.tunnelled, 1U);
+}
+
+TEST(Worker, AnUpstreamThatRefusesConnectionsIsReported) {
+  Rig rig;
+  const std::string gone = "127.0.0.1:" + std::to_string(port_of(rig.upstream_listener.get()));
+  rig.upstream_listener.reset();
+  const int fd = rig.dial(gone);
+  Tls client(fd, rig.client_side.get());
+  (void)Rig::answer(fd);
+  EXPECT_FALSE(client.connect());
+  EXPECT_TRUE(rig.wait_for_report(relay::Report::Kind::upstream_unreachable));
+}
+
+TEST(Worker, DestinationsOutsideTheRulesAreRefused) {
+  Rig rig;
+  const int fd = rig.dial("10.0.0.1:443");
+  const Fd owner(fd);
+  EXPECT_NE(Rig::answer(fd).find("403"), std::string::npos);
+  EXPECT_EQ(rig.counters.refused_destination, 1U);
+}
+
+TEST(Worker, WhatIsNoConnectIsToldSo) {
+  Rig rig;
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const Fd owner(fd);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(rig.port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::write(fd, "GET / HTTP/1.1\r\n\r\n", 18), 18);
+  EXPECT_NE(Rig::answer(fd).find("400"), std::string::npos);
+}
+
+TEST(Worker, ASilentClientIsGivenUpAfterTheHandshakeDeadline) {
+  Settings settings;
+  settings.deadlines.handshake = 80ms;
+  Rig rig(Disposition::inspect, settings);
+  auto client = rig.client();
+  char byte = 0;
+  EXPECT_LE(::recv(client.socket.fd.get(), &byte, 1, 0), 0);
+  EXPECT_EQ(rig.counters.timed_out, 1U);
+}
+
+TEST(Worker, ASilentUpstreamIsGivenUpAndTheClientIsTold) {
+  Settings settings;
+  settings.deadlines.handshake = 80ms;
+  Rig rig(Disposition::inspect, settings);
+  auto client = rig.client();
+  EXPECT_FALSE(client.connect());  // upstream accepts by its backlog and never answers
+  EXPECT_TRUE(rig.wait_for_report(relay::Report::Kind::upstream_unreachable));
+}
+
+TEST(Worker, AnIdleStreamEndsAfterTheIdleDeadlineOnly) {
+  Settings settings;
+  settings.deadlines.read_idle = 150ms;
+  Rig rig(Disposition::inspect, settings);
+  Connected peers(rig);
+  ASSERT_TRUE(peers.ok);
+  EXPECT_EQ(peers.client.read_some(), "");
+  EXPECT_EQ(rig.counters.timed_out, 1U);
+}
+
+TEST(Worker, ManyConnectionsAtOnce) {
+  Rig rig;
+  constexpr int kMany = 100;
+  std::thread serving([&] {
+    std::vector<std::thread> each;
+    for (int i = 0; i < kMany; ++i) {
+      each.emplace_back([tls = std::make_shared<Tls>(rig.upstream())] {
+        if (tls->accept()) {
+          (void)tls->write(tls->read(4));
+        }
+      });
+    }
+    for (auto& thread : each) {
+      thread.join();
+    }
+  });
+  std::vector<std::thread> clients;
+  std::atomic<int> good{0};
+  for (int i = 0; i < kMany; ++i) {
+    clients.emplace_back([&] {
+      auto client = rig.client();
+      if (client.connect() && client.write("ping") && client.read(4) == "ping") {
+        ++good;
+      }
+    });
+  }
+  for (auto& thread : clients) {
+    thread.join();
+  }
+  serving.join();
+  EXPECT_EQ(good, kMany);
+}
+
+TEST(Worker, StopsAcceptingAtOnceAndEndsWhatIsLeftAfterTheGrace) {
+  Rig rig;
+  Connected peers(rig);
+  ASSERT_TRUE(peers.ok);
+  rig.worker->stop(50ms);
+  rig.thread.join();
+  EXPECT_EQ(rig.counters.open, 0U);
+  EXPECT_EQ(how_it_ends(peers.client.socket.fd.get()), ECONNRESET);
+}
+
+TEST(Worker, StopsWithoutDelayWhenNothingIsOpen) {
+  Rig rig;
+  rig.worker->stop(1h);
+  rig.thread.join();
+  EXPECT_EQ(rig.counters.open, 0U);
+}
+
+}  // namespace
+}  // namespace agp::io
