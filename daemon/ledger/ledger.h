@@ -1,0 +1,151 @@
+#pragma once
+
+#include "common/base/result.h"
+#include "daemon/usage/record.h"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// The port behind which usage records are kept and asked for. The ledger holds numbers and
+/// names, never content.
+namespace agp::ledger {
+
+enum class Errc {
+  newer_schema = 1,  // written by a later version of this program
+  damaged,           // not a database, or its pages do not add up
+  full,              // the disk, or the configured size, is used up
+  read_only,
+  unavailable,  // cannot be opened or read at all
+  invalid_query,
+  invalid_record,  // this one record cannot be kept; the others can
+};
+
+[[nodiscard]] const boost::system::error_category& category();
+[[nodiscard]] boost::system::error_code make_error_code(Errc code);
+
+enum class GroupBy { model, provider, host, day, hour, cascade, kind, uid };
+inline constexpr GroupBy kAllGroupBy[] = {GroupBy::model, GroupBy::provider, GroupBy::host,
+                                          GroupBy::day,   GroupBy::hour,     GroupBy::cascade,
+                                          GroupBy::kind,  GroupBy::uid};
+
+/// The name as it stands in `group_by` and as a key of the answer.
+[[nodiscard]] const char* name(GroupBy value);
+[[nodiscard]] std::optional<GroupBy> group_by_from(std::string_view name);
+
+/// Which records are meant. Times compare with `started_at`.
+struct Filter {
+  std::optional<usage::Micros> since;  // inclusive
+  std::optional<usage::Micros> until;  // exclusive
+  std::optional<std::string> model;
+  std::optional<std::string> cascade;
+  std::optional<std::vector<std::uint32_t>> uids;  // empty optional: all; empty list: none
+};
+
+struct Query {
+  Filter filter;
+  std::vector<GroupBy> group_by;
+  // Minutes east of UTC at an instant; empty: UTC. Must be a multiple of 15 minutes.
+  std::function<std::chrono::minutes(usage::Micros)> utc_offset;
+};
+
+/// Sums over records. Token sums cover the records whose usage is known; `usage_unknown` says how
+/// many are missing from them, `reasoning_unknown` how many known ones never stated reasoning.
+struct Sums {
+  std::uint64_t calls = 0;
+  std::uint64_t ok = 0;
+  std::uint64_t partial = 0;
+  std::uint64_t errors = 0;
+  std::uint64_t usage_unknown = 0;
+  std::uint64_t input_total = 0;
+  std::uint64_t input_uncached = 0;
+  std::uint64_t cached_input = 0;
+  std::uint64_t cache_write = 0;
+  std::uint64_t tool_use_prompt = 0;
+  std::uint64_t output_total = 0;
+  std::uint64_t reasoning = 0;
+  std::uint64_t total = 0;
+  std::uint64_t reasoning_unknown = 0;
+  std::map<std::string, std::uint64_t> flags;
+  std::optional<double> cost_usd_estimate;  // empty: nothing could be priced
+  std::uint64_t unpriced = 0;
+
+  void add(const Sums& other);
+  friend bool operator==(const Sums&, const Sums&) = default;
+};
+
+/// One value per entry of Query::group_by; empty where the records do not say.
+using GroupKey = std::vector<std::optional<std::string>>;
+
+struct Group {
+  GroupKey key;
+  Sums sums;
+};
+
+struct Report {
+  Sums totals;
+  std::vector<Group> groups;  // ordered by key
+};
+
+/// Newest first; `before` is the id of the last record of the previous page.
+struct PageQuery {
+  Filter filter;
+  std::optional<std::string> before;
+  std::size_t limit = 100;
+};
+
+struct Page {
+  std::vector<usage::Record> records;
+  std::optional<std::string> next;  // set when there is more
+};
+
+struct Summary {
+  std::uint64_t records = 0;
+  std::optional<usage::Micros> last_started_at;
+};
+
+struct Health {
+  std::optional<Error> problem;  // empty: records are being written
+  std::string remedy;            // what a person can do about `problem`
+  std::uint64_t written = 0;     // records committed by this process
+  std::uint64_t lost = 0;        // records given up since the start, with the queue full
+  std::uint64_t waiting = 0;     // records accepted and not yet committed
+};
+
+class Ledger {
+ public:
+  Ledger() = default;
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+  Ledger(Ledger&&) = delete;
+  Ledger& operator=(Ledger&&) = delete;
+  virtual ~Ledger() = default;
+
+  /// Hands a record over; any thread, never waits for the disk. A record whose id is already kept
+  /// changes nothing. What does not fit in the queue is lost and counted in Health::lost.
+  virtual void append(usage::Record record) = 0;
+
+  /// Waits until everything appended before is committed or lost; false when `limit` passed first.
+  [[nodiscard]] virtual bool flush(std::chrono::milliseconds limit) = 0;
+
+  /// The questions read the disk: call them where blocking is allowed.
+  [[nodiscard]] virtual Result<Report> usage(const Query& query) = 0;
+  [[nodiscard]] virtual Result<Page> records(const PageQuery& query) = 0;
+  [[nodiscard]] virtual Result<Summary> summary() = 0;
+
+  [[nodiscard]] virtual Health health() const = 0;
+
+  /// `committed` gets every record once, after it is safely kept, in order, on the ledger's own
+  /// thread: it must be quick (post to somewhere else) and must outlive the ledger.
+  virtual void subscribe(std::function<void(const usage::Record&)> committed) = 0;
+};
+
+}  // namespace agp::ledger
+
+template <>
+struct boost::system::is_error_code_enum<agp::ledger::Errc> : std::true_type {};
