@@ -1,0 +1,463 @@
+#include "daemon/api/http_server.h"
+
+#include "common/log/log.h"
+#include "daemon/api/codec.h"
+#include "daemon/api/guard.h"
+#include "daemon/api/peer.h"
+#include "daemon/api/responses_api.h"
+#include "daemon/api/router.h"
+
+#include <array>
+#include <exception>
+#include <list>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace agp::api {
+namespace {
+
+namespace asio = boost::asio;
+
+using Socket = asio::generic::stream_protocol::socket;
+
+constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+
+std::optional<std::uint16_t> tcp_port(int fd) {
+  union {
+    sockaddr any;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+    sockaddr_storage storage;
+  } address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(fd, &address.any, &size) != 0) {
+    return std::nullopt;
+  }
+  if (address.any.sa_family == AF_INET) {
+    return ntohs(address.v4.sin_port);
+  }
+  if (address.any.sa_family == AF_INET6) {
+    return ntohs(address.v6.sin6_port);
+  }
+  return std::nullopt;
+}
+
+int family_of(int fd) {
+  int family = AF_UNIX;
+  socklen_t size = sizeof family;
+  (void)::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
+  return family;
+}
+
+// The last net for what a coroutine throws: a bug, which ends that connection and no other.
+void log_bug(std::exception_ptr thrown) {
+  if (!thrown) {
+    return;
+  }
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    log::err("bug: API connection ended by an exception", {{"ERROR", error.what()}});
+  } catch (...) {
+    log::err("bug: API connection ended by an exception");
+  }
+}
+
+}  // namespace
+
+// Accepted connections are detached from the listeners' loops, so what they share lives until the
+// last of them has ended.
+struct HttpServer::Impl {
+  struct Connection {
+    Connection(Socket s, asio::io_context* io, const ServerLimits& limits)
+        : socket(std::make_shared<Socket>(std::move(s))),
+          timer(*io),
+          reader(limits.head_bytes, limits.body_bytes) {}
+
+    // Closes the socket when `limit` passes first: the wait under way then ends with an error. A
+    // timer that has fired may outlive the connection, hence the weak pointer.
+    void arm(std::chrono::milliseconds limit) {
+      timer.expires_after(limit);
+      timer.async_wait([weak = std::weak_ptr(socket)](boost::system::error_code cancelled) {
+        const auto late = cancelled ? nullptr : weak.lock();
+        if (late) {
+          boost::system::error_code ignored;
+          (void)late->close(ignored);
+        }
+      });
+    }
+    void close() {
+      boost::system::error_code ignored;
+      (void)socket->close(ignored);
+      timer.cancel();
+    }
+
+    std::shared_ptr<Socket> socket;
+    asio::steady_timer timer;
+    RequestReader reader;
+    Door door;
+    std::optional<std::uint32_t> uid;
+    std::array<std::uint8_t, 16 * 1024> chunk{};
+  };
+  struct Listener {
+    explicit Listener(asio::posix::stream_descriptor s) : socket(std::move(s)) {}
+    asio::posix::stream_descriptor socket;
+    std::optional<std::uint16_t> port;
+    int family = AF_UNIX;
+  };
+  using Self = std::shared_ptr<Impl>;
+
+  Impl(asio::io_context* context, asio::thread_pool* workers)
+      : io(context), pool(workers), room(*context) {}
+
+  asio::io_context* io;
+  asio::thread_pool* pool;
+  ServerPorts ports;
+  ServerLimits limits;
+  std::vector<std::string> extra_hosts;
+  std::list<Listener> listeners;
+  std::list<Connection*> open;
+  asio::steady_timer room;  // cancelled whenever a connection ends
+  bool stopped = false;
+
+  static asio::awaitable<void> accept_loop(Self self, Listener* listener);
+  static asio::awaitable<void> serve(Self self, std::unique_ptr<Connection> connection);
+  static asio::awaitable<bool> serve_one(Impl* self, Connection* connection);
+  static asio::awaitable<void> linger(Impl* self, Connection* connection);
+  static asio::awaitable<bool> read_some(Connection* connection);
+  static asio::awaitable<bool> read_head(Impl* self, Connection* connection);
+  static asio::awaitable<bool> read_body(Impl* self, Connection* connection);
+  static asio::awaitable<bool> send(Impl* self, Connection* connection, std::string octets);
+  static asio::awaitable<Response> perform(Impl* self, Step step);
+  static asio::awaitable<Response> perform_turn(Impl* self, TurnRequest request);
+  static asio::awaitable<std::optional<ledger::Sums>> measured(Impl* self, ledger::Query query);
+  static asio::awaitable<Response> ledger_job(ledger::Ledger* ledger, LedgerJob job);
+  static asio::awaitable<std::optional<ledger::Sums>> settled_sums(ledger::Ledger* ledger,
+                                                                   ledger::Query query,
+                                                                   std::chrono::milliseconds limit);
+  void start_connection(const Self& self, UniqueFd fd, const Listener& listener);
+};
+
+HttpServer::HttpServer(asio::io_context* io,
+                       asio::thread_pool* pool,
+                       ServerPorts ports,
+                       ServerLimits limits,
+                       std::vector<std::string> extra_hosts)
+    : impl_(std::make_shared<Impl>(io, pool)) {
+  impl_->ports = std::move(ports);
+  impl_->limits = limits;
+  impl_->extra_hosts = std::move(extra_hosts);
+  if (!impl_->ports.peer) {
+    impl_->ports.peer = peer_uid;
+  }
+}
+
+HttpServer::~HttpServer() {
+  stop();
+}
+
+Result<> HttpServer::listen(UniqueFd listener) {
+  const int fd = listener.get();
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+    return errno_error("prepare API socket");
+  }
+  asio::posix::stream_descriptor socket(*impl_->io);
+  boost::system::error_code error;
+  (void)socket.assign(fd, error);  // the same value comes back and in `error`
+  if (error) {
+    return Error{error, "watch API socket"};
+  }
+  (void)listener.release();  // the descriptor owns it now
+  auto& added = impl_->listeners.emplace_back(std::move(socket));
+  added.port = tcp_port(fd);
+  added.family = family_of(fd);
+  asio::co_spawn(*impl_->io, Impl::accept_loop(impl_, &added), log_bug);
+  return {};
+}
+
+void HttpServer::stop() {
+  impl_->stopped = true;
+  boost::system::error_code ignored;
+  for (auto& listener : impl_->listeners) {
+    (void)listener.socket.close(ignored);
+  }
+  for (auto* connection : impl_->open) {
+    connection->close();
+  }
+  impl_->room.cancel();
+}
+
+asio::awaitable<void> HttpServer::Impl::accept_loop(Self self, Listener* listener) {
+  while (!self->stopped) {
+    if (self->open.size() >= self->limits.connections) {
+      self->room.expires_at(asio::steady_timer::time_point::max());
+      (void)co_await self->room.async_wait(kTuple);  // woken by cancel: nothing to look at
+      continue;
+    }
+    auto [waited] =
+        co_await listener->socket.async_wait(asio::posix::stream_descriptor::wait_read, kTuple);
+    if (waited) {
+      co_return;
+    }
+    UniqueFd fd(::accept4(listener->socket.native_handle(), nullptr, nullptr,
+                          SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (fd.is_open()) {
+      self->start_connection(self, std::move(fd), *listener);
+      continue;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      log::warning("API connection not accepted, trying again", {{"ERROR", errno_error("accept")}});
+      asio::steady_timer pause(*self->io, std::chrono::seconds(1));
+      (void)co_await pause.async_wait(kTuple);  // cancelled or not, look again
+    }
+  }
+}
+
+void HttpServer::Impl::start_connection(const Self& self, UniqueFd fd, const Listener& listener) {
+  const auto uid = ports.peer(fd.get());
+  Socket socket(*io);
+  boost::system::error_code error;
+  (void)socket.assign({listener.family, 0}, fd.get(), error);  // the same value is in `error`
+  if (error) {
+    log::warning("API connection dropped", {{"ERROR", Error(error, "watch connection")}});
+    return;
+  }
+  (void)fd.release();  // the socket owns it now
+  auto connection = std::make_unique<Connection>(std::move(socket), io, limits);
+  connection->door = {listener.port, extra_hosts};
+  if (uid) {
+    connection->uid = *uid;
+  } else {
+    log::debug("API caller not identified", {{"ERROR", uid.error()}});
+  }
+  open.push_back(connection.get());
+  asio::co_spawn(*io, serve(self, std::move(connection)), log_bug);
+}
+
+asio::awaitable<void> HttpServer::Impl::serve(Self self, std::unique_ptr<Connection> connection) {
+  bool goes_on = true;
+  while (goes_on && !self->stopped) {
+    goes_on = co_await serve_one(self.get(), connection.get());
+  }
+  co_await linger(self.get(), connection.get());
+  self->open.remove(connection.get());
+  self->room.cancel();
+}
+
+// One request and its answer; false when the connection is at its end.
+asio::awaitable<bool> HttpServer::Impl::serve_one(Impl* self, Connection* connection) {
+  auto& reader = connection->reader;
+  const bool has_head = co_await read_head(self, connection);
+  if (!has_head) {
+    co_return false;
+  }
+  Request request = reader.head();
+  const auto target = parse_target(reader.target());
+  const Visibility who = self->ports.visibility.of(connection->uid);
+  auto refusal = refuse_head(request, connection->door);
+  Route route;
+  if (!refusal && !target) {
+    refusal = ApiError{400, "invalid_request_error", "bad_target", "the path is not valid", "", ""};
+  }
+  if (!refusal) {
+    request.path = target->path;
+    request.query = target->query;
+    route = route_head(request, who);
+    refusal = route.refusal;
+  }
+  if (!refusal && route.wants_body) {
+    const bool has_body = co_await read_body(self, connection);
+    if (!has_body) {
+      co_return false;
+    }
+    request.body = reader.take_body();
+  }
+  // A body that nobody has read would be taken for the next request.
+  const bool keep_alive =
+      reader.wants_keep_alive() && reader.advance() == RequestReader::Progress::complete;
+  Response response;
+  if (refusal) {
+    response = error_response(*refusal, route.openai_shape);
+  } else {
+    connection->timer.cancel();
+    auto step = handle(request, who, self->ports.now());
+    response = co_await perform(self, std::move(step));
+  }
+  auto octets = to_octets(response, keep_alive);
+  const bool sent = co_await send(self, connection, std::move(octets));
+  reader.next();
+  co_return sent&& keep_alive;
+}
+
+// Closing with unread input would reset the connection and take the answer with it, so the client
+// gets a moment to read it and to stop sending. Source: RFC 9112, section 9.6.
+asio::awaitable<void> HttpServer::Impl::linger(Impl* self, Connection* connection) {
+  boost::system::error_code failed;
+  (void)connection->socket->shutdown(asio::socket_base::shutdown_send, failed);  // also in `failed`
+  connection->arm(self->limits.linger_deadline);
+  while (!failed) {
+    const auto space = asio::buffer(connection->chunk);
+    auto [error, size] = co_await connection->socket->async_read_some(space, kTuple);
+    (void)size;  // thrown away
+    failed = error;
+  }
+  connection->close();
+}
+
+asio::awaitable<bool> HttpServer::Impl::read_some(Connection* connection) {
+  const auto space = asio::buffer(connection->chunk);
+  auto [error, size] = co_await connection->socket->async_read_some(space, kTuple);
+  if (error) {
+    co_return false;
+  }
+  connection->reader.feed(Bytes(connection->chunk.data(), size));
+  co_return true;
+}
+
+asio::awaitable<bool> HttpServer::Impl::read_head(Impl* self, Connection* connection) {
+  auto& reader = connection->reader;
+  if (!reader.has_leftover()) {
+    connection->arm(self->limits.idle_deadline);
+    const bool began = co_await read_some(connection);
+    if (!began) {
+      co_return false;
+    }
+  }
+  connection->arm(self->limits.head_deadline);
+  auto progress = reader.advance();
+  while (progress == RequestReader::Progress::needs_more) {
+    const bool more = co_await read_some(connection);
+    if (!more) {
+      co_return false;
+    }
+    progress = reader.advance();
+  }
+  if (progress == RequestReader::Progress::failed) {
+    auto octets = to_octets(error_response(reader.failure()), false);
+    (void)co_await send(self, connection, std::move(octets));  // closing anyway
+    co_return false;
+  }
+  co_return true;
+}
+
+asio::awaitable<bool> HttpServer::Impl::read_body(Impl* self, Connection* connection) {
+  auto& reader = connection->reader;
+  reader.read_body();
+  auto progress = reader.advance();
+  if (progress == RequestReader::Progress::needs_more && reader.expects_continue()) {
+    std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+    const bool sent = co_await send(self, connection, std::move(go_on));
+    if (!sent) {
+      co_return false;
+    }
+  }
+  connection->arm(self->limits.body_deadline);
+  while (progress == RequestReader::Progress::needs_more) {
+    const bool more = co_await read_some(connection);
+    if (!more) {
+      co_return false;
+    }
+    progress = reader.advance();
+  }
+  if (progress == RequestReader::Progress::failed) {
+    auto octets = to_octets(error_response(reader.failure(), true), false);
+    (void)co_await send(self, connection, std::move(octets));  // closing anyway
+    co_return false;
+  }
+  co_return true;
+}
+
+asio::awaitable<bool> HttpServer::Impl::send(Impl* self,
+                                             Connection* connection,
+                                             std::string octets) {
+  std::size_t sent = 0;
+  while (sent < octets.size()) {
+    connection->arm(self->limits.idle_deadline);
+    const auto rest = asio::buffer(octets.data() + sent, octets.size() - sent);
+    auto [error, size] = co_await connection->socket->async_write_some(rest, kTuple);
+    if (error) {
+      co_return false;
+    }
+    sent += size;
+  }
+  co_return true;
+}
+
+asio::awaitable<Response> HttpServer::Impl::perform(Impl* self, Step step) {
+  if (auto* response = std::get_if<Response>(&step)) {
+    co_return std::move(*response);
+  }
+  if (auto* job = std::get_if<LedgerJob>(&step)) {
+    auto task = ledger_job(self->ports.ledger, std::move(*job));
+    co_return co_await asio::co_spawn(self->pool->get_executor(), std::move(task),
+                                      asio::use_awaitable);
+  }
+  if (auto* job = std::get_if<StatusJob>(&step)) {
+    const StatusReport report = self->ports.status();
+    co_return job->render(report);
+  }
+  auto request = std::get<TurnRequest>(std::move(step));
+  co_return co_await perform_turn(self, std::move(request));
+}
+
+asio::awaitable<Response> HttpServer::Impl::perform_turn(Impl* self, TurnRequest request) {
+  if (self->ports.turns == nullptr) {
+    co_return render_turn_error(Error({}, "the language server is switched off"));
+  }
+  const auto started_at = self->ports.now();
+  TurnRequest copy = request;
+  auto result = co_await self->ports.turns->run(std::move(copy));
+  if (!result) {
+    co_return render_turn_error(result.error());
+  }
+  auto query = turn_query(*result, started_at);
+  result->usage = co_await measured(self, std::move(query));
+  co_return render_turn(*result, request, started_at);
+}
+
+// The language server may say that it is done a moment before the meter has seen the end of the
+// reply, so the question is repeated until there is something to tell, or the limit is reached.
+asio::awaitable<std::optional<ledger::Sums>> HttpServer::Impl::measured(Impl* self,
+                                                                        ledger::Query query) {
+  const auto give_up = std::chrono::steady_clock::now() + self->limits.settle_deadline;
+  while (true) {
+    ledger::Query copy = query;
+    auto task = settled_sums(self->ports.ledger, std::move(copy), self->limits.settle_deadline);
+    auto sums =
+        co_await asio::co_spawn(self->pool->get_executor(), std::move(task), asio::use_awaitable);
+    const bool is_known = sums && sums->calls > 0;
+    if (is_known || std::chrono::steady_clock::now() >= give_up) {
+      co_return is_known ? sums : std::nullopt;
+    }
+    asio::steady_timer pause(*self->io, std::chrono::milliseconds(20));
+    (void)co_await pause.async_wait(kTuple);  // cancelled or not, look again
+  }
+}
+
+asio::awaitable<Response> HttpServer::Impl::ledger_job(ledger::Ledger* ledger, LedgerJob job) {
+  co_return job.run(*ledger);
+}
+
+asio::awaitable<std::optional<ledger::Sums>> HttpServer::Impl::settled_sums(
+    ledger::Ledger* ledger, ledger::Query query, std::chrono::milliseconds limit) {
+  (void)ledger->flush(limit);  // late records are missing from the answer, which says its calls
+  auto report = ledger->usage(query);
+  if (!report) {
+    co_return std::nullopt;
+  }
+  co_return report->totals;
+}
+
+}  // namespace agp::api

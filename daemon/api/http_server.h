@@ -1,0 +1,71 @@
+#pragma once
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "daemon/api/status.h"
+#include "daemon/api/turn_port.h"
+#include "daemon/api/visibility.h"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+namespace agp::api {
+
+/// Starting values of security.md section 10.
+struct ServerLimits {
+  std::size_t connections = 64;
+  std::size_t head_bytes = 64 * 1024;
+  std::size_t body_bytes = 32 * 1024 * 1024;
+  std::chrono::milliseconds head_deadline{10'000};   // from the first byte awaited to the last
+  std::chrono::milliseconds idle_deadline{60'000};   // between requests
+  std::chrono::milliseconds body_deadline{300'000};  // whole body
+  std::chrono::milliseconds linger_deadline{1'000};  // for a client to read our last answer
+  std::chrono::milliseconds settle_deadline{2'000};  // wait for the ledger after a turn
+};
+
+/// Everything the server asks others for. All of it outlives the server.
+struct ServerPorts {
+  ledger::Ledger* ledger = nullptr;
+  TurnPort* turns = nullptr;  // null: POST /v1/responses answers 503
+  std::function<StatusReport()> status;
+  VisibilityRules visibility;
+  std::function<usage::Micros()> now;
+  /// Who is at the other end; api::peer_uid unless a test says otherwise.
+  std::function<Result<std::uint32_t>(int)> peer;
+};
+
+/// HTTP/1.1 on listening sockets, on one single-threaded io_context; the ledger is asked on `pool`.
+class HttpServer {
+ public:
+  HttpServer(boost::asio::io_context* io,
+             boost::asio::thread_pool* pool,
+             ServerPorts ports,
+             ServerLimits limits = {},
+             std::vector<std::string> extra_hosts = {});
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+  HttpServer(HttpServer&&) = delete;
+  HttpServer& operator=(HttpServer&&) = delete;
+  ~HttpServer();
+
+  /// Takes a listening TCP or Unix socket and starts to accept from it.
+  [[nodiscard]] Result<> listen(UniqueFd listener);
+
+  /// Closes listeners and connections. The io_context must run once more to end the coroutines,
+  /// before the server is destroyed.
+  void stop();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace agp::api

@@ -1,0 +1,140 @@
+#include "daemon/api/peer.h"
+
+#include "common/base/unique_fd.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+namespace agp::api {
+namespace {
+
+union Address {
+  sockaddr any;
+  sockaddr_in v4;
+  sockaddr_in6 v6;
+  sockaddr_storage storage;
+};
+
+struct Question {
+  nlmsghdr head;
+  inet_diag_req_v2 body;
+};
+
+// The peer's socket is looked up by its own 4-tuple: our remote address is its local one.
+Question question_for(const Address& local, const Address& remote) {
+  Question ask{};
+  ask.head.nlmsg_len = sizeof ask;
+  ask.head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  ask.head.nlmsg_flags = NLM_F_REQUEST;
+  ask.body.sdiag_family = static_cast<__u8>(local.any.sa_family);
+  ask.body.sdiag_protocol = IPPROTO_TCP;
+  ask.body.idiag_states = ~0U;
+  auto& id = ask.body.id;
+  if (local.any.sa_family == AF_INET) {
+    id.idiag_sport = remote.v4.sin_port;
+    id.idiag_dport = local.v4.sin_port;
+    std::memcpy(id.idiag_src, &remote.v4.sin_addr, sizeof remote.v4.sin_addr);
+    std::memcpy(id.idiag_dst, &local.v4.sin_addr, sizeof local.v4.sin_addr);
+  } else {
+    id.idiag_sport = remote.v6.sin6_port;
+    id.idiag_dport = local.v6.sin6_port;
+    std::memcpy(id.idiag_src, &remote.v6.sin6_addr, sizeof remote.v6.sin6_addr);
+    std::memcpy(id.idiag_dst, &local.v6.sin6_addr, sizeof local.v6.sin6_addr);
+  }
+  id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
+  id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+  return ask;
+}
+
+// The kernel answers uid 0 for a socket in TIME_WAIT and for one that its process has closed
+// already (both without inode), and falls back to a listener on the same port: none of these is
+// the caller. Source: linux/net/ipv4/inet_diag.c, inet_sk_diag_fill and inet_twsk_diag_fill.
+bool is_the_peer(const inet_diag_msg& found, const inet_diag_sockid& asked) {
+  return found.idiag_inode != 0 && found.idiag_state != TCP_LISTEN &&
+         found.idiag_state != TCP_TIME_WAIT && found.id.idiag_sport == asked.idiag_sport &&
+         found.id.idiag_dport == asked.idiag_dport;
+}
+
+Result<std::uint32_t> ask_kernel(const Question& question) {
+  const UniqueFd fd(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  if (!fd.is_open()) {
+    return errno_error("open socket diagnosis");
+  }
+  // Single lookups are answered within send(); the limit only guards against the impossible.
+  const timeval limit{1, 0};
+  (void)::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  if (::send(fd.get(), &question, sizeof question, 0) < 0) {
+    return errno_error("ask for the peer's socket");
+  }
+  alignas(nlmsghdr) char buffer[8192];
+  const auto size = ::recv(fd.get(), buffer, sizeof buffer, 0);
+  if (size < 0) {
+    return errno_error("read the peer's socket");
+  }
+  const auto* head = reinterpret_cast<const nlmsghdr*>(buffer);
+  if (!NLMSG_OK(head, static_cast<std::size_t>(size))) {
+    return errno_error(EBADMSG, "read the peer's socket");
+  }
+  if (head->nlmsg_type == NLMSG_ERROR) {
+    const auto* failure = static_cast<const nlmsgerr*>(NLMSG_DATA(head));
+    return errno_error(failure->error == 0 ? EBADMSG : -failure->error, "find the peer's socket");
+  }
+  if (head->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
+      head->nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg))) {
+    return errno_error(EBADMSG, "read the peer's socket");
+  }
+  const auto* found = static_cast<const inet_diag_msg*>(NLMSG_DATA(head));
+  if (!is_the_peer(*found, question.body.id)) {
+    return errno_error(ENOTCONN, "the peer has closed its socket");
+  }
+  return found->idiag_uid;
+}
+
+}  // namespace
+
+Result<std::uint32_t> peer_uid(int accepted) {
+  Address local{};
+  Address remote{};
+  socklen_t local_size = sizeof local;
+  socklen_t remote_size = sizeof remote;
+  if (::getsockname(accepted, &local.any, &local_size) != 0) {
+    return errno_error("own address");
+  }
+  if (local.any.sa_family == AF_UNIX) {
+    ucred credentials{};
+    socklen_t size = sizeof credentials;
+    if (::getsockopt(accepted, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+      return errno_error("peer credentials");
+    }
+    return credentials.uid;
+  }
+  if (::getpeername(accepted, &remote.any, &remote_size) != 0) {
+    return errno_error("peer address");
+  }
+  if (local.any.sa_family != AF_INET && local.any.sa_family != AF_INET6) {
+    return errno_error(EAFNOSUPPORT, "peer address");
+  }
+  return ask_kernel(question_for(local, remote));
+}
+
+Result<std::uint32_t> owner_of_connection(const sockaddr* client, const sockaddr* destination) {
+  if (client->sa_family != destination->sa_family ||
+      (client->sa_family != AF_INET && client->sa_family != AF_INET6)) {
+    return errno_error(EAFNOSUPPORT, "peer address");
+  }
+  const auto size = client->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  Address local{};
+  Address remote{};
+  std::memcpy(&local, destination, size);
+  std::memcpy(&remote, client, size);
+  return ask_kernel(question_for(local, remote));
+}
+
+}  // namespace agp::api

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "common/base/result.h"
+
+#include <cstdint>
+
+#include <sys/socket.h>
+
+/// Who is at the other end of an accepted connection, according to the kernel.
+namespace agp::api {
+
+/// The uid that owns the peer's socket: SO_PEERCRED for a Unix socket, NETLINK_SOCK_DIAG for
+/// loopback TCP (v4, v6 and v4-mapped). Asks the kernel and returns at once.
+/// @return an error when the peer is not on this machine or has closed its socket; such a caller
+/// is unknown, never root.
+[[nodiscard]] Result<std::uint32_t> peer_uid(int accepted);
+
+/// The uid that owns the local TCP socket which is bound to `client` and connected to
+/// `destination`, both of one family (sockaddr_in or sockaddr_in6). For a redirected connection
+/// `destination` is the original one, which is what the client's own socket says.
+[[nodiscard]] Result<std::uint32_t> owner_of_connection(const sockaddr* client,
+                                                        const sockaddr* destination);
+
+}  // namespace agp::api

@@ -1,0 +1,181 @@
+#include "daemon/api/router.h"
+
+#include "daemon/api/responses_api.h"
+#include "daemon/api/usage_api.h"
+
+namespace agp::api {
+namespace {
+
+enum class Endpoint { health, usage, records, status, responses };
+
+struct Entry {
+  const char* path;
+  const char* method;
+  Endpoint endpoint;
+};
+
+constexpr Entry kEntries[] = {
+    {"/health", "GET", Endpoint::health},
+    {"/v1/usage", "GET", Endpoint::usage},
+    {"/v1/usage/records", "GET", Endpoint::records},
+    {"/v1/status", "GET", Endpoint::status},
+    {"/v1/responses", "POST", Endpoint::responses},
+};
+
+const Entry* find(const Request& request) {
+  for (const auto& entry : kEntries) {
+    if (request.path == entry.path) {
+      return &entry;
+    }
+  }
+  return nullptr;
+}
+
+std::optional<ApiError> refuse_who(const Visibility& who) {
+  switch (who.access) {
+    case Visibility::Access::granted:
+      return std::nullopt;
+    case Visibility::Access::unidentified:
+      return ApiError{401,
+                      "authentication_error",
+                      "caller_unknown",
+                      "it could not be told which user is calling",
+                      "connect from this machine, or use "
+                      "curl --unix-socket /run/antigravity-proxy/api.sock http://localhost/...",
+                      ""};
+    case Visibility::Access::refused:
+      return ApiError{403,
+                      "permission_error",
+                      "caller_refused",
+                      "the account of the language server has no access to this server",
+                      "call as another user",
+                      ""};
+  }
+  return std::nullopt;
+}
+
+Response invalid_query(const Error& error) {
+  return error_response({400, "invalid_request_error", "invalid_parameter", error.context,
+                         "see antigravity-proxy usage --help for what can be asked", ""});
+}
+
+Response ledger_failed(const Error& error) {
+  return error_response({503, "server_error", "ledger_unavailable", error.code.message(),
+                         "antigravity-proxy status names the problem and its remedy", ""});
+}
+
+Step usage_step(const Request& request, const Visibility& who, usage::Micros now) {
+  auto question = parse_usage_question(request.query, who, now);
+  if (!question) {
+    return invalid_query(question.error());
+  }
+  return LedgerJob{[question = std::move(*question), now](ledger::Ledger& ledger) {
+    const auto report = ledger.usage(question.query);
+    if (!report) {
+      return ledger_failed(report.error());
+    }
+    Response response;
+    response.body = render_usage(*report, question, now);
+    return response;
+  }};
+}
+
+Step records_step(const Request& request, const Visibility& who, usage::Micros now) {
+  auto query = parse_records_question(request.query, who, now);
+  if (!query) {
+    return invalid_query(query.error());
+  }
+  return LedgerJob{[query = std::move(*query), now](ledger::Ledger& ledger) {
+    const auto page = ledger.records(query);
+    if (!page) {
+      return ledger_failed(page.error());
+    }
+    Response response;
+    response.body = render_records(*page, now);
+    return response;
+  }};
+}
+
+Step responses_step(const Request& request) {
+  auto parsed = parse_turn(request.body);
+  if (const auto* refusal = std::get_if<ApiError>(&parsed)) {
+    return error_response(*refusal, true);
+  }
+  return std::get<TurnRequest>(std::move(parsed));
+}
+
+}  // namespace
+
+Route route_head(const Request& request, const Visibility& who) {
+  Route route;
+  const Entry* entry = find(request);
+  route.openai_shape = entry != nullptr && entry->endpoint == Endpoint::responses;
+  if (entry == nullptr || entry->endpoint != Endpoint::health) {
+    route.refusal = refuse_who(who);
+  }
+  if (route.refusal) {
+    return route;
+  }
+  if (entry == nullptr) {
+    route.refusal = ApiError{404,
+                             "invalid_request_error",
+                             "not_found",
+                             "there is nothing at this path",
+                             "known are /health, /v1/usage, /v1/usage/records, /v1/status and "
+                             "/v1/responses",
+                             ""};
+    return route;
+  }
+  if (request.method != entry->method) {
+    route.refusal = ApiError{405,
+                             "invalid_request_error",
+                             "method_not_allowed",
+                             std::string("this path takes ") + entry->method + " only",
+                             std::string("use ") + entry->method,
+                             ""};
+    return route;
+  }
+  route.wants_body = entry->endpoint == Endpoint::responses;
+  if (entry->endpoint == Endpoint::responses && !who.may_drive) {
+    route.refusal = ApiError{403,
+                             "permission_error",
+                             "not_your_session",
+                             "the language server runs with the login of another user",
+                             "only that user and members of the group antigravity-proxy may use it",
+                             ""};
+  }
+  return route;
+}
+
+Step handle(const Request& request, const Visibility& who, usage::Micros now) {
+  const Entry* entry = find(request);
+  switch (entry == nullptr ? Endpoint::health : entry->endpoint) {
+    case Endpoint::health: {
+      Response response;
+      response.body = "{\"status\":\"ok\"}\n";
+      return response;
+    }
+    case Endpoint::usage:
+      return usage_step(request, who, now);
+    case Endpoint::records:
+      return records_step(request, who, now);
+    case Endpoint::status:
+      return StatusJob{[now](const StatusReport& report) {
+        Response response;
+        response.body = render_status(report, now);
+        return response;
+      }};
+    case Endpoint::responses:
+      return responses_step(request);
+  }
+  return Response{};
+}
+
+ledger::Query turn_query(const TurnResult& result, usage::Micros started_at) {
+  ledger::Query query;
+  query.filter.cascade = result.cascade_id;
+  query.filter.since = started_at;
+  return query;
+}
+
+}  // namespace agp::api

@@ -1,0 +1,106 @@
+#include "daemon/api/status.h"
+
+#include "daemon/api/times.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace agp::api {
+namespace {
+
+namespace json = boost::json;
+
+const char* name(StatusReport::State state) {
+  switch (state) {
+    case StatusReport::State::ok:
+      return "ok";
+    case StatusReport::State::waiting:
+      return "waiting";
+    case StatusReport::State::degraded:
+      return "degraded";
+  }
+  return "";
+}
+
+template <class T>
+json::value or_null(const std::optional<T>& value) {
+  return value ? json::value(*value) : json::value(nullptr);
+}
+
+json::value time_or_null(const std::optional<usage::Micros>& value) {
+  return value ? json::value(to_rfc3339(*value)) : json::value(nullptr);
+}
+
+json::object ledger_value(const StatusReport& report) {
+  json::object out;
+  out["records"] = nullptr;
+  out["last_record_at"] = nullptr;
+  if (report.ledger_summary) {
+    out["records"] = report.ledger_summary->records;
+    out["last_record_at"] = time_or_null(report.ledger_summary->last_started_at);
+  }
+  const auto& health = report.ledger_health;
+  out["health"] = health.problem ? "failing" : "ok";
+  out["written"] = health.written;
+  out["waiting"] = health.waiting;
+  out["lost"] = health.lost;
+  return out;
+}
+
+json::array strings(const std::vector<std::string>& values) {
+  json::array out;
+  for (const auto& value : values) {
+    out.emplace_back(value);
+  }
+  return out;
+}
+
+}  // namespace
+
+void judge(StatusReport& report) {
+  const auto& health = report.ledger_health;
+  if (health.problem) {
+    report.problems.push_back({"ledger_failing", health.problem->text(), health.remedy});
+  }
+  if (health.lost > 0) {
+    report.problems.push_back({"records_lost",
+                               std::to_string(health.lost) + " usage records were lost",
+                               "see the journal of antigravity-proxy.service for the reason"});
+  }
+  if (!report.problems.empty()) {
+    report.state = StatusReport::State::degraded;
+  }
+}
+
+std::string render_status(const StatusReport& report, usage::Micros now) {
+  json::object out;
+  out["schema"] = "antigravity-proxy.status.v1";
+  out["generated_at"] = to_rfc3339(now);
+  out["state"] = name(report.state);
+  out["version"] = report.version;
+  out["started_at"] = time_or_null(report.started_at);
+  out["capture"] = json::object{{"mode", report.capture_mode}, {"active", report.capture_active}};
+  out["helper"] = json::object{{"reachable", or_null(report.helper_reachable)}};
+  out["redirect"] =
+      json::object{{"ipv4", or_null(report.redirect_v4)}, {"ipv6", or_null(report.redirect_v6)}};
+  out["ca"] =
+      json::object{{"not_after", time_or_null(report.ca_not_after)}, {"file", report.ca_file}};
+  out["ledger"] = ledger_value(report);
+  out["language_server"] = json::object{{"mode", report.ls_mode},
+                                        {"state", report.ls_state},
+                                        {"waits_for", or_null(report.ls_waits_for)},
+                                        {"instance", or_null(report.ls_instance)},
+                                        {"user", or_null(report.ls_user)}};
+  out["sockets"] = json::object{{"api", strings(report.api_sockets)},
+                                {"intercept", strings(report.intercept_sockets)}};
+  json::array problems;
+  for (const auto& problem : report.problems) {
+    problems.push_back(json::object{
+        {"code", problem.code}, {"message", problem.message}, {"remedy", problem.remedy}});
+  }
+  out["problems"] = std::move(problems);
+  return json::serialize(out) + "\n";
+}
+
+}  // namespace agp::api

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "daemon/ledger/ledger.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// What `status` says, whoever asks: HTTP, D-Bus and the command show the same document.
+namespace agp::api {
+
+struct Problem {
+  std::string code;     // stable word for programs
+  std::string message;  // what is wrong
+  std::string remedy;   // what to do about it
+
+  friend bool operator==(const Problem&, const Problem&) = default;
+};
+
+/// Filled by the composition root. An empty optional is "not known", never "no".
+struct StatusReport {
+  enum class State {
+    ok,        // doing its work
+    waiting,   // fine, and nothing to do until something outside happens
+    degraded,  // going on, with less than promised: see problems
+  };
+  State state = State::ok;
+  std::string version;
+  std::optional<usage::Micros> started_at;
+
+  std::string capture_mode;  // "service", "off"
+  bool capture_active = false;
+  std::optional<bool> helper_reachable;
+  std::optional<bool> redirect_v4;
+  std::optional<bool> redirect_v6;
+  std::optional<usage::Micros> ca_not_after;
+  std::string ca_file;
+
+  std::optional<ledger::Summary> ledger_summary;
+  ledger::Health ledger_health;
+
+  std::string ls_mode;                      // "managed", "off"
+  std::string ls_state;                     // "running", "starting", "waiting", "stopped", ...
+  std::optional<std::string> ls_waits_for;  // in words: "the IDE of user NAME to be started"
+  std::optional<std::string> ls_instance;
+  std::optional<std::string> ls_user;
+
+  std::vector<std::string> api_sockets;        // "127.0.0.1:8741"
+  std::vector<std::string> intercept_sockets;  // "127.0.0.1:8742"
+
+  std::vector<Problem> problems;
+};
+
+/// Adds what the ledger's health says as a problem, and turns `ok` into `degraded` when there is
+/// one.
+void judge(StatusReport& report);
+
+[[nodiscard]] std::string render_status(const StatusReport& report, usage::Micros now);
+
+}  // namespace agp::api

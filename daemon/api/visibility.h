@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+/// The one place that decides whose usage a person sees; HTTP and D-Bus both ask here.
+namespace agp::api {
+
+struct Visibility {
+  enum class Access {
+    granted,
+    unidentified,  // nobody could tell who is calling
+    refused,       // known, and not allowed
+  };
+  Access access = Access::unidentified;
+  /// Empty optional: all records. Otherwise those with one of these local uids.
+  std::optional<std::vector<std::uint32_t>> uids = std::vector<std::uint32_t>{};
+  /// May spend quota of the language server's session.
+  bool may_drive = false;
+};
+
+struct VisibilityRules {
+  std::uint32_t daemon_uid = 0;
+  std::optional<std::uint32_t> ls_uid;  // account antigravity-ls
+  /// Whose IDE session the language server uses; asked each time, since it changes.
+  std::function<std::optional<std::uint32_t>()> session_uid;
+  /// Whether that uid is in group antigravity-proxy.
+  std::function<bool(std::uint32_t)> is_member;
+
+  /// Root, the daemon itself and members see everything. The session user sees their own records
+  /// and those of the language server that runs for them. Anyone else sees their own records.
+  /// The language server itself is refused.
+  [[nodiscard]] Visibility of(std::optional<std::uint32_t> uid) const;
+};
+
+/// Group membership by the account database; false for an unknown uid or group.
+[[nodiscard]] bool is_group_member(std::uint32_t uid, const char* group);
+
+}  // namespace agp::api

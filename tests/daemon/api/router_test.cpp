@@ -1,0 +1,111 @@
+#include "daemon/api/router.h"
+
+#include "tests/daemon/api/fake_ledger.h"
+
+#include <gtest/gtest.h>
+
+namespace agp::api {
+namespace {
+
+Visibility root() {
+  Visibility who;
+  who.access = Visibility::Access::granted;
+  who.uids = std::nullopt;
+  who.may_drive = true;
+  return who;
+}
+
+Request request(std::string method, std::string path) {
+  Request out;
+  out.method = std::move(method);
+  out.path = std::move(path);
+  return out;
+}
+
+unsigned refusal_for(const Request& asked, const Visibility& who) {
+  const auto route = route_head(asked, who);
+  return route.refusal ? route.refusal->status : 0;
+}
+
+Response run(const Request& asked, ledger::Ledger& ledger) {
+  auto step = handle(asked, root(), {});
+  if (auto* job = std::get_if<LedgerJob>(&step)) {
+    return job->run(ledger);
+  }
+  const auto* response = std::get_if<Response>(&step);
+  EXPECT_NE(response, nullptr);
+  return response == nullptr ? Response{} : *response;
+}
+
+TEST(Router, HealthIsForEveryoneAndSaysNothingElse) {
+  EXPECT_EQ(refusal_for(request("GET", "/health"), Visibility{}), 0U);
+  test::FakeLedger ledger;
+  EXPECT_EQ(run(request("GET", "/health"), ledger).body, "{\"status\":\"ok\"}\n");
+}
+
+TEST(Router, EverythingElseNeedsACaller) {
+  Visibility refused;
+  refused.access = Visibility::Access::refused;
+  for (const char* path : {"/v1/usage", "/v1/usage/records", "/v1/status", "/nothing"}) {
+    EXPECT_EQ(refusal_for(request("GET", path), Visibility{}), 401U);
+    EXPECT_EQ(refusal_for(request("GET", path), refused), 403U);
+  }
+}
+
+TEST(Router, UnknownPathsAndMethods) {
+  EXPECT_EQ(refusal_for(request("GET", "/"), root()), 404U);
+  EXPECT_EQ(refusal_for(request("GET", "/v1/usage/"), root()), 404U);
+  EXPECT_EQ(refusal_for(request("POST", "/v1/usage"), root()), 405U);
+  EXPECT_EQ(refusal_for(request("GET", "/v1/responses"), root()), 405U);
+}
+
+TEST(Router, OnlyTheSessionsOwnerMayDrive) {
+  auto other = root();
+  other.may_drive = false;
+  const auto route = route_head(request("POST", "/v1/responses"), other);
+  ASSERT_TRUE(route.refusal.has_value());
+  EXPECT_EQ(route.refusal->status, 403U);
+  EXPECT_TRUE(route.openai_shape);
+  EXPECT_TRUE(route_head(request("POST", "/v1/responses"), root()).wants_body);
+}
+
+TEST(Router, AWrongParameterIsABadRequest) {
+  auto asked = request("GET", "/v1/usage");
+  asked.query = {{"colour", "red"}};
+  test::FakeLedger ledger;
+  const auto response = run(asked, ledger);
+  EXPECT_EQ(response.status, 400U);
+  EXPECT_NE(response.body.find("colour"), std::string::npos);
+}
+
+TEST(Router, AFailingLedgerIsUnavailableWithoutInnerWords) {
+  test::FakeLedger ledger;
+  ledger.report = Error(ledger::Errc::damaged, "open /secret/path");
+  const auto response = run(request("GET", "/v1/usage"), ledger);
+  EXPECT_EQ(response.status, 503U);
+  EXPECT_EQ(response.body.find("/secret/path"), std::string::npos);
+}
+
+TEST(Router, RecordsComeInPages) {
+  test::FakeLedger ledger;
+  auto asked = request("GET", "/v1/usage/records");
+  asked.query = {{"limit", "3"}};
+  EXPECT_EQ(run(asked, ledger).status, 200U);
+  EXPECT_EQ(ledger.asked_page.limit, 3U);
+}
+
+TEST(Router, ATurnIsHandedOver) {
+  auto asked = request("POST", "/v1/responses");
+  asked.body = R"({"model":"m","input":"Hi"})";
+  auto step = handle(asked, root(), {});
+  EXPECT_NE(std::get_if<TurnRequest>(&step), nullptr);
+  asked.body = "{}";
+  step = handle(asked, root(), {});
+  const auto* response = std::get_if<Response>(&step);
+  ASSERT_NE(response, nullptr);
+  EXPECT_EQ(response->status, 400U);
+  EXPECT_NE(response->body.find("\"param\":\"model\""), std::string::npos);
+}
+
+}  // namespace
+}  // namespace agp::api

@@ -1,0 +1,51 @@
+#include "daemon/api/status.h"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <gtest/gtest.h>
+
+namespace agp::api {
+namespace {
+
+TEST(Status, WhatIsNotKnownIsNull) {
+  const auto document = boost::json::parse(render_status(StatusReport{}, {}));
+  EXPECT_EQ(document.at("schema").as_string(), "antigravity-proxy.status.v1");
+  EXPECT_EQ(document.at("state").as_string(), "ok");
+  EXPECT_TRUE(document.at("redirect").at("ipv4").is_null());
+  EXPECT_TRUE(document.at("helper").at("reachable").is_null());
+  EXPECT_TRUE(document.at("ledger").at("records").is_null());
+  EXPECT_TRUE(document.at("ca").at("not_after").is_null());
+}
+
+TEST(Status, SaysWhatTheLanguageServerWaitsFor) {
+  StatusReport report;
+  report.state = StatusReport::State::waiting;
+  report.ls_waits_for = "the IDE to be started";
+  const auto document = boost::json::parse(render_status(report, {}));
+  EXPECT_EQ(document.at("state").as_string(), "waiting");
+  EXPECT_EQ(document.at("language_server").at("waits_for").as_string(), "the IDE to be started");
+}
+
+TEST(Status, AFailingLedgerDegradesAndBringsItsRemedy) {
+  StatusReport report;
+  report.ledger_health.problem = Error(ledger::Errc::full, "commit");
+  report.ledger_health.remedy = "free disk space";
+  report.ledger_health.lost = 3;
+  judge(report);
+  EXPECT_EQ(report.state, StatusReport::State::degraded);
+  const auto document = boost::json::parse(render_status(report, {}));
+  EXPECT_EQ(document.at("ledger").at("health").as_string(), "failing");
+  EXPECT_EQ(document.at("ledger").at("lost"), 3);
+  EXPECT_EQ(document.at("problems").at(0).at("remedy").as_string(), "free disk space");
+  EXPECT_EQ(document.at("problems").at(1).at("code").as_string(), "records_lost");
+}
+
+TEST(Status, WithoutProblemsTheStateStays) {
+  StatusReport report;
+  report.state = StatusReport::State::waiting;
+  judge(report);
+  EXPECT_EQ(report.state, StatusReport::State::waiting);
+}
+
+}  // namespace
+}  // namespace agp::api

@@ -1,0 +1,71 @@
+#include "daemon/api/visibility.h"
+
+#include <gtest/gtest.h>
+
+namespace agp::api {
+namespace {
+
+using List = std::vector<std::uint32_t>;
+using Uids = std::optional<List>;
+
+VisibilityRules rules() {
+  VisibilityRules out;
+  out.daemon_uid = 900;
+  out.ls_uid = 901;
+  out.session_uid = [] {
+    return std::optional<std::uint32_t>(1000);
+  };
+  out.is_member = [](std::uint32_t uid) {
+    return uid == 1002;
+  };
+  return out;
+}
+
+TEST(Visibility, RootTheDaemonAndMembersSeeAll) {
+  for (const std::uint32_t uid : {0U, 900U, 1002U}) {
+    const auto who = rules().of(uid);
+    EXPECT_EQ(who.access, Visibility::Access::granted);
+    EXPECT_EQ(who.uids, Uids());
+    EXPECT_TRUE(who.may_drive);
+  }
+}
+
+TEST(Visibility, TheSessionUserSeesTheLanguageServersCallsToo) {
+  const auto who = rules().of(1000);
+  EXPECT_EQ(who.uids, Uids(List{1000, 901}));
+  EXPECT_TRUE(who.may_drive);
+}
+
+TEST(Visibility, AnyoneElseSeesTheirOwn) {
+  const auto who = rules().of(1001);
+  EXPECT_EQ(who.access, Visibility::Access::granted);
+  EXPECT_EQ(who.uids, Uids(List{1001}));
+  EXPECT_FALSE(who.may_drive);
+}
+
+TEST(Visibility, TheLanguageServerIsRefused) {
+  EXPECT_EQ(rules().of(901).access, Visibility::Access::refused);
+}
+
+TEST(Visibility, WhoIsNotKnownSeesNothing) {
+  const auto who = rules().of(std::nullopt);
+  EXPECT_EQ(who.access, Visibility::Access::unidentified);
+  EXPECT_EQ(who.uids, Uids(List{}));
+}
+
+TEST(Visibility, WithoutASessionNobodyElseSeesTheLanguageServersCalls) {
+  auto without = rules();
+  without.session_uid = [] {
+    return std::optional<std::uint32_t>();
+  };
+  EXPECT_EQ(without.of(1000).uids, Uids(List{1000}));
+}
+
+TEST(Visibility, MembershipIsReadFromTheAccountDatabase) {
+  EXPECT_TRUE(is_group_member(0, "root"));
+  EXPECT_FALSE(is_group_member(0, "no-such-group-here"));
+  EXPECT_FALSE(is_group_member(4'000'000, "root"));
+}
+
+}  // namespace
+}  // namespace agp::api
