@@ -1,0 +1,138 @@
+#include "helper/core/language_server_unit.h"
+
+namespace agp::core {
+namespace {
+
+constexpr char kHome[] = "/var/lib/antigravity-ls";
+constexpr std::uint64_t kGiB = 1024ULL * 1024 * 1024;
+constexpr std::uint64_t kMemoryMax = 4 * kGiB;
+constexpr std::uint64_t kNoCapabilities = 0;
+constexpr std::uint64_t kNoNamespaces = 0;
+
+using Strings = std::vector<std::string>;
+
+Strings environment(const std::string& bundle_path) {
+  return {std::string("HOME=") + kHome, "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8",
+          // Go replaces the system store by the file but keeps its directories.
+          "SSL_CERT_FILE=" + bundle_path, "SSL_CERT_DIR=/dev/null",
+          "NODE_EXTRA_CA_CERTS=" + bundle_path, "CURL_CA_BUNDLE=" + bundle_path,
+          "REQUESTS_CA_BUNDLE=" + bundle_path, "GIT_SSL_CAINFO=" + bundle_path,
+          "DENO_CERT=" + bundle_path,
+          // Below MemoryMax: the collector works harder before the kernel kills.
+          "GOMEMLIMIT=3584MiB"};
+}
+
+void add_execution(std::vector<Property>& p, const Command& command, int stdin_fd) {
+  p.push_back({"Type", std::string("exec")});  // a program that cannot be executed fails the start
+  p.push_back({"ExecStartEx", command});
+  p.push_back({"User", std::string("antigravity-ls")});
+  p.push_back({"Group", std::string("antigravity-ls")});
+  p.push_back({"StandardInputFileDescriptor", Descriptor{stdin_fd}});
+  p.push_back({"StandardOutput", std::string("journal")});
+  p.push_back({"StandardError", std::string("journal")});
+  p.push_back({"SyslogIdentifier", std::string("antigravity-ls")});
+  p.push_back({"LogRateLimitIntervalUSec", std::uint64_t{30'000'000}});
+  p.push_back({"LogRateLimitBurst", std::uint32_t{2000}});
+  p.push_back({"StateDirectory", Strings{"antigravity-ls"}});
+  p.push_back({"StateDirectoryMode", std::uint32_t{0700}});
+  p.push_back({"WorkingDirectory", std::string(kHome)});
+  p.push_back({"UMask", std::uint32_t{0077}});
+}
+
+void add_life_cycle(std::vector<Property>& p) {
+  // PartOf= or BindsTo= would restart it together with the daemon, with its input at the end
+  // already. Source: security reference, section 2, fact 3.
+  p.push_back({"StopPropagatedFrom", Strings{"antigravity-proxy.service"}});
+  p.push_back({"After", Strings{"antigravity-proxy.service"}});
+  p.push_back({"CollectMode", std::string("inactive-or-failed")});
+  p.push_back({"AddRef", true});  // keeps its result readable until the helper has seen it
+  p.push_back({"KillMode", std::string("control-group")});
+  p.push_back({"TimeoutStopUSec", std::uint64_t{5'000'000}});
+}
+
+void add_sandbox(std::vector<Property>& p) {
+  for (const char* name :
+       {"NoNewPrivileges", "PrivateTmp", "PrivateDevices", "PrivateIPC", "PrivateUsers",
+        "ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs",
+        "ProtectControlGroups", "ProtectClock", "ProtectHostname", "RestrictRealtime",
+        "RestrictSUIDSGID", "LockPersonality", "MemoryDenyWriteExecute", "RemoveIPC"}) {
+    p.push_back({name, true});
+  }
+  p.push_back({"ProtectSystem", std::string("strict")});
+  p.push_back({"ProtectHome", std::string("yes")});
+  p.push_back({"ProtectProc", std::string("invisible")});
+  p.push_back({"ProcSubset", std::string("pid")});
+  p.push_back({"KeyringMode", std::string("private")});
+  p.push_back({"DevicePolicy", std::string("closed")});
+  p.push_back({"CapabilityBoundingSet", kNoCapabilities});
+  p.push_back({"RestrictNamespaces", kNoNamespaces});
+  p.push_back({"RestrictAddressFamilies",
+               // Go's net.Interfaces needs netlink.
+               FilterList{true, {"AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK"}}});
+  p.push_back({"SystemCallArchitectures", Strings{"native"}});
+  p.push_back({"SystemCallFilter", FilterList{true, {"@system-service"}}});
+  p.push_back({"SystemCallFilter", FilterList{false,
+                                              {"@privileged", "@resources", "@mount", "@debug",
+                                               "@cpu-emulation", "@obsolete", "@raw-io", "@reboot",
+                                               "@swap", "@module", "@clock", "@keyring"}}});
+  p.push_back({"SystemCallErrorNumber", std::int32_t{1}});  // EPERM
+  p.push_back({"ReadOnlyPaths", Strings{"/run"}});
+  p.push_back({"InaccessiblePaths",
+               Strings{"-/run/dbus", "-/run/systemd/private", "-/run/user", "-/dev/shm",
+                       "-/var/log", "-/var/lib/antigravity-proxy", "-/etc/antigravity-proxy"}});
+}
+
+void add_limits(std::vector<Property>& p) {
+  p.push_back({"MemoryMax", kMemoryMax});
+  p.push_back({"TasksMax", std::uint64_t{512}});
+  p.push_back({"LimitNPROC", std::uint64_t{512}});
+  p.push_back({"LimitNOFILE", std::uint64_t{8192}});
+  p.push_back({"LimitFSIZE", 2 * kGiB});
+  p.push_back({"LimitCORE", std::uint64_t{0}});
+  p.push_back({"OOMPolicy", std::string("kill")});
+  p.push_back({"OOMScoreAdjust", std::int32_t{500}});
+}
+
+}  // namespace
+
+std::vector<std::string> language_server_arguments(const StartRequest& request,
+                                                   const Settings& settings) {
+  Strings argv{"--enable_lsp", "--extension_server_port",
+               std::to_string(request.extension_server_port), "--csrf_token", request.csrf_token};
+  if (!request.extension_csrf_token.empty()) {
+    argv.insert(argv.end(), {"--extension_server_csrf_token", request.extension_csrf_token});
+  }
+  argv.insert(argv.end(), {"--server_port", std::to_string(request.server_port), "--lsp_port",
+                           std::to_string(request.lsp_port)});
+  if (!request.workspace_id.empty()) {
+    argv.insert(argv.end(), {"--workspace_id", request.workspace_id});
+  }
+  argv.insert(argv.end(), {"--cloud_code_endpoint", settings.cloud_code_endpoint, "--app_data_dir",
+                           "antigravity"});
+  return argv;
+}
+
+UnitSpec language_server_unit(const std::string& id,
+                              const StartRequest& request,
+                              const Settings& settings,
+                              const std::string& bundle_path,
+                              int stdin_fd) {
+  const std::string& binary = settings.binaries.at(request.binary_index);
+  Strings argv{binary};
+  for (auto& argument : language_server_arguments(request, settings)) {
+    argv.push_back(std::move(argument));
+  }
+  UnitSpec unit;
+  unit.name = unit_of(id);
+  auto& p = unit.properties;
+  p.push_back({"Description", "Antigravity language server " + id.substr(0, 8)});
+  // Without the flag systemd expands $NAME in arguments.
+  add_execution(p, Command{binary, argv, {"no-env-expand"}}, stdin_fd);
+  p.push_back({"Environment", environment(bundle_path)});
+  add_life_cycle(p);
+  add_sandbox(p);
+  add_limits(p);
+  return unit;
+}
+
+}  // namespace agp::core

@@ -1,0 +1,421 @@
+#include "helper/core/operations.h"
+
+#include "helper/core/certificate.h"
+#include "helper/core/errc.h"
+
+#include <array>
+
+namespace agp::core {
+namespace {
+
+// Somebody else may change a table between our look and our transaction; a rule that is deleted
+// but gone fails the transaction as a whole, so looking again is safe.
+constexpr int kAttempts = 3;
+
+// Fail closed: the filter is there before the first packet is redirected, and goes last.
+constexpr std::array kEnsureOrder{Table::filter, Table::nat};
+constexpr std::array kRemoveOrder{Table::nat, Table::filter};
+constexpr std::array kFamilies{Family::ipv4, Family::ipv6};
+
+bool is_running(const std::string& active_state) {
+  return active_state != "inactive" && active_state != "failed";
+}
+
+std::string state_word(bool is_complete, bool is_empty) {
+  return is_complete ? "active" : is_empty ? "absent" : "partial";
+}
+
+}  // namespace
+
+Result<> Operations::validate_start(const StartRequest& request) {
+  auto settings = ports_.settings();
+  if (!settings) {
+    return settings.error();
+  }
+  return validate(request, *settings);
+}
+
+Result<RedirectSpec> Operations::desired_redirect() {
+  auto settings = ports_.settings();
+  if (!settings) {
+    return settings.error();
+  }
+  const auto accounts = ports_.accounts->look_up();
+  if (!accounts.language_server || !accounts.daemon) {
+    return Error(Errc::accounts,
+                 "the accounts antigravity-proxy and antigravity-ls do not both exist: run "
+                 "systemd-sysusers or reinstall the package");
+  }
+  if (*accounts.language_server == 0 || *accounts.language_server == *accounts.daemon) {
+    return Error(Errc::accounts,
+                 "the account antigravity-ls must be neither root nor the daemon's: delete it and "
+                 "run systemd-sysusers");
+  }
+  return RedirectSpec{*accounts.language_server, *accounts.daemon, settings->ports};
+}
+
+std::vector<Family> Operations::families() {
+  std::vector<Family> present;
+  for (const auto family : kFamilies) {
+    if (ports_.firewall->is_present(family)) {
+      present.push_back(family);
+    }
+  }
+  return present;
+}
+
+Result<bool> Operations::ensure_redirect() {
+  auto spec = desired_redirect();
+  if (!spec) {
+    return spec.error();
+  }
+  auto lock = ports_.trust->lock();
+  if (!lock) {
+    return lock.error();
+  }
+  auto changed = apply(*spec);
+  if (changed) {
+    return changed;
+  }
+  // Half a redirect would let traffic out unmetered on the other half. Servers first: they must
+  // not run without it.
+  (void)stop_all();      // the error that is returned is the one that led here
+  (void)remove_rules();  // the same
+  return changed;
+}
+
+Result<bool> Operations::apply(const RedirectSpec& spec) {
+  bool changed = false;
+  for (const auto table : kEnsureOrder) {
+    for (const auto family : families()) {
+      auto done = apply_table(family, table, spec);
+      if (!done) {
+        return done;
+      }
+      changed = changed || *done;
+    }
+  }
+  return changed;
+}
+
+Result<bool> Operations::apply_table(Family family, Table table, const RedirectSpec& spec) {
+  Error last;
+  bool changed = false;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto saved = ports_.firewall->save(family, table);
+    if (!saved) {
+      return saved.error();
+    }
+    const auto plan = plan_ensure(family, table, spec, parse_save(*saved));
+    if (plan.empty()) {
+      return changed;
+    }
+    changed = true;
+    auto applied = ports_.firewall->restore(family, plan);
+    last = applied ? Error(Errc::firewall, "the rules read back differ from what was applied")
+                   : applied.error();
+  }
+  // The last attempt may have worked: read back once more.
+  auto saved = ports_.firewall->save(family, table);
+  if (saved && is_in_place(family, table, spec, parse_save(*saved))) {
+    return changed;
+  }
+  return last;
+}
+
+Result<bool> Operations::remove_redirect() {
+  auto lock = ports_.trust->lock();
+  if (!lock) {
+    return lock.error();
+  }
+  if (auto stopped = stop_all(); !stopped) {
+    return stopped.error();
+  }
+  return remove_rules();
+}
+
+Result<bool> Operations::remove_rules() {
+  bool changed = false;
+  std::optional<Error> first;
+  for (const auto table : kRemoveOrder) {
+    for (const auto family : families()) {
+      auto removed = remove_table(family, table);
+      if (removed) {
+        changed = changed || *removed;
+      } else if (!first && removed.error().code != Errc::firewall_missing) {
+        // Without iptables there is no rule of ours to be left behind.
+        first = removed.error();
+      }
+    }
+  }
+  if (first) {
+    return *first;
+  }
+  return changed;
+}
+
+Result<bool> Operations::remove_table(Family family, Table table) {
+  Error last;
+  for (int attempt = 0; attempt <= kAttempts; ++attempt) {
+    auto saved = ports_.firewall->save(family, table);
+    if (!saved) {
+      return saved.error();
+    }
+    const auto plan = plan_remove(table, parse_save(*saved));
+    if (plan.empty()) {
+      return attempt > 0;
+    }
+    auto applied = ports_.firewall->restore(family, plan);
+    last = applied ? Error(Errc::firewall, "rules of ours are left after removing them")
+                   : applied.error();
+  }
+  return last;
+}
+
+Result<BundleOutcome> Operations::ensure_trust_bundle(const std::string& pem) {
+  auto certificate = check_certificate(pem, ports_.now());
+  if (!certificate) {
+    return certificate.error();
+  }
+  auto system = ports_.trust->system_certificates();
+  if (!system) {
+    return system.error();
+  }
+  auto lock = ports_.trust->lock();
+  if (!lock) {
+    return lock.error();
+  }
+  const std::string wanted = compose_bundle(*certificate, *system);
+  BundleOutcome outcome{ports_.trust->bundle_path(), sha256_hex(wanted), false};
+  // A bundle that cannot be read as ours is replaced, not followed.
+  auto seen = ports_.trust->read_bundle();
+  if (seen && *seen && **seen == wanted) {
+    return outcome;
+  }
+  if (auto written = ports_.trust->write_bundle(wanted); !written) {
+    return written.error();
+  }
+  outcome.changed = true;
+  return outcome;
+}
+
+Result<> Operations::verify_redirect() {
+  auto spec = desired_redirect();
+  if (!spec) {
+    return spec.error();
+  }
+  for (const auto table : kEnsureOrder) {
+    for (const auto family : families()) {
+      auto saved = ports_.firewall->save(family, table);
+      if (!saved) {
+        return saved.error();
+      }
+      if (!is_in_place(family, table, *spec, parse_save(*saved))) {
+        return Error(Errc::not_protected,
+                     std::string("the ") + to_string(family) +
+                         " redirect rules are not in place: call EnsureRedirect");
+      }
+    }
+  }
+  return {};
+}
+
+Result<> Operations::verify_bundle() {
+  auto bundle = ports_.trust->read_bundle();
+  if (!bundle) {
+    return bundle.error();
+  }
+  if (!*bundle) {
+    return Error(Errc::not_protected, "there is no trust bundle: call EnsureTrustBundle");
+  }
+  auto ours = certificate_of_bundle(**bundle, ports_.now());
+  if (!ours) {
+    return ours.error();
+  }
+  return {};
+}
+
+Result<StartedServer> Operations::start_language_server(const StartRequest& request,
+                                                        UniqueFd input) {
+  auto settings = ports_.settings();
+  if (!settings) {
+    return settings.error();
+  }
+  // Again: the configuration may have changed while somebody was asked for authorization.
+  if (auto valid = validate(request, *settings); !valid) {
+    return valid.error();
+  }
+  auto lock = ports_.trust->lock();
+  if (!lock) {
+    return lock.error();
+  }
+  if (auto usable = ports_.programs->check(settings->binaries[request.binary_index]); !usable) {
+    return usable.error();
+  }
+  if (auto in_place = verify_redirect(); !in_place) {
+    return in_place.error();
+  }
+  if (auto in_place = verify_bundle(); !in_place) {
+    return in_place.error();
+  }
+  auto loaded = ports_.units->language_servers();
+  if (!loaded) {
+    return loaded.error();
+  }
+  std::size_t running = 0;
+  for (const auto& unit : *loaded) {
+    running += is_running(unit.active_state) ? 1 : 0;
+  }
+  if (running >= kMaxLanguageServers) {
+    return Error(Errc::limits, "4 language servers are running: stop one of them");
+  }
+  auto id = ports_.fresh_id();
+  if (!id) {
+    return id.error();
+  }
+  const auto unit =
+      language_server_unit(*id, request, *settings, ports_.trust->bundle_path(), input.get());
+  if (auto started = ports_.units->start(unit); !started) {
+    return started.error();
+  }
+  return StartedServer{*id, unit.name};
+}
+
+Result<> Operations::stop_language_server(const std::string& id) {
+  if (auto valid = validate_id(id); !valid) {
+    return valid.error();
+  }
+  return ports_.units->stop(unit_of(id));
+}
+
+Result<> Operations::stop_all() {
+  auto loaded = ports_.units->language_servers();
+  if (!loaded) {
+    return loaded.error();
+  }
+  Result<> outcome;
+  for (const auto& unit : *loaded) {
+    auto stopped = ports_.units->stop(unit.unit);
+    if (!stopped && outcome) {
+      outcome = stopped.error();
+    }
+  }
+  return outcome;
+}
+
+std::string Operations::redirect_state(Family family, const Result<RedirectSpec>& spec) {
+  if (!ports_.firewall->is_present(family)) {
+    return "not_present";
+  }
+  bool is_complete = spec.has_value();
+  bool is_empty = true;
+  for (const auto table : kEnsureOrder) {
+    auto saved = ports_.firewall->save(family, table);
+    if (!saved) {
+      return "unavailable";
+    }
+    const auto observed = parse_save(*saved);
+    is_complete = is_complete && is_in_place(family, table, *spec, observed);
+    is_empty = is_empty && observed.is_empty();
+  }
+  return state_word(is_complete, is_empty);
+}
+
+StatusReport Operations::status() {
+  StatusReport report;
+  const auto note = [&report](const Error& error) {
+    report.problems.push_back(error.text());
+  };
+  auto settings = ports_.settings();
+  if (!settings) {
+    note(settings.error());
+  } else {
+    report.ports = settings->ports;
+    for (std::uint32_t i = 0; i < settings->binaries.size(); ++i) {
+      auto usable = ports_.programs->check(settings->binaries[i]);
+      report.binaries.push_back({i, settings->binaries[i], usable.has_value(),
+                                 usable ? std::string() : usable.error().context});
+    }
+  }
+  const auto spec = desired_redirect();
+  if (!spec && settings) {
+    note(spec.error());
+  }
+  if (auto probe = ports_.firewall->save(Family::ipv4, Table::nat); !probe) {
+    note(probe.error());
+  }
+  report.redirect_ipv4 = redirect_state(Family::ipv4, spec);
+  report.redirect_ipv6 = redirect_state(Family::ipv6, spec);
+  for (const auto* state : {&report.redirect_ipv4, &report.redirect_ipv6}) {
+    if (*state == "partial") {
+      report.problems.push_back(
+          "redirect rules are incomplete: systemctl restart antigravity-proxy puts them back");
+      break;
+    }
+  }
+
+  report.bundle_path = ports_.trust->bundle_path();
+  auto bundle = ports_.trust->read_bundle();
+  if (!bundle) {
+    note(bundle.error());
+  } else if (*bundle) {
+    report.bundle_sha256 = sha256_hex(**bundle);
+    auto ours = certificate_of_bundle(**bundle, ports_.now());
+    if (ours) {
+      report.bundle_not_after = ours->not_after;
+    } else {
+      note(ours.error());
+    }
+  }
+
+  auto units = ports_.units->language_servers();
+  if (!units) {
+    note(units.error());
+  } else {
+    for (const auto& unit : *units) {
+      report.language_servers.push_back({id_of(unit.unit), unit.unit, unit.active_state});
+    }
+  }
+  return report;
+}
+
+WatchReport Operations::watch(bool verify) {
+  WatchReport report;
+  for (const auto& exit : ports_.units->take_exits()) {
+    report.exits.push_back({id_of(exit.unit), exit.result, exit.status});
+  }
+  if (auto loaded = ports_.units->language_servers()) {
+    for (const auto& unit : *loaded) {
+      report.servers_run = report.servers_run || is_running(unit.active_state);
+    }
+  }
+  if (!verify || !report.servers_run) {
+    return report;
+  }
+  auto lock = ports_.trust->lock();
+  if (!lock || verify_redirect()) {
+    return report;
+  }
+  // Established connections are not redirected after the fact, so the server cannot stay.
+  (void)stop_all();  // its end is reported as an exit like any other
+  auto spec = desired_redirect();
+  report.redirect_repaired = spec && apply(*spec);
+  return report;
+}
+
+Result<> Operations::release() {
+  Result<> outcome;
+  const auto keep_first = [&outcome](const auto& result) {
+    if (!result && outcome) {
+      outcome = result.error();
+    }
+  };
+  auto lock = ports_.trust->lock();
+  keep_first(lock);
+  keep_first(stop_all());
+  keep_first(remove_rules());
+  keep_first(ports_.trust->remove_bundle());
+  return outcome;
+}
+
+}  // namespace agp::core

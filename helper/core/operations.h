@@ -1,0 +1,125 @@
+#pragma once
+
+#include "common/base/unique_fd.h"
+#include "helper/core/arguments.h"
+#include "helper/core/ports.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+/// The operations of the interface: observe, plan, apply, read back. No state between calls.
+namespace agp::core {
+
+struct BundleOutcome {
+  std::string path;
+  std::string sha256;
+  bool changed = false;
+};
+
+struct StartedServer {
+  std::string id;
+  std::string unit;
+};
+
+struct ServerState {
+  std::string id;
+  std::string unit;
+  std::string active_state;
+};
+
+struct BinaryState {
+  std::uint32_t index = 0;
+  std::string path;
+  bool usable = false;
+  std::string reason;
+};
+
+struct StatusReport {
+  std::string redirect_ipv4;
+  std::string redirect_ipv6;
+  std::string bundle_path;
+  std::string bundle_sha256;
+  std::int64_t bundle_not_after = 0;
+  std::vector<ServerState> language_servers;
+  std::vector<BinaryState> binaries;
+  PortRange ports;
+  std::vector<std::string> problems;
+};
+
+/// What a periodic look found.
+struct WatchReport {
+  struct Exit {
+    std::string id;
+    std::string result;
+    std::int32_t status = 0;
+  };
+  std::vector<Exit> exits;
+  bool servers_run = false;
+  /// Rules were missing while a language server ran: it was stopped, the rules are back (true) or
+  /// could not be put back (false). Nothing: all was well, or no server ran.
+  std::optional<bool> redirect_repaired;
+};
+
+/// What the bus adaptor drives; a fake in its tests.
+class HelperOperations {
+ public:
+  virtual ~HelperOperations() = default;
+  [[nodiscard]] virtual Result<> validate_start(const StartRequest& request) = 0;
+  [[nodiscard]] virtual Result<bool> ensure_redirect() = 0;
+  [[nodiscard]] virtual Result<bool> remove_redirect() = 0;
+  [[nodiscard]] virtual Result<BundleOutcome> ensure_trust_bundle(const std::string& pem) = 0;
+  [[nodiscard]] virtual Result<StartedServer> start_language_server(const StartRequest& request,
+                                                                    UniqueFd input) = 0;
+  [[nodiscard]] virtual Result<> stop_language_server(const std::string& id) = 0;
+  [[nodiscard]] virtual StatusReport status() = 0;
+  /// @param verify also compare the rules while a language server runs.
+  [[nodiscard]] virtual WatchReport watch(bool verify) = 0;
+};
+
+struct Ports {
+  Firewall* firewall;
+  TrustStore* trust;
+  AccountDatabase* accounts;
+  Programs* programs;
+  UnitManager* units;
+  std::function<Result<Settings>()> settings;     // read again for every operation
+  std::function<std::int64_t()> now;              // Unix time
+  std::function<Result<std::string>()> fresh_id;  // 32 hexadecimal digits
+};
+
+class Operations final : public HelperOperations {
+ public:
+  /// @param ports what they point to outlives this object.
+  explicit Operations(Ports ports) : ports_(std::move(ports)) {}
+
+  Result<> validate_start(const StartRequest& request) override;
+  Result<bool> ensure_redirect() override;
+  Result<bool> remove_redirect() override;
+  Result<BundleOutcome> ensure_trust_bundle(const std::string& pem) override;
+  Result<StartedServer> start_language_server(const StartRequest& request, UniqueFd input) override;
+  Result<> stop_language_server(const std::string& id) override;
+  StatusReport status() override;
+  WatchReport watch(bool verify) override;
+
+  /// Everything back: servers, rules, bundle. Goes on after a failure and reports the first.
+  [[nodiscard]] Result<> release();
+
+ private:
+  [[nodiscard]] Result<RedirectSpec> desired_redirect();
+  [[nodiscard]] std::vector<Family> families();
+  [[nodiscard]] Result<bool> apply(const RedirectSpec& spec);
+  [[nodiscard]] Result<bool> apply_table(Family family, Table table, const RedirectSpec& spec);
+  [[nodiscard]] Result<bool> remove_rules();
+  [[nodiscard]] Result<bool> remove_table(Family family, Table table);
+  [[nodiscard]] Result<> verify_redirect();
+  [[nodiscard]] Result<> verify_bundle();
+  [[nodiscard]] Result<> stop_all();
+  [[nodiscard]] std::string redirect_state(Family family, const Result<RedirectSpec>& spec);
+
+  Ports ports_;
+};
+
+}  // namespace agp::core

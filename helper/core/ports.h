@@ -1,0 +1,87 @@
+#pragma once
+
+#include "common/base/result.h"
+#include "helper/core/language_server_unit.h"
+#include "helper/core/redirect.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+/// What the operations need from the machine. helper/os implements these; tests have fakes.
+namespace agp::core {
+
+class Firewall {
+ public:
+  virtual ~Firewall() = default;
+  /// Whether the kernel has this family at all.
+  [[nodiscard]] virtual bool is_present(Family family) = 0;
+  /// Output of `iptables-save -t TABLE` of that family.
+  [[nodiscard]] virtual Result<std::string> save(Family family, Table table) = 0;
+  /// Feeds `iptables-restore --noflush`. One transaction: all or nothing.
+  [[nodiscard]] virtual Result<> restore(Family family, const std::string& input) = 0;
+};
+
+class TrustStore {
+ public:
+  virtual ~TrustStore() = default;
+  [[nodiscard]] virtual std::string bundle_path() const = 0;
+  [[nodiscard]] virtual Result<std::string> system_certificates() = 0;
+  /// Nothing when there is no bundle; an error when it is not root's own regular file.
+  [[nodiscard]] virtual Result<std::optional<std::string>> read_bundle() = 0;
+  /// Atomic: readers see the old or the new content.
+  [[nodiscard]] virtual Result<> write_bundle(std::string_view content) = 0;
+  /// @return whether there was one.
+  [[nodiscard]] virtual Result<bool> remove_bundle() = 0;
+  /// Only one process changes the machine at a time; held until the value dies.
+  [[nodiscard]] virtual Result<std::shared_ptr<void>> lock() = 0;
+};
+
+struct Accounts {
+  std::optional<uid_t> language_server;
+  std::optional<uid_t> daemon;
+};
+
+class AccountDatabase {
+ public:
+  virtual ~AccountDatabase() = default;
+  [[nodiscard]] virtual Accounts look_up() = 0;
+};
+
+class Programs {
+ public:
+  virtual ~Programs() = default;
+  /// Whether the program may be started as it is now; the error says why not.
+  [[nodiscard]] virtual Result<> check(const std::string& path) = 0;
+};
+
+struct UnitState {
+  std::string unit;
+  std::string active_state;
+};
+
+struct UnitExit {
+  std::string unit;
+  std::string result;
+  std::int32_t status = 0;
+};
+
+class UnitManager {
+ public:
+  virtual ~UnitManager() = default;
+  /// Starts a transient unit and waits for the result of the job.
+  [[nodiscard]] virtual Result<> start(const UnitSpec& spec) = 0;
+  /// Waits for the end; a unit that is not there is a success.
+  [[nodiscard]] virtual Result<> stop(const std::string& unit) = 0;
+  /// Language server units that are loaded, whoever started them.
+  [[nodiscard]] virtual Result<std::vector<UnitState>> language_servers() = 0;
+  /// Ends since the last call, each once.
+  [[nodiscard]] virtual std::vector<UnitExit> take_exits() = 0;
+};
+
+}  // namespace agp::core

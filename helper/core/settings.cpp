@@ -1,0 +1,21 @@
+#include "helper/core/settings.h"
+
+namespace agp::core {
+
+std::vector<std::string> Settings::default_binaries() {
+#if defined(__aarch64__)
+  const std::string in_ide = "/resources/app/extensions/antigravity/bin/language_server_linux_arm";
+#else
+  const std::string in_ide = "/resources/app/extensions/antigravity/bin/language_server_linux_x64";
+#endif
+  const std::string in_hub = "/resources/bin/language_server";
+  std::vector<std::string> paths;
+  for (const std::string root :
+       {"/usr/share/antigravity", "/opt/Antigravity", "/opt/antigravity"}) {
+    paths.push_back(root + in_ide);
+    paths.push_back(root + in_hub);
+  }
+  return paths;
+}
+
+}  // namespace agp::core

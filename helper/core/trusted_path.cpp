@@ -1,0 +1,50 @@
+#include "helper/core/trusted_path.h"
+
+#include "helper/core/errc.h"
+
+#include <sys/stat.h>
+
+namespace agp::core {
+namespace {
+
+Error not_safe(Errc code, const PathPart& part, const char* why) {
+  return {code, part.path + " " + why};
+}
+
+Result<> judge(std::span<const PathPart> parts, Errc code) {
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto& part = parts[i];
+    const bool is_last = i + 1 == parts.size();
+    if (S_ISLNK(part.mode)) {
+      return not_safe(code, part, "is a symbolic link: name the real path instead");
+    }
+    if (is_last ? !S_ISREG(part.mode) : !S_ISDIR(part.mode)) {
+      return not_safe(code, part, is_last ? "is not a regular file" : "is not a directory");
+    }
+    if (part.owner != 0) {
+      return not_safe(code, part, "does not belong to root: chown root it");
+    }
+    if ((part.mode & (S_IWGRP | S_IWOTH)) != 0) {
+      return not_safe(code, part, "can be written by others than root: chmod go-w it");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> judge_program(std::span<const PathPart> parts) {
+  if (auto safe = judge(parts, Errc::no_binary); !safe) {
+    return safe;
+  }
+  if (!parts.empty() && (parts.back().mode & S_IXOTH) == 0) {
+    return not_safe(Errc::no_binary, parts.back(), "is not executable for all: chmod +x it");
+  }
+  return {};
+}
+
+Result<> judge_configuration(std::span<const PathPart> parts) {
+  return judge(parts, Errc::configuration);
+}
+
+}  // namespace agp::core

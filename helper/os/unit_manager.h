@@ -1,0 +1,52 @@
+#pragma once
+
+#include "helper/core/ports.h"
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include <systemd/sd-bus.h>
+
+namespace agp::os {
+
+/// PID 1 over a bus connection of its own, blocking and bounded.
+class SystemdUnits final : public core::UnitManager {
+ public:
+  SystemdUnits();
+  ~SystemdUnits() override;
+
+  Result<> start(const core::UnitSpec& spec) override;
+  Result<> stop(const std::string& unit) override;
+  Result<std::vector<core::UnitState>> language_servers() override;
+  std::vector<core::UnitExit> take_exits() override;
+
+  /// Asks for a stop and does not wait. A unit that is not loaded is a success.
+  [[nodiscard]] Result<> request_stop(const std::string& unit);
+  /// Clears the failed state, if any, so that the unit is not listed any more.
+  void reset_failed(const std::string& unit);
+  /// Type of the pending job of a unit ("stop", "restart", ...), empty when there is none.
+  [[nodiscard]] Result<std::string> job_type(const std::string& unit);
+  /// 0 when no main process runs.
+  [[nodiscard]] Result<std::uint32_t> main_pid(const std::string& unit);
+
+ private:
+  struct JobWait;
+  struct BusCloser {
+    void operator()(sd_bus* bus) const { sd_bus_flush_close_unref(bus); }
+  };
+
+  [[nodiscard]] Result<sd_bus*> bus();
+  [[nodiscard]] Result<std::string> wait_for_job(JobWait& wait);
+  [[nodiscard]] Result<std::string> unit_path(const std::string& unit);
+  [[nodiscard]] core::UnitExit exit_of(const std::string& unit);
+  void forget(const std::string& unit);
+  [[nodiscard]] Error failure(const std::string& what, int number, const sd_bus_error& error);
+
+  std::unique_ptr<sd_bus, BusCloser> bus_;
+  // Units that this connection holds a reference on, so that their results stay readable. A cache:
+  // the truth is the service manager's list.
+  std::set<std::string> held_;
+};
+
+}  // namespace agp::os
