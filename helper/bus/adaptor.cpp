@@ -1,0 +1,378 @@
+#include "helper/bus/adaptor.h"
+
+#include "common/bus/compat.h"
+#include "common/bus/connection.h"
+#include "common/bus/errors.h"
+#include "common/log/log.h"
+#include "helper/core/errc.h"
+#include "helper/os/input_descriptor.h"
+#include "helper1_adaptor.h"
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+
+namespace agp::helper {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::size_t kMaxCalls = 16;
+constexpr std::size_t kMaxCallsPerSender = 4;
+
+bus::Errc bus_code(const Error& error) {
+  if (error.code.category() == bus::bus_category()) {
+    return static_cast<bus::Errc>(error.code.value());
+  }
+  if (error.code.category() != core::helper_category()) {
+    return bus::Errc::failed;
+  }
+  switch (static_cast<core::Errc>(error.code.value())) {
+    case core::Errc::invalid_argument:
+      return bus::Errc::invalid_args;
+    case core::Errc::configuration:
+      return bus::Errc::configuration;
+    case core::Errc::accounts:
+      return bus::Errc::accounts;
+    case core::Errc::firewall_missing:
+      return bus::Errc::firewall_missing;
+    case core::Errc::firewall:
+      return bus::Errc::firewall;
+    case core::Errc::certificate:
+      return bus::Errc::certificate;
+    case core::Errc::file:
+      return bus::Errc::file;
+    case core::Errc::not_protected:
+      return bus::Errc::not_protected;
+    case core::Errc::no_binary:
+      return bus::Errc::no_binary;
+    case core::Errc::unit:
+      return bus::Errc::unit;
+    case core::Errc::limits:
+      return bus::Errc::limits_exceeded;
+  }
+  return bus::Errc::failed;
+}
+
+using Dictionary = std::map<std::string, sdbus::Variant>;
+
+Dictionary to_dictionary(const core::StatusReport& report) {
+  std::vector<sdbus::Struct<std::string, std::string, std::string>> servers;
+  for (const auto& server : report.language_servers) {
+    servers.emplace_back(server.id, server.unit, server.active_state);
+  }
+  std::vector<sdbus::Struct<std::uint32_t, std::string, bool, std::string>> binaries;
+  for (const auto& binary : report.binaries) {
+    binaries.emplace_back(binary.index, binary.path, binary.usable, bus::printable(binary.reason));
+  }
+  std::vector<std::string> problems;
+  for (const auto& problem : report.problems) {
+    problems.push_back(bus::printable(problem));
+  }
+  Dictionary status;
+  status.emplace("version", sdbus::Variant(std::string(AGP_VERSION)));
+  status.emplace("redirect_ipv4", sdbus::Variant(report.redirect_ipv4));
+  status.emplace("redirect_ipv6", sdbus::Variant(report.redirect_ipv6));
+  status.emplace("bundle_path", sdbus::Variant(report.bundle_path));
+  status.emplace("bundle_sha256", sdbus::Variant(report.bundle_sha256));
+  status.emplace("bundle_not_after", sdbus::Variant(report.bundle_not_after));
+  status.emplace("language_servers", sdbus::Variant(servers));
+  status.emplace("binaries", sdbus::Variant(binaries));
+  status.emplace("ports", sdbus::Variant(sdbus::Struct<std::uint16_t, std::uint16_t>(
+                              report.ports.first, report.ports.last)));
+  status.emplace("problems", sdbus::Variant(problems));
+  return status;
+}
+
+}  // namespace
+
+class Adaptor::Object final
+    : public sdbus::AdaptorInterfaces<org::antigravityproxy::Helper1_adaptor> {
+ public:
+  Object(bus::Connection* connection,
+         Authority* authority,
+         core::HelperOperations* operations,
+         std::function<void()> on_activity)
+      : AdaptorInterfaces(connection->raw(), bus::compat::ObjectPath(kObjectPath)),
+        connection_(connection),
+        authority_(authority),
+        operations_(operations),
+        on_activity_(std::move(on_activity)) {
+    registerAdaptor();
+  }
+  ~Object() { unregisterAdaptor(); }
+
+  std::size_t calls_in_flight() const { return calls_; }
+
+  void report(const core::WatchReport& found) {
+    for (const auto& exit : found.exits) {
+      log::notice(
+          "language server ended",
+          {{"UNIT", core::unit_of(exit.id)}, {"RESULT", exit.result}, {"STATUS", exit.status}});
+      emitLanguageServerExited(exit.id, exit.result, exit.status);
+    }
+    if (found.redirect_repaired) {
+      log::err("redirect rules were removed while a language server ran, stopped it",
+               {{"REPAIRED", *found.redirect_repaired}});
+      emitRedirectChanged(*found.redirect_repaired);
+    }
+    connection_->kick();
+  }
+
+ private:
+  /// One call from its arrival to its end.
+  class Call {
+   public:
+    Call(Object* object, std::string sender, const char* action)
+        : object_(object), sender_(std::move(sender)), action_(action) {
+      ++object_->calls_;
+      ++object_->calls_of_[sender_];
+      object_->on_activity_();
+    }
+    Call(Call&& other) noexcept
+        : object_(std::exchange(other.object_, nullptr)),
+          sender_(std::move(other.sender_)),
+          action_(other.action_) {}
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    Call& operator=(Call&&) = delete;
+    ~Call() {
+      if (object_ == nullptr) {
+        return;
+      }
+      --object_->calls_;
+      if (--object_->calls_of_[sender_] == 0) {
+        object_->calls_of_.erase(sender_);
+      }
+      object_->connection_->kick();
+      object_->on_activity_();
+    }
+    [[nodiscard]] const std::string& sender() const { return sender_; }
+    [[nodiscard]] const char* action() const { return action_; }
+
+   private:
+    Object* object_;
+    std::string sender_;
+    const char* action_;
+  };
+
+  template <class Reply>
+  void refuse(const Call& call, const Reply& reply, const Error& error) {
+    log::warning(
+        "call refused or failed",
+        {{"BUS_SENDER", call.sender()}, {"POLKIT_ACTION", call.action()}, {"ERROR", error}});
+    reply.returnError(
+        bus::compat::make_error(bus::error_name(bus_code(error)), bus::printable(error.text())));
+  }
+
+  // The sender is read here, before the first suspension: afterwards the message is gone.
+  template <class Reply, class Start>
+  void accept(Reply&& reply, const char* action, Start start) {
+    Call call(this, bus::compat::sender_of(getObject()), action);
+    if (calls_ > kMaxCalls || calls_of_[call.sender()] > kMaxCallsPerSender) {
+      refuse(call, reply, Error(bus::Errc::limits_exceeded, "too many calls at the same time"));
+      return;
+    }
+    asio::co_spawn(connection_->executor(), start(std::move(call), std::forward<Reply>(reply)),
+                   [](std::exception_ptr bug) {
+                     if (bug) {
+                       log::err("bug: a call ended with an exception");
+                     }
+                   });
+  }
+
+  void EnsureRedirect(sdbus::Result<bool>&& reply) override {
+    accept(std::move(reply), kActionRedirect, [this](Call call, sdbus::Result<bool> r) {
+      return ensure_redirect(std::move(call), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> ensure_redirect(Call call, sdbus::Result<bool> reply) {
+    auto allowed = co_await authority_->check(call.sender(), call.action());
+    if (!allowed) {
+      co_return refuse(call, reply, allowed.error());
+    }
+    auto changed = operations_->ensure_redirect();
+    if (!changed) {
+      // What was there before has been undone with it.
+      emitRedirectChanged(false);
+      co_return refuse(call, reply, changed.error());
+    }
+    reply.returnResults(*changed);
+    if (*changed) {
+      log::notice("redirect rules are in place", {{"BUS_SENDER", call.sender()}});
+      emitRedirectChanged(true);
+    }
+  }
+
+  void RemoveRedirect(sdbus::Result<bool>&& reply) override {
+    accept(std::move(reply), kActionRedirect, [this](Call call, sdbus::Result<bool> r) {
+      return remove_redirect(std::move(call), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> remove_redirect(Call call, sdbus::Result<bool> reply) {
+    auto allowed = co_await authority_->check(call.sender(), call.action());
+    if (!allowed) {
+      co_return refuse(call, reply, allowed.error());
+    }
+    auto changed = operations_->remove_redirect();
+    if (!changed) {
+      co_return refuse(call, reply, changed.error());
+    }
+    reply.returnResults(*changed);
+    if (*changed) {
+      log::notice("redirect rules are removed", {{"BUS_SENDER", call.sender()}});
+      emitRedirectChanged(false);
+    }
+  }
+
+  void EnsureTrustBundle(sdbus::Result<std::string, bool>&& reply, std::string pem) override {
+    accept(std::move(reply), kActionTrust,
+           [this, pem = std::move(pem)](Call call, sdbus::Result<std::string, bool> r) mutable {
+             return ensure_trust_bundle(std::move(call), std::move(r), std::move(pem));
+           });
+  }
+
+  asio::awaitable<void> ensure_trust_bundle(Call call,
+                                            sdbus::Result<std::string, bool> reply,
+                                            std::string pem) {
+    if (pem.size() > kMaxPemChars) {
+      co_return refuse(call, reply,
+                       Error(bus::Errc::invalid_args, "certificate_pem is larger than 8192 bytes"));
+    }
+    auto allowed = co_await authority_->check(call.sender(), call.action());
+    if (!allowed) {
+      co_return refuse(call, reply, allowed.error());
+    }
+    auto done = operations_->ensure_trust_bundle(pem);
+    if (!done) {
+      co_return refuse(call, reply, done.error());
+    }
+    reply.returnResults(done->path, done->changed);
+    if (done->changed) {
+      log::notice("trust bundle is written", {{"BUS_SENDER", call.sender()}});
+      emitTrustBundleChanged(done->sha256);
+    }
+  }
+
+  using StartReply = sdbus::Result<std::string, std::string>;
+
+  void StartLanguageServer(StartReply&& reply,
+                           std::uint16_t server_port,
+                           std::uint16_t lsp_port,
+                           std::uint16_t extension_server_port,
+                           std::string csrf_token,
+                           std::string extension_csrf_token,
+                           std::string workspace_id,
+                           std::uint32_t binary_index,
+                           sdbus::UnixFd input) override {
+    core::StartRequest request{server_port,
+                               lsp_port,
+                               extension_server_port,
+                               std::move(csrf_token),
+                               std::move(extension_csrf_token),
+                               std::move(workspace_id),
+                               binary_index};
+    accept(std::move(reply), kActionLanguageServer,
+           [this, request = std::move(request), fd = UniqueFd(input.release())](
+               Call call, StartReply r) mutable {
+             return start_language_server(std::move(call), std::move(r), std::move(request),
+                                          std::move(fd));
+           });
+  }
+
+  asio::awaitable<void> start_language_server(Call call,
+                                              StartReply reply,
+                                              core::StartRequest request,
+                                              UniqueFd fd) {
+    auto valid = operations_->validate_start(request);
+    if (!valid) {
+      co_return refuse(call, reply, valid.error());
+    }
+    auto input = os::check_input(std::move(fd));
+    if (!input) {
+      co_return refuse(call, reply, input.error());
+    }
+    auto allowed = co_await authority_->check(call.sender(), call.action());
+    if (!allowed) {
+      co_return refuse(call, reply, allowed.error());
+    }
+    auto started = operations_->start_language_server(request, std::move(*input));
+    if (!started) {
+      co_return refuse(call, reply, started.error());
+    }
+    log::notice("language server started",
+                {{"UNIT", started->unit}, {"BUS_SENDER", call.sender()}});
+    reply.returnResults(started->id, started->unit);
+  }
+
+  void StopLanguageServer(sdbus::Result<>&& reply, std::string id) override {
+    accept(std::move(reply), kActionLanguageServer,
+           [this, id = std::move(id)](Call call, sdbus::Result<> r) mutable {
+             return stop_language_server(std::move(call), std::move(r), std::move(id));
+           });
+  }
+
+  asio::awaitable<void> stop_language_server(Call call, sdbus::Result<> reply, std::string id) {
+    auto valid = core::validate_id(id);
+    if (!valid) {
+      co_return refuse(call, reply, valid.error());
+    }
+    auto allowed = co_await authority_->check(call.sender(), call.action());
+    if (!allowed) {
+      co_return refuse(call, reply, allowed.error());
+    }
+    auto done = operations_->stop_language_server(id);
+    if (!done) {
+      co_return refuse(call, reply, done.error());
+    }
+    reply.returnResults();
+    report(operations_->watch(false));
+  }
+
+  void Status(sdbus::Result<Dictionary>&& reply) override {
+    accept(std::move(reply), kActionStatus, [this](Call call, sdbus::Result<Dictionary> r) {
+      return status(std::move(call), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> status(Call call, sdbus::Result<Dictionary> reply) {
+    auto allowed = co_await authority_->check(call.sender(), call.action());
+    if (!allowed) {
+      co_return refuse(call, reply, allowed.error());
+    }
+    const auto report = operations_->status();
+    reply.returnResults(to_dictionary(report));
+  }
+
+  static constexpr std::size_t kMaxPemChars = 8192;
+
+  bus::Connection* connection_;
+  Authority* authority_;
+  core::HelperOperations* operations_;
+  std::function<void()> on_activity_;
+  std::size_t calls_ = 0;
+  std::map<std::string, std::size_t> calls_of_;
+};
+
+Adaptor::Adaptor(bus::Connection* connection,
+                 Authority* authority,
+                 core::HelperOperations* operations,
+                 std::function<void()> on_activity)
+    : object_(std::make_unique<Object>(connection, authority, operations, std::move(on_activity))) {
+}
+
+Adaptor::~Adaptor() = default;
+
+std::size_t Adaptor::calls_in_flight() const {
+  return object_->calls_in_flight();
+}
+void Adaptor::report(const core::WatchReport& found) {
+  object_->report(found);
+}
+
+}  // namespace agp::helper

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "common/base/result.h"
+#include "helper/core/settings.h"
+
+#include <string>
+
+namespace agp::helper {
+
+/// Reads helper.yaml. A missing file means the defaults; one that others than root can change, or
+/// that has a fault, is an error that names all faults with file:line:column.
+[[nodiscard]] Result<core::Settings> load_settings(const std::string& path);
+
+/// The same for text that was read already. @param name how faults call the file.
+[[nodiscard]] Result<core::Settings> parse_settings(const std::string& text,
+                                                    const std::string& name);
+
+}  // namespace agp::helper

@@ -1,0 +1,283 @@
+#include "common/bus/connection.h"
+#include "common/log/log.h"
+#include "helper/bus/adaptor.h"
+#include "helper/bus/authority.h"
+#include "helper/config.h"
+#include "helper/core/operations.h"
+#include "helper/os/accounts.h"
+#include "helper/os/iptables.h"
+#include "helper/os/runtime_directory.h"
+#include "helper/os/trusted_file.h"
+#include "helper/os/unit_manager.h"
+#include "helper/release.h"
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <sys/random.h>
+#include <systemd/sd-daemon.h>
+
+namespace {
+
+namespace asio = boost::asio;
+using agp::helper::ReleaseFor;
+using Seconds = std::chrono::seconds;
+
+constexpr char kUsage[] =
+    "Usage: antigravity-proxy-helper [--idle-timeout SECONDS] [--config FILE]\n"
+    "       antigravity-proxy-helper --release [--for service|capture] [--config FILE]\n"
+    "\n"
+    "The root helper of antigravity-proxy. The first form serves org.antigravityproxy.Helper1 on\n"
+    "the system bus, is started by the bus, and exits when idle (300 seconds by default).\n"
+    "\n"
+    "  --release        stop the language servers that the helper started, remove its firewall\n"
+    "                   rules and files, and exit; changes nothing when nothing is there\n"
+    "  --for UNIT       used by the units themselves: do so only when the stop is for good\n"
+    "  --idle-timeout N exit after N seconds without a call and without a language server\n"
+    "  --config FILE    instead of /etc/antigravity-proxy/helper.yaml\n"
+    "  --version, --help\n";
+
+constexpr int kExitUsage = 64;
+
+struct Options {
+  Seconds idle_timeout{300};
+  std::string config = "/etc/antigravity-proxy/helper.yaml";
+  std::optional<ReleaseFor> release;
+  bool help = false;
+  bool version = false;
+};
+
+std::optional<ReleaseFor> release_for(std::string_view word) {
+  if (word == "service") {
+    return ReleaseFor::service;
+  }
+  if (word == "capture") {
+    return ReleaseFor::capture;
+  }
+  return std::nullopt;
+}
+
+std::optional<Seconds> seconds_of(std::string_view word) {
+  int number = 0;
+  const auto end = word.data() + word.size();
+  const auto parsed = std::from_chars(word.data(), end, number);
+  if (parsed.ec != std::errc() || parsed.ptr != end || number < 1) {
+    return std::nullopt;
+  }
+  return Seconds(number);
+}
+
+std::optional<Options> parse(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    const std::string_view value = i + 1 < argc ? argv[i + 1] : "";
+    if (word == "--help") {
+      options.help = true;
+    } else if (word == "--version") {
+      options.version = true;
+    } else if (word == "--release") {
+      options.release = options.release.value_or(ReleaseFor::administrator);
+    } else if (word == "--for" && release_for(value)) {
+      options.release = release_for(value);
+      ++i;
+    } else if (word == "--config" && value.starts_with("/")) {
+      options.config = value;
+      ++i;
+    } else if (word == "--idle-timeout" && seconds_of(value)) {
+      options.idle_timeout = *seconds_of(value);
+      ++i;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return options;
+}
+
+agp::Result<std::string> random_id() {
+  std::array<unsigned char, 16> random{};
+  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
+    return agp::errno_error("random id");
+  }
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string id;
+  for (const auto byte : random) {
+    id += kDigits[byte >> 4];
+    id += kDigits[byte & 0x0f];
+  }
+  return id;
+}
+
+/// The real machine behind the ports.
+struct Machine {
+  explicit Machine(const std::string& config)
+      : operations({&firewall, &directory, &accounts, &programs, &units,
+                    [config] { return agp::helper::load_settings(config); },
+                    [] { return static_cast<std::int64_t>(std::time(nullptr)); }, random_id}) {}
+
+  agp::os::Iptables firewall;
+  agp::os::RuntimeDirectory directory;
+  agp::os::SystemAccounts accounts;
+  agp::os::RootPrograms programs;
+  agp::os::SystemdUnits units;
+  agp::core::Operations operations;
+};
+
+int release(const Options& options) {
+  Machine machine(options.config);
+  auto done = agp::helper::run_release(*options.release, machine.operations, machine.units,
+                                       machine.directory);
+  if (!done) {
+    agp::log::err("not everything could be removed: run antigravity-proxy-helper --release again",
+                  {{"ERROR", done.error()}});
+    return 1;
+  }
+  return 0;
+}
+
+/// Runs the bus object until nobody needs it.
+class Service {
+ public:
+  explicit Service(const Options& options)
+      : options_(options), machine_(options.config), watch_timer_(io_), signals_(io_) {}
+
+  int run() {
+    auto connection = agp::bus::Connection::open_system(io_.get_executor(), [this](agp::Error e) {
+      agp::log::err("lost the bus, leaving", {{"ERROR", e}});
+      failed_ = true;
+      io_.stop();
+    });
+    if (!connection) {
+      agp::log::err("cannot serve without the system bus", {{"ERROR", connection.error()}});
+      return 1;
+    }
+    connection_ = std::move(*connection);
+    authority_.emplace(connection_.get());
+    adaptor_.emplace(connection_.get(), &*authority_, &machine_.operations,
+                     [this] { note_activity(); });
+    connection_->start();
+    if (auto owned = connection_->request_name(agp::helper::kBusName); !owned) {
+      agp::log::err("cannot own the bus name, is another helper running?",
+                    {{"ERROR", owned.error()}});
+      return 1;
+    }
+    // Leftovers of a previous start are taken into view before the first call is served.
+    servers_run_ = machine_.operations.watch(false).servers_run;
+    (void)::sd_notify(0, "READY=1");  // not started by a service manager: nobody to tell
+    listen_for_signals();
+    note_activity();
+    schedule_watch();
+    io_.run();
+    (void)::sd_notify(0, "STOPPING=1");
+    return failed_ ? 1 : 0;
+  }
+
+ private:
+  // A poll, because the answer must be right even if a signal was lost while a call blocked.
+  static constexpr std::chrono::milliseconds kWatchInterval{500};
+  static constexpr int kVerifyEvery = 20;  // looks, so every 10 seconds
+
+  void note_activity() { last_activity_ = std::chrono::steady_clock::now(); }
+
+  void listen_for_signals() {
+    signals_.add(SIGTERM);
+    signals_.add(SIGINT);
+    signals_.async_wait([this](boost::system::error_code ec, int) {
+      if (!ec) {
+        leave();
+      }
+    });
+  }
+
+  void schedule_watch() {
+    watch_timer_.expires_after(kWatchInterval);
+    watch_timer_.async_wait([this](boost::system::error_code ec) {
+      if (!ec) {
+        look();
+      }
+    });
+  }
+
+  void look() {
+    ++looks_;
+    const bool verify = looks_ % kVerifyEvery == 0;
+    // An idle helper asks nobody; a start by us is seen because calls are activity.
+    const auto quiet = std::chrono::steady_clock::now() - last_activity_;
+    if (servers_run_ || adaptor_->calls_in_flight() > 0 || quiet < 4 * kWatchInterval) {
+      const auto found = machine_.operations.watch(verify);
+      servers_run_ = found.servers_run;
+      if (!found.exits.empty() || servers_run_) {
+        note_activity();
+      }
+      adaptor_->report(found);
+    }
+    if (quiet >= options_.idle_timeout && !servers_run_ && adaptor_->calls_in_flight() == 0) {
+      agp::log::info("idle, leaving");
+      leave();
+      return;
+    }
+    schedule_watch();
+  }
+
+  // The name first: a call that comes now starts the next helper instead of dying with this one.
+  void leave() {
+    (void)connection_->release_name(agp::helper::kBusName);  // we leave either way
+    watch_timer_.expires_after(std::chrono::milliseconds(100));
+    watch_timer_.async_wait([this](boost::system::error_code) { finish(); });
+  }
+
+  // Calls that had arrived before are answered.
+  void finish() {
+    if (adaptor_->calls_in_flight() == 0) {
+      io_.stop();
+      return;
+    }
+    watch_timer_.expires_after(kWatchInterval);
+    watch_timer_.async_wait([this](boost::system::error_code) { finish(); });
+  }
+
+  Options options_;
+  asio::io_context io_{1};
+  Machine machine_;
+  std::unique_ptr<agp::bus::Connection> connection_;
+  std::optional<agp::helper::Authority> authority_;
+  std::optional<agp::helper::Adaptor> adaptor_;
+  asio::steady_timer watch_timer_;
+  asio::signal_set signals_;
+  std::chrono::steady_clock::time_point last_activity_;
+  int looks_ = 0;
+  bool servers_run_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto options = parse(argc, argv);
+  if (!options) {
+    std::fputs(kUsage, stderr);
+    return kExitUsage;
+  }
+  if (options->help) {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
+  if (options->version) {
+    std::puts("antigravity-proxy-helper " AGP_VERSION);
+    return 0;
+  }
+  agp::log::init("antigravity-proxy-helper");
+  if (options->release) {
+    return release(*options);
+  }
+  return Service(*options).run();
+}

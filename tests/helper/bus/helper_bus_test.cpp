@@ -1,0 +1,444 @@
+// The helper's object and the daemon's client on a bus of their own, with a polkit that says what
+// it is told and operations that only write down that they were called.
+#include "common/bus/call.h"
+#include "daemon/bus/helper_client.h"
+#include "helper/bus/adaptor.h"
+#include "helper/core/errc.h"
+#include "polkit_adaptor.h"
+
+#include <array>
+#include <fstream>
+#include <optional>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace agp::helper {
+namespace {
+
+namespace asio = boost::asio;
+
+enum class Verdict { yes, no, challenge };
+
+/// A message bus for the whole program; the address is found through the environment.
+class PrivateBus {
+ public:
+  PrivateBus() {
+    ::mkdtemp(directory_.data());
+    const std::string config = directory_ + "/bus.conf";
+    std::ofstream(config) << "<busconfig><type>system</type><listen>unix:path=" << directory_
+                          << "/socket</listen><auth>EXTERNAL</auth><policy context='default'>"
+                             "<allow user='*'/><allow own='*'/><allow send_destination='*'/>"
+                             "<allow receive_sender='*'/></policy></busconfig>";
+    std::array<int, 2> ready{};
+    (void)::pipe(ready.data());
+    const std::string argument = "--config-file=" + config;
+    const std::string print = "--print-address=" + std::to_string(ready[1]);
+    std::array<char*, 5> argv{const_cast<char*>("dbus-daemon"), const_cast<char*>(argument.c_str()),
+                              const_cast<char*>("--nofork"), const_cast<char*>(print.c_str()),
+                              nullptr};
+    (void)::posix_spawnp(&pid_, "dbus-daemon", nullptr, nullptr, argv.data(), environ);
+    ::close(ready[1]);
+    char byte = 0;
+    is_running_ = ::read(ready[0], &byte, 1) == 1;
+    ::close(ready[0]);
+    ::setenv("DBUS_SYSTEM_BUS_ADDRESS", ("unix:path=" + directory_ + "/socket").c_str(), 1);
+  }
+  ~PrivateBus() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    ::unlink((directory_ + "/socket").c_str());
+    ::unlink((directory_ + "/bus.conf").c_str());
+    ::rmdir(directory_.c_str());
+  }
+  [[nodiscard]] bool is_running() const { return is_running_; }
+
+ private:
+  std::string directory_ = "/tmp/agp-bus-test-XXXXXX";
+  pid_t pid_ = -1;
+  bool is_running_ = false;
+};
+
+using PolkitAnswer = sdbus::Struct<bool, bool, std::map<std::string, std::string>>;
+
+class FakePolkit final
+    : public sdbus::AdaptorInterfaces<org::freedesktop::PolicyKit1::Authority_adaptor> {
+ public:
+  explicit FakePolkit(bus::Connection* connection)
+      : AdaptorInterfaces(connection->raw(),
+                          bus::compat::ObjectPath("/org/freedesktop/PolicyKit1/Authority")),
+        connection_(connection) {
+    registerAdaptor();
+  }
+  ~FakePolkit() { unregisterAdaptor(); }
+
+  Verdict verdict = Verdict::yes;
+  std::vector<std::string> actions;
+  std::vector<std::string> subjects;
+  std::function<void()> on_question;
+
+ private:
+  void CheckAuthorization(sdbus::Result<PolkitAnswer>&& reply,
+                          sdbus::Struct<std::string, std::map<std::string, sdbus::Variant>> subject,
+                          std::string action,
+                          std::map<std::string, std::string>,
+                          std::uint32_t,
+                          std::string) override {
+    actions.push_back(action);
+    subjects.push_back(std::get<0>(subject) + " " +
+                       std::get<1>(subject).at("name").get<std::string>());
+    if (on_question) {
+      on_question();
+    }
+    PolkitAnswer answer(verdict == Verdict::yes, verdict == Verdict::challenge, {});
+    reply.returnResults(answer);
+    connection_->kick();
+  }
+  bus::Connection* connection_;
+};
+
+class FakeOperations final : public core::HelperOperations {
+ public:
+  Result<> validate_start(const core::StartRequest& request) override {
+    return core::validate(request, core::Settings());
+  }
+  Result<bool> ensure_redirect() override { return note("ensure_redirect", true); }
+  Result<bool> remove_redirect() override { return note("remove_redirect", true); }
+  Result<core::BundleOutcome> ensure_trust_bundle(const std::string& pem) override {
+    return note("ensure_trust_bundle " + pem, core::BundleOutcome{"/run/b.pem", "ab", true});
+  }
+  Result<core::StartedServer> start_language_server(const core::StartRequest& request,
+                                                    UniqueFd input) override {
+    std::array<char, 16> block{};
+    const auto n = ::read(input.get(), block.data(), block.size());
+    return note("start " + request.csrf_token + " " +
+                    std::string(block.data(), n > 0 ? static_cast<std::size_t>(n) : 0),
+                core::StartedServer{std::string(32, 'a'), "unit"});
+  }
+  Result<> stop_language_server(const std::string& id) override {
+    calls.push_back("stop " + id);
+    return {};
+  }
+  core::StatusReport status() override {
+    calls.push_back("status");
+    core::StatusReport report;
+    report.redirect_ipv4 = "active";
+    report.bundle_not_after = 12345678901;
+    report.binaries = {{0, "/opt/ls", false, "does not exist"}};
+    report.language_servers = {{"id", "unit", "active"}};
+    report.problems = {"one\nproblem"};
+    return report;
+  }
+  core::WatchReport watch(bool) override { return {}; }
+
+  std::vector<std::string> calls;
+  std::optional<Error> failure;
+
+ private:
+  template <class T>
+  Result<T> note(std::string call, T value) {
+    calls.push_back(std::move(call));
+    if (failure) {
+      return *failure;
+    }
+    return value;
+  }
+};
+
+UniqueFd pipe_with(std::string_view text) {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  EXPECT_EQ(::write(ends[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  ::close(ends[1]);
+  return UniqueFd(ends[0]);
+}
+
+const bus::HelperStart kStart{42100, 42101, 35987, "token", "", "", 0};
+
+class HelperBus : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    static PrivateBus bus;
+    if (!bus.is_running()) {
+      GTEST_SKIP() << "SKIPPED: dbus-daemon cannot be started";
+    }
+    polkit_connection = open();
+    helper_connection = open();
+    client_connection = open();
+    polkit.emplace(polkit_connection.get());
+    ASSERT_TRUE(polkit_connection->request_name("org.freedesktop.PolicyKit1"));
+    authority.emplace(helper_connection.get());
+    adaptor.emplace(helper_connection.get(), &*authority, &operations, [] {});
+    ASSERT_TRUE(helper_connection->request_name(kBusName));
+    bus::HelperEvents events;
+    events.redirect_changed = [this](bool active) {
+      signals.push_back(active ? "redirect on" : "redirect off");
+    };
+    events.trust_bundle_changed = [this](const std::string& sha) {
+      signals.push_back("bundle " + sha);
+    };
+    events.language_server_exited = [this](const std::string& id, const std::string& result,
+                                           std::int32_t status) {
+      signals.push_back("exit " + id + " " + result + " " + std::to_string(status));
+    };
+    events.helper_gone = [this] {
+      signals.push_back("gone");
+    };
+    auto opened = bus::HelperClient::open(client_connection.get(), std::move(events));
+    ASSERT_TRUE(opened);
+    client = std::move(*opened);
+  }
+
+  std::unique_ptr<bus::Connection> open() {
+    auto connection = bus::Connection::open_system(io.get_executor(), nullptr);
+    EXPECT_TRUE(connection) << connection.error().text();
+    (*connection)->start();
+    return std::move(*connection);
+  }
+
+  /// Runs one call to its end.
+  template <class T>
+  Result<T> run(asio::awaitable<Result<T>> call) {
+    std::optional<Result<T>> outcome;
+    asio::co_spawn(io, std::move(call), [&](std::exception_ptr bug, Result<T> result) {
+      EXPECT_FALSE(bug);
+      outcome.emplace(std::move(result));
+    });
+    io.restart();
+    while (!outcome && io.run_one_for(std::chrono::seconds(20)) > 0) {
+    }
+    if (!outcome) {
+      return Error(bus::Errc::failed, "the call did not end");
+    }
+    return std::move(*outcome);
+  }
+
+  /// Messages to the client arrive in order: after an answer to a later call, all earlier signals
+  /// are there.
+  void settle() {
+    const auto before = polkit->verdict;
+    polkit->verdict = Verdict::yes;
+    (void)run(client->status());
+    polkit->verdict = before;
+  }
+
+  /// Every method of the interface, and what it would have done.
+  std::vector<std::pair<std::string, std::function<Result<>()>>> methods() {
+    const auto drop = [](const auto& result) {
+      return result ? Result<>() : Result<>(result.error());
+    };
+    return {{kActionRedirect,
+             [=, this] {
+               return drop(run(client->ensure_redirect()));
+             }},
+            {kActionRedirect,
+             [=, this] {
+               return drop(run(client->remove_redirect()));
+             }},
+            {kActionTrust,
+             [=, this] {
+               return drop(run(client->ensure_trust_bundle("pem")));
+             }},
+            {kActionLanguageServer,
+             [=, this] {
+               return drop(run(client->start_language_server(kStart, pipe_with("x"))));
+             }},
+            {kActionLanguageServer,
+             [=, this] {
+               return drop(run(client->stop_language_server(std::string(32, 'a'))));
+             }},
+            {kActionStatus, [=, this] {
+               return drop(run(client->status()));
+             }}};
+  }
+
+  asio::io_context io{1};
+  std::unique_ptr<bus::Connection> polkit_connection;
+  std::unique_ptr<bus::Connection> helper_connection;
+  std::unique_ptr<bus::Connection> client_connection;
+  std::optional<FakePolkit> polkit;
+  FakeOperations operations;
+  std::optional<Authority> authority;
+  std::optional<Adaptor> adaptor;
+  std::unique_ptr<bus::HelperClient> client;
+  std::vector<std::string> signals;
+};
+
+TEST_F(HelperBus, AnAllowedCallerGetsEveryMethodWithItsOwnAction) {
+  for (const auto& [action, call] : methods()) {
+    polkit->actions.clear();
+    operations.calls.clear();
+    auto done = call();
+    EXPECT_TRUE(done) << action << ": " << done.error().text();
+    EXPECT_EQ(polkit->actions, std::vector<std::string>{action});
+    EXPECT_EQ(operations.calls.size(), 1U) << action;
+    EXPECT_TRUE(polkit->subjects.back().starts_with("system-bus-name :")) << action;
+  }
+}
+
+TEST_F(HelperBus, ADeniedCallerGetsNothing) {
+  polkit->verdict = Verdict::no;
+  for (const auto& [action, call] : methods()) {
+    auto done = call();
+    ASSERT_FALSE(done) << action;
+    EXPECT_EQ(done.error().code, bus::Errc::access_denied) << action;
+  }
+  EXPECT_TRUE(operations.calls.empty());
+}
+
+TEST_F(HelperBus, AQuestionThatNeedsAPersonIsRefused) {
+  polkit->verdict = Verdict::challenge;
+  for (const auto& [action, call] : methods()) {
+    EXPECT_EQ(call().error().code, bus::Errc::interactive_authorization_required) << action;
+  }
+  EXPECT_TRUE(operations.calls.empty());
+}
+
+TEST_F(HelperBus, NoPolkitMeansDenied) {
+  ASSERT_TRUE(polkit_connection->release_name("org.freedesktop.PolicyKit1"));
+  for (const auto& [action, call] : methods()) {
+    auto done = call();
+    ASSERT_FALSE(done) << action;
+    EXPECT_EQ(done.error().code, bus::Errc::access_denied) << action;
+    EXPECT_NE(done.error().context.find("polkitd"), std::string::npos) << done.error().context;
+  }
+  EXPECT_TRUE(operations.calls.empty());
+}
+
+TEST_F(HelperBus, ASenderThatLeavesIsDenied) {
+  // polkit says yes, but by then the sender is gone.
+  auto leaving = open();
+  auto proxy = sdbus::createProxy(leaving->raw(), bus::compat::ServiceName(kBusName),
+                                  bus::compat::ObjectPath(kObjectPath));
+  bool was_asked = false;
+  polkit->on_question = [&] {
+    was_asked = true;
+    proxy.reset();
+    leaving.reset();
+  };
+  auto ask = bus::call<bool>(leaving.get(), proxy.get(), kBusName, "EnsureRedirect",
+                             std::chrono::seconds(5));
+  asio::co_spawn(io, std::move(ask), [](std::exception_ptr, Result<std::tuple<bool>>) {});
+  io.restart();
+  while (!was_asked && io.run_one_for(std::chrono::seconds(20)) > 0) {
+  }
+  polkit->on_question = nullptr;
+  ASSERT_TRUE(was_asked);
+  while (adaptor->calls_in_flight() > 0 && io.run_one_for(std::chrono::seconds(20)) > 0) {
+  }
+  EXPECT_TRUE(operations.calls.empty());
+}
+
+TEST_F(HelperBus, NonsenseIsRefusedBeforeAnybodyIsAsked) {
+  auto start = kStart;
+  start.server_port = 80;
+  EXPECT_EQ(run(client->start_language_server(start, pipe_with("x"))).error().code,
+            bus::Errc::invalid_args);
+  EXPECT_EQ(run(client->stop_language_server("../x")).error().code, bus::Errc::invalid_args);
+  EXPECT_EQ(run(client->ensure_trust_bundle(std::string(8193, 'x'))).error().code,
+            bus::Errc::invalid_args);
+  EXPECT_TRUE(polkit->actions.empty());
+  EXPECT_TRUE(operations.calls.empty());
+}
+
+TEST_F(HelperBus, RefusesDescriptorsThatAreNeitherPipeNorSealed) {
+  for (const char* path : {"/dev/null", "/tmp", "/proc/self/exe"}) {
+    auto refused =
+        run(client->start_language_server(kStart, UniqueFd(::open(path, O_RDONLY | O_CLOEXEC))));
+    ASSERT_FALSE(refused) << path;
+    EXPECT_EQ(refused.error().code, bus::Errc::invalid_args) << path;
+  }
+  EXPECT_TRUE(operations.calls.empty());
+}
+
+TEST_F(HelperBus, PassesArgumentsAndTheDescriptorOn) {
+  auto started = run(client->start_language_server(kStart, pipe_with("metadata")));
+  ASSERT_TRUE(started) << started.error().text();
+  EXPECT_EQ(started->id, std::string(32, 'a'));
+  EXPECT_EQ(operations.calls, std::vector<std::string>{"start token metadata"});
+}
+
+TEST_F(HelperBus, TellsChanges) {
+  ASSERT_TRUE(run(client->ensure_redirect()));
+  ASSERT_TRUE(run(client->ensure_trust_bundle("pem")));
+  ASSERT_TRUE(run(client->remove_redirect()));
+  core::WatchReport found;
+  found.exits = {{"id", "signal", 9}};
+  adaptor->report(found);
+  settle();
+  const std::vector<std::string> expected{"redirect on", "bundle ab", "redirect off",
+                                          "exit id signal 9"};
+  EXPECT_EQ(signals, expected);
+}
+
+TEST_F(HelperBus, TellsWhenTheHelperLeaves) {
+  settle();
+  ASSERT_TRUE(helper_connection->release_name(kBusName));
+  io.restart();
+  while (signals.empty() && io.run_one_for(std::chrono::seconds(20)) > 0) {
+  }
+  EXPECT_EQ(signals, std::vector<std::string>{"gone"});
+  EXPECT_EQ(run(client->status()).error().code, bus::Errc::not_running);
+}
+
+TEST_F(HelperBus, StatusArrivesWhole) {
+  auto status = run(client->status());
+  ASSERT_TRUE(status) << status.error().text();
+  EXPECT_EQ(status->redirect_ipv4, "active");
+  EXPECT_EQ(status->bundle_not_after, 12345678901);
+  ASSERT_EQ(status->binaries.size(), 1U);
+  EXPECT_EQ(status->binaries[0].reason, "does not exist");
+  ASSERT_EQ(status->language_servers.size(), 1U);
+  EXPECT_EQ(status->language_servers[0].active_state, "active");
+  EXPECT_EQ(status->first_port, 42100);
+  EXPECT_EQ(status->problems, std::vector<std::string>{"one?problem"});
+}
+
+TEST_F(HelperBus, ErrorsKeepTheirKindAndText) {
+  operations.failure = Error(core::Errc::firewall_missing, "install the package iptables");
+  auto failed = run(client->ensure_redirect());
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, bus::Errc::firewall_missing);
+  EXPECT_NE(failed.error().context.find("install the package iptables"), std::string::npos);
+}
+
+TEST_F(HelperBus, UnknownMembersAndWrongSignaturesAreCleanErrors) {
+  auto proxy = sdbus::createProxy(client_connection->raw(), bus::compat::ServiceName(kBusName),
+                                  bus::compat::ObjectPath(kObjectPath));
+  const auto call = [&](const char* member, auto... arguments) {
+    return run(bus::call<>(client_connection.get(), proxy.get(), kBusName, member,
+                           std::chrono::seconds(5), arguments...));
+  };
+  EXPECT_EQ(call("Run").error().code, bus::Errc::unknown_member);
+  EXPECT_EQ(call("EnsureTrustBundle", std::uint32_t{1}).error().code, bus::Errc::invalid_args);
+  EXPECT_EQ(call("StopLanguageServer").error().code, bus::Errc::invalid_args);
+  EXPECT_TRUE(run(client->status()));
+}
+
+TEST_F(HelperBus, ManyCallsOfOneSenderAreLimited) {
+  std::size_t limited = 0;
+  std::size_t ended = 0;
+  for (int i = 0; i < 50; ++i) {
+    asio::co_spawn(io, client->status(), [&](std::exception_ptr, Result<bus::HelperStatus> r) {
+      ++ended;
+      limited += !r && r.error().code == bus::Errc::limits_exceeded ? 1 : 0;
+    });
+  }
+  io.restart();
+  while (ended < 50 && io.run_one_for(std::chrono::seconds(20)) > 0) {
+  }
+  EXPECT_EQ(ended, 50U);
+  EXPECT_GT(limited, 0U);
+  EXPECT_LT(limited, 50U);
+  EXPECT_EQ(adaptor->calls_in_flight(), 0U);
+}
+
+}  // namespace
+}  // namespace agp::helper

@@ -1,0 +1,72 @@
+#include "helper/config.h"
+
+#include "helper/core/errc.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace agp::helper {
+namespace {
+
+TEST(HelperConfig, AnEmptyOneMeansTheDefaults) {
+  const auto settings = parse_settings("", "helper.yaml");
+  ASSERT_TRUE(settings) << settings.error().text();
+  EXPECT_EQ(settings->binaries, core::Settings::default_binaries());
+  EXPECT_EQ(settings->ports.first, 42100);
+  EXPECT_EQ(settings->cloud_code_endpoint, "https://daily-cloudcode-pa.googleapis.com");
+}
+
+TEST(HelperConfig, ReadsItsKeys) {
+  const auto settings = parse_settings(
+      "language_server:\n  binaries: [/opt/x/ls]\n  ports: 50000-50010\n"
+      "  cloud_code_endpoint: https://a.example\n",
+      "helper.yaml");
+  ASSERT_TRUE(settings) << settings.error().text();
+  EXPECT_EQ(settings->binaries, std::vector<std::string>{"/opt/x/ls"});
+  EXPECT_EQ(settings->ports.last, 50010);
+}
+
+TEST(HelperConfig, ReportsAllFaultsWithTheirPlaces) {
+  const auto settings = parse_settings(
+      "language_server:\n  ports: 80-90\n  cloud_code_endpoint: nonsense\n  other: 1\n",
+      "helper.yaml");
+  ASSERT_FALSE(settings);
+  EXPECT_EQ(settings.error().code, core::Errc::configuration);
+  const auto& text = settings.error().context;
+  EXPECT_NE(text.find("helper.yaml:2:10"), std::string::npos) << text;
+  EXPECT_NE(text.find("helper.yaml:3:24"), std::string::npos) << text;
+  EXPECT_NE(text.find("helper.yaml:4:3"), std::string::npos) << text;
+}
+
+TEST(HelperConfig, RefusesRangesThatHitOurPorts) {
+  for (const char* range : {"8000-9000", "42100", "42100-42100", "42200-42100", "1-2", "a-b",
+                            "50000-70000", "50000-50010x"}) {
+    EXPECT_FALSE(parse_settings(std::string("language_server: {ports: '") + range + "'}", "f"))
+        << range;
+  }
+}
+
+TEST(HelperConfig, RefusesAFileThatOthersCanChange) {
+  std::string directory = "/tmp/agp-helper-config-XXXXXX";
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  const std::string path = directory + "/helper.yaml";
+  std::ofstream(path) << "language_server: {}\n";
+  ::chmod(directory.c_str(), 0777);
+  const auto settings = load_settings(path);
+  ASSERT_FALSE(settings);
+  EXPECT_EQ(settings.error().code, core::Errc::configuration);
+  std::remove(path.c_str());
+  ::rmdir(directory.c_str());
+}
+
+TEST(HelperConfig, AMissingFileMeansTheDefaults) {
+  EXPECT_TRUE(load_settings("/nonexistent/helper.yaml"));
+}
+
+}  // namespace
+}  // namespace agp::helper
