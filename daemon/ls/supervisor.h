@@ -1,0 +1,92 @@
+#pragma once
+
+#include "daemon/control/lifecycle.h"
+#include "daemon/ls/helper_port.h"
+#include "daemon/ls/ls_driver.h"
+#include "daemon/ls/process_scan.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+namespace agp::ls {
+
+/// Carries out what control::Lifecycle decides: asks the helper, looks for the IDE, probes the
+/// language server. All methods on the executor's one thread.
+class Supervisor final : public EndpointSource {
+ public:
+  struct Options {
+    control::Settings settings;
+    std::string ca_certificate_pem;    // what the trust bundle gets
+    std::uint16_t first_port = 42100;  // of the range for language servers
+    std::uint16_t last_port = 42199;   // inclusive
+    std::chrono::steady_clock::duration probe_limit = std::chrono::seconds(2);
+    std::function<void()> on_change;  // status changed (problems, capture, usable); may be empty
+  };
+
+  /// @param helper, finder  outlive the supervisor.
+  Supervisor(boost::asio::any_io_executor executor,
+             HelperPort* helper,
+             SessionFinder* finder,
+             Options options);
+  ~Supervisor() override;
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  /// Runs until request_stop() has been carried out. Await it, once.
+  [[nodiscard]] boost::asio::awaitable<void> run();
+  /// Stops the language server and ends run().
+  void request_stop();
+
+  // Signals of the helper.
+  void on_language_server_exited(const std::string& id, const std::string& result, int status);
+  void on_helper_available();
+  void on_redirect_lost();
+
+  [[nodiscard]] std::shared_ptr<const Endpoint> endpoint() const override { return usable_; }
+  [[nodiscard]] std::string unavailable_reason() const override;
+  /// What is wrong or waited for, oldest first.
+  [[nodiscard]] const std::vector<control::ReportProblem>& problems() const { return problems_; }
+  [[nodiscard]] bool is_capturing() const { return lifecycle_.is_capturing(); }
+  [[nodiscard]] control::Phase phase() const { return lifecycle_.phase(); }
+  /// Name of the user whose IDE session is in use, empty while there is none.
+  [[nodiscard]] const std::string& session_user() const { return session_user_; }
+
+ private:
+  void pump();
+  void woken();
+  bool carry_out_now(control::Command* command);
+  boost::asio::awaitable<void> carry_out(control::Command command);
+  boost::asio::awaitable<void> scan();
+  boost::asio::awaitable<void> start(control::StartLs command);
+  boost::asio::awaitable<Result<>> probe();
+  Result<std::pair<std::uint16_t, std::uint16_t>> free_ports();
+  void changed();
+
+  boost::asio::any_io_executor executor_;
+  HelperPort* helper_;
+  SessionFinder* finder_;
+  Options options_;
+  control::Lifecycle lifecycle_;
+  boost::asio::steady_timer wake_;
+  boost::asio::thread_pool worker_;  // /proc is read there
+  std::optional<control::Command> pending_;
+  std::optional<std::pair<std::uint64_t, control::TimePoint>> armed_;
+  std::optional<Session> session_;
+  std::string session_user_;
+  std::shared_ptr<const Endpoint> started_;  // of the language server that was started last
+  std::shared_ptr<const Endpoint> usable_;   // the same once it answers
+  std::vector<control::ReportProblem> problems_;
+  std::uint16_t next_port_;
+  bool is_stopped_ = false;
+};
+
+}  // namespace agp::ls

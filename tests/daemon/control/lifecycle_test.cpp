@@ -1,0 +1,521 @@
+#include "daemon/control/lifecycle.h"
+
+#include "daemon/control/errors.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace agp::control {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// Plays helper, IDE and clock. `said` collects every command as one word.
+class Fixture : public ::testing::Test {
+ protected:
+  void start(Settings settings = {}) {
+    core.emplace(std::move(settings));
+    core->start(now);
+    drain();
+  }
+
+  void drain() {
+    while (auto command = core->next_command()) {
+      note(*command);
+    }
+  }
+
+  void note(const Command& command) {
+    if (std::holds_alternative<EnsureTrustBundle>(command)) {
+      said.emplace_back("bundle");
+    } else if (std::holds_alternative<EnsureRedirect>(command)) {
+      said.emplace_back("redirect");
+    } else if (std::holds_alternative<QueryHelper>(command)) {
+      said.emplace_back("query");
+    } else if (std::holds_alternative<ScanForIde>(command)) {
+      said.emplace_back("scan");
+    } else if (const auto* s = std::get_if<StartLs>(&command)) {
+      said.emplace_back("start " + std::to_string(s->fingerprint) + " with " + s->binary_path);
+    } else if (const auto* p = std::get_if<ProbeLs>(&command)) {
+      said.emplace_back("probe " + p->id);
+    } else if (const auto* t = std::get_if<StopLs>(&command)) {
+      said.emplace_back("stop " + t->id);
+    } else if (const auto* a = std::get_if<ArmTimer>(&command)) {
+      timer = a->id;
+      armed = a->after;
+    } else if (const auto* r = std::get_if<ReportProblem>(&command)) {
+      said.emplace_back("problem " + r->code);
+      problem = *r;
+    } else if (const auto* c = std::get_if<ClearProblem>(&command)) {
+      said.emplace_back("clear " + c->code);
+    } else if (const auto* v = std::get_if<CaptureActive>(&command)) {
+      said.emplace_back(v->active ? "capture on" : "capture off");
+    } else if (const auto* u = std::get_if<LsUsable>(&command)) {
+      said.emplace_back(u->usable ? "usable" : "unusable");
+    } else {
+      said.emplace_back("stopped");
+    }
+  }
+
+  std::vector<std::string> take() {
+    drain();
+    return std::exchange(said, {});
+  }
+
+  void fire() {
+    now += armed;
+    core->on_timer(timer, now);
+    drain();
+  }
+
+  static HelperStatus helper_status(std::vector<std::string> running = {}) {
+    HelperStatus status;
+    for (auto& id : running) {
+      status.running.push_back({id, "antigravity-ls-" + id + ".service"});
+    }
+    status.binaries = {{0, "/opt/a/bin/language_server"}, {1, "/opt/b/bin/language_server"}};
+    return status;
+  }
+
+  static ScanOutcome session(std::uint64_t fingerprint) {
+    return {IdeSession{fingerprint, "ada", "/opt/b/bin/language_server"}, {"ada"}, {}};
+  }
+
+  void capture_up() {
+    core->on_trust_bundle({}, now);
+    core->on_redirect({}, now);
+  }
+
+  void run_up(const std::string& id = "1", std::uint64_t fingerprint = 7) {
+    capture_up();
+    core->on_helper_status(helper_status(), now);
+    core->on_scan(session(fingerprint), now);
+    core->on_ls_started(StartedLs{id, "unit"}, now);
+    core->on_probe({}, now);
+    (void)take();
+    ASSERT_EQ(core->phase(), Phase::running);
+  }
+
+  std::optional<Lifecycle> core;
+  TimePoint now{seconds(1000)};
+  std::vector<std::string> said;
+  std::uint64_t timer = 0;
+  Duration armed{};
+  ReportProblem problem;
+};
+
+using Words = std::vector<std::string>;
+
+TEST_F(Fixture, DoesNothingWhileCaptureIsOff) {
+  start({.capture = false});
+  EXPECT_EQ(take(), Words{});
+  core->on_helper_available(now);
+  core->on_redirect_lost(now);
+  EXPECT_EQ(take(), Words{});
+  core->stop(now);
+  EXPECT_EQ(take(), Words{"stopped"});
+}
+
+TEST_F(Fixture, PutsBundleBeforeRedirectBeforeLanguageServer) {
+  start();
+  EXPECT_EQ(take(), Words{"bundle"});
+  core->on_trust_bundle({}, now);
+  EXPECT_EQ(take(), Words{"redirect"});
+  core->on_redirect({}, now);
+  EXPECT_EQ(take(), (Words{"capture on", "query"}));
+  core->on_helper_status(helper_status(), now);
+  EXPECT_EQ(take(), Words{"scan"});
+  core->on_scan(session(7), now);
+  EXPECT_EQ(take(), Words{"start 7 with /opt/b/bin/language_server"});
+  core->on_ls_started(StartedLs{"1", "unit"}, now);
+  EXPECT_EQ(take(), Words{"probe 1"});
+  core->on_probe({}, now);
+  EXPECT_EQ(take(), Words{"usable"});
+  EXPECT_EQ(core->phase(), Phase::running);
+}
+
+TEST_F(Fixture, StartsNoLanguageServerWhenThatIsOffButCaptures) {
+  start({.manage_ls = false});
+  capture_up();
+  EXPECT_EQ(take(), (Words{"bundle", "redirect", "capture on"}));
+  EXPECT_EQ(core->phase(), Phase::capturing);
+  core->stop(now);
+  EXPECT_EQ(take(), Words{"stopped"});
+}
+
+TEST_F(Fixture, BacksOffFromOneToThirtySecondsWhileTheHelperIsAway) {
+  start();
+  std::vector<Duration> waits;
+  for (int i = 0; i < 7; ++i) {
+    core->on_trust_bundle(Error{Errc::helper_unreachable, "bus"}, now);
+    drain();
+    waits.push_back(armed);
+    fire();
+  }
+  EXPECT_EQ(waits, (std::vector<Duration>{seconds(1), seconds(2), seconds(4), seconds(8),
+                                          seconds(16), seconds(30), seconds(30)}));
+  EXPECT_FALSE(core->is_capturing());
+}
+
+TEST_F(Fixture, SaysOnceWhatIsWrongWithTheHelperAndTakesItBack) {
+  start();
+  core->on_trust_bundle(Error{Errc::helper_denied, "bus"}, now);
+  EXPECT_EQ(take(), (Words{"bundle", "problem helper"}));
+  EXPECT_NE(problem.remedy.find("polkit"), std::string::npos);
+  fire();
+  core->on_trust_bundle(Error{Errc::helper_denied, "bus"}, now);
+  EXPECT_EQ(take(), Words{"bundle"});
+  fire();
+  capture_up();
+  EXPECT_EQ(take(), (Words{"bundle", "redirect", "clear helper", "capture on", "query"}));
+}
+
+TEST_F(Fixture, TriesAtOnceWhenTheHelperAppears) {
+  start();
+  core->on_trust_bundle(Error{Errc::helper_unreachable, "bus"}, now);
+  (void)take();
+  const auto stale = timer;
+  core->on_helper_available(now);
+  EXPECT_EQ(take(), Words{"bundle"});
+  core->on_timer(stale, now + seconds(60));
+  EXPECT_EQ(take(), Words{});
+}
+
+TEST_F(Fixture, AFailedRedirectStartsNothing) {
+  start();
+  core->on_trust_bundle({}, now);
+  core->on_redirect(Error{Errc::helper_failed, "iptables not found"}, now);
+  EXPECT_EQ(take(), (Words{"bundle", "redirect", "problem helper"}));
+  EXPECT_NE(problem.message.find("iptables not found"), std::string::npos);
+  EXPECT_EQ(core->phase(), Phase::backing_off);
+}
+
+TEST_F(Fixture, StopsWhatAPredecessorLeftRunning) {
+  start();
+  capture_up();
+  (void)take();
+  core->on_helper_status(helper_status({"old1", "old2"}), now);
+  EXPECT_EQ(take(), Words{"stop old1"});
+  core->on_ls_stopped({}, now);
+  EXPECT_EQ(take(), Words{"stop old2"});
+  core->on_ls_stopped({}, now);
+  EXPECT_EQ(take(), Words{"scan"});
+}
+
+TEST_F(Fixture, SaysWhatItWaitsForAndLooksNoMoreThanOncePerSecond) {
+  start({.user = "ada", .rescan = milliseconds(10)});
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  (void)take();
+  core->on_scan(ScanOutcome{}, now);
+  EXPECT_EQ(take(), Words{"problem ide"});
+  EXPECT_EQ(problem.message, "waiting for the Antigravity IDE to run as user ada");
+  EXPECT_EQ(problem.severity, Severity::waiting);
+  EXPECT_GE(armed, seconds(1));
+  fire();
+  EXPECT_EQ(take(), Words{"scan"});
+  core->on_scan(ScanOutcome{}, now);
+  EXPECT_EQ(take(), Words{});  // already said
+}
+
+TEST_F(Fixture, EnsuresCaptureAnewBeforeStartingForAnIdeThatCameLater) {
+  start();
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  core->on_scan(ScanOutcome{}, now);
+  (void)take();
+  fire();
+  core->on_scan(session(9), now);
+  EXPECT_EQ(take(), (Words{"scan", "clear ide", "bundle"}));
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  EXPECT_EQ(take(), (Words{"redirect", "query", "start 9 with /opt/b/bin/language_server"}));
+}
+
+TEST_F(Fixture, AsksWhichUserWhenSeveralRunTheIde) {
+  start();
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  core->on_scan(ScanOutcome{std::nullopt, {"ada", "bob"}, {}}, now);
+  drain();
+  EXPECT_NE(problem.message.find("ada, bob"), std::string::npos);
+  EXPECT_NE(problem.remedy.find("language_server.user"), std::string::npos);
+}
+
+TEST_F(Fixture, NamesTheRemedyWhenNoBinaryMayBeStarted) {
+  start();
+  capture_up();
+  core->on_helper_status(HelperStatus{}, now);
+  drain();
+  EXPECT_EQ(problem.code, "language-server-binary");
+  EXPECT_NE(problem.remedy.find("helper.yaml"), std::string::npos);
+  fire();
+  EXPECT_EQ(core->phase(), Phase::ensuring_bundle);
+}
+
+TEST_F(Fixture, FallsBackToTheFirstBinaryWhenTheIdeRunsAnother) {
+  start();
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  (void)take();
+  core->on_scan(ScanOutcome{IdeSession{3, "ada", "/home/ada/language_server"}, {"ada"}, {}}, now);
+  EXPECT_EQ(take(), Words{"start 3 with /opt/a/bin/language_server"});
+}
+
+TEST_F(Fixture, ProbesUntilTheLimitAndThenStopsAndBacksOff) {
+  start();
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  core->on_scan(session(7), now);
+  core->on_ls_started(StartedLs{"1", "unit"}, now);
+  (void)take();
+  const auto limit = now + seconds(30);
+  while (now < limit) {
+    core->on_probe(Error{Errc::helper_failed, "refused"}, now);
+    ASSERT_EQ(take(), Words{});
+    fire();
+    ASSERT_EQ(take(), Words{"probe 1"});
+  }
+  core->on_probe(Error{Errc::helper_failed, "refused"}, now);
+  EXPECT_EQ(take(), (Words{"problem language-server", "stop 1"}));
+  core->on_ls_stopped({}, now);
+  drain();
+  EXPECT_EQ(core->phase(), Phase::backing_off);
+}
+
+TEST_F(Fixture, TriesOtherPortsAtOnceWhenTheFirstStartDiesEarly) {
+  start();
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  core->on_scan(session(7), now);
+  core->on_ls_started(StartedLs{"1", "unit"}, now);
+  core->on_probe(Error{Errc::helper_failed, "refused"}, now);
+  (void)take();
+  core->on_ls_exited("1", "exit-code", 1, now);
+  EXPECT_EQ(take(), Words{"bundle"});
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  core->on_ls_started(StartedLs{"2", "unit"}, now);
+  (void)take();
+  core->on_ls_exited("2", "exit-code", 1, now);
+  EXPECT_EQ(take(), Words{});  // a probe is under way; its answer comes first
+  core->on_probe(Error{Errc::helper_failed, "refused"}, now);
+  EXPECT_EQ(take(), Words{"problem language-server"});
+  EXPECT_EQ(core->phase(), Phase::backing_off);
+}
+
+TEST_F(Fixture, SeesAnEndThatIsAnnouncedBeforeTheStartIsAnswered) {
+  start();
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  core->on_scan(session(7), now);
+  core->on_ls_exited("1", "exit-code", 2, now);
+  core->on_ls_exited("unrelated", "success", 0, now);
+  (void)take();
+  core->on_ls_started(StartedLs{"1", "unit"}, now);
+  EXPECT_EQ(take(), Words{"bundle"});
+}
+
+TEST_F(Fixture, RestartsACrashedLanguageServerAfterABackoff) {
+  start();
+  run_up();
+  now += seconds(10);
+  core->on_ls_exited("1", "signal", 9, now);
+  EXPECT_EQ(take(), (Words{"unusable", "problem language-server"}));
+  EXPECT_EQ(armed, seconds(1));
+  fire();
+  EXPECT_EQ(take(), Words{"bundle"});
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  core->on_scan(session(7), now);
+  core->on_ls_started(StartedLs{"2", "unit"}, now);
+  core->on_probe({}, now);
+  EXPECT_EQ(take(), (Words{"redirect", "query", "scan", "start 7 with /opt/b/bin/language_server",
+                           "probe 2", "clear language-server", "usable"}));
+  now += seconds(5);
+  core->on_ls_exited("2", "signal", 9, now);
+  drain();
+  EXPECT_EQ(armed, seconds(2));  // it has not proven itself
+}
+
+TEST_F(Fixture, ForgetsCrashesOfALanguageServerThatRanLong) {
+  start();
+  run_up();
+  core->on_ls_exited("1", "signal", 9, now);
+  drain();
+  fire();
+  run_up("2");
+  now += seconds(61);
+  core->on_ls_exited("2", "signal", 9, now);
+  drain();
+  EXPECT_EQ(armed, seconds(1));
+}
+
+TEST_F(Fixture, StopsTheLanguageServerWhenTheIdeIsGone) {
+  start();
+  run_up();
+  fire();
+  EXPECT_EQ(take(), Words{"scan"});
+  core->on_scan(ScanOutcome{}, now);
+  EXPECT_EQ(take(), (Words{"unusable", "stop 1"}));
+  core->on_ls_stopped({}, now);
+  EXPECT_EQ(take(), Words{"problem ide"});
+  EXPECT_EQ(core->phase(), Phase::waiting_for_ide);
+}
+
+TEST_F(Fixture, RestartsWhenTheIdeCameBackWithOtherPortsOrTokens) {
+  start();
+  run_up();
+  fire();
+  core->on_scan(session(8), now);
+  EXPECT_EQ(take(), (Words{"scan", "unusable", "stop 1"}));
+  core->on_ls_stopped({}, now);
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  EXPECT_EQ(take(),
+            (Words{"bundle", "redirect", "query", "start 8 with /opt/b/bin/language_server"}));
+}
+
+TEST_F(Fixture, KeepsRunningWhenItCannotLook) {
+  start();
+  run_up();
+  fire();
+  core->on_scan(Error{Errc::scan_failed, "/proc"}, now);
+  EXPECT_EQ(take(), Words{"scan"});
+  EXPECT_EQ(core->phase(), Phase::running);
+}
+
+TEST_F(Fixture, RestartsALanguageServerThatMissesThreeHeartbeats) {
+  start();
+  run_up();
+  int probes = 0;
+  for (int ticks = 0; ticks < 50 && core->phase() == Phase::running; ++ticks) {
+    fire();
+    core->on_scan(session(7), now);
+    drain();
+    if (said.back() == "probe 1") {
+      ++probes;
+      core->on_probe(Error{Errc::helper_failed, "silent"}, now);
+      drain();
+    }
+  }
+  EXPECT_EQ(probes, 3);
+  EXPECT_EQ(said.back(), "stop 1");
+}
+
+TEST_F(Fixture, AHeartbeatInBetweenForgivesMissedOnes) {
+  start();
+  run_up();
+  int probes = 0;
+  for (int ticks = 0; ticks < 60; ++ticks) {
+    fire();
+    core->on_scan(session(7), now);
+    drain();
+    if (said.back() == "probe 1") {
+      ++probes;
+      core->on_probe(probes % 3 == 0 ? Result<>() : Error{Errc::helper_failed, "silent"}, now);
+      drain();
+    }
+    ASSERT_EQ(core->phase(), Phase::running);
+  }
+  EXPECT_GT(probes, 6);
+}
+
+TEST_F(Fixture, StopsTheLanguageServerWhenTheRedirectIsLost) {
+  start();
+  run_up();
+  core->on_redirect_lost(now);
+  EXPECT_EQ(take(), (Words{"capture off", "unusable", "stop 1"}));
+  core->on_ls_stopped({}, now);
+  capture_up();
+  EXPECT_EQ(take(), (Words{"bundle", "redirect", "capture on", "query"}));
+}
+
+TEST_F(Fixture, TakesTheHelpersSignalAfterAFailedAttemptForNoLoss) {
+  for (const bool signal_first : {true, false}) {
+    SCOPED_TRACE(signal_first);
+    start();
+    core->on_trust_bundle({}, now);
+    (void)take();
+    if (signal_first) {
+      core->on_redirect_lost(now);
+    }
+    core->on_redirect(Error{Errc::helper_failed, "iptables not found"}, now);
+    if (!signal_first) {
+      core->on_redirect_lost(now);
+    }
+    EXPECT_EQ(core->phase(), Phase::backing_off);
+    EXPECT_EQ(take(), Words{"problem helper"});
+  }
+}
+
+TEST_F(Fixture, StopsInEveryPhaseAndLeavesNoLanguageServerBehind) {
+  // How far the start gets before stop() is called; each step answers the command before it.
+  for (int steps = 0; steps <= 6; ++steps) {
+    SCOPED_TRACE(steps);
+    start();
+    const auto answer = [&](int step) {
+      switch (step) {
+        case 0:
+          core->on_trust_bundle({}, now);
+          break;
+        case 1:
+          core->on_redirect({}, now);
+          break;
+        case 2:
+          core->on_helper_status(helper_status({"old"}), now);
+          break;
+        case 3:
+          core->on_ls_stopped({}, now);
+          break;
+        case 4:
+          core->on_scan(session(7), now);
+          break;
+        case 5:
+          core->on_ls_started(StartedLs{"1", "unit"}, now);
+          break;
+        default:
+          core->on_probe({}, now);
+          break;
+      }
+      drain();
+    };
+    for (int step = 0; step < steps; ++step) {
+      answer(step);
+    }
+    core->stop(now);
+    drain();
+    if (steps < 7 && core->phase() != Phase::stopped && said.back() != "stop 1") {
+      answer(steps);  // what was under way is answered after stop()
+    }
+    if (said.back() == "stop 1") {
+      core->on_ls_stopped({}, now);
+      drain();
+    }
+    EXPECT_EQ(core->phase(), Phase::stopped);
+    EXPECT_EQ(said.back(), "stopped");
+    const bool started =
+        std::count(said.begin(), said.end(), "start 7 with /opt/b/bin/language_server") > 0;
+    EXPECT_EQ(std::count(said.begin(), said.end(), "stop 1") > 0, started && steps >= 5);
+    said.clear();
+  }
+}
+
+TEST_F(Fixture, StopsEvenIfTheHelperCannotStopTheLanguageServer) {
+  start();
+  run_up();
+  core->stop(now);
+  EXPECT_EQ(take(), (Words{"unusable", "stop 1"}));
+  core->on_ls_stopped(Error{Errc::helper_unreachable, "bus"}, now);
+  EXPECT_EQ(take(), Words{"stopped"});
+  core->stop(now);
+  EXPECT_EQ(take(), Words{});
+}
+
+}  // namespace
+}  // namespace agp::control

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+
+namespace agp::ls {
+
+/// A language server's HTTPS port on loopback, answering from a function. Lives on the test's own
+/// io_context: no thread, no sleep.
+class FakeConnectServer {
+ public:
+  struct Reply {
+    unsigned status = 200;
+    std::string body = "{}";
+    bool close_instead = false;  // the connection ends without an answer
+    bool never = false;          // no answer at all
+  };
+  struct Call {
+    std::string head;
+    std::string method;
+    std::string body;
+  };
+  using Answer = std::function<Reply(const Call&)>;
+
+  /// @param port  0: any free one.
+  FakeConnectServer(boost::asio::io_context* io, Answer answer, std::uint16_t port = 0);
+  ~FakeConnectServer();
+  FakeConnectServer(const FakeConnectServer&) = delete;
+  FakeConnectServer& operator=(const FakeConnectServer&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const;
+  [[nodiscard]] const std::string& certificate_pem() const;
+  [[nodiscard]] const std::vector<Call>& calls() const;
+  [[nodiscard]] std::size_t count(const std::string& method) const;
+  [[nodiscard]] unsigned connections() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// A self-signed certificate for localhost and its key, PEM.
+[[nodiscard]] std::pair<std::string, std::string> make_certificate();
+
+}  // namespace agp::ls

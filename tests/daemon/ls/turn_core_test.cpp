@@ -1,0 +1,228 @@
+#include "daemon/ls/turn_core.h"
+
+#include "daemon/ls/errors.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace agp::ls {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Verdict = TurnCore::Verdict;
+
+std::string step(const std::string& type, const std::string& status, const std::string& rest = "") {
+  return R"({"type":"CORTEX_STEP_TYPE_)" + type + R"(","status":"CORTEX_STEP_STATUS_)" + status +
+         "\"" + (rest.empty() ? "" : "," + rest) + "}";
+}
+
+std::string planner(const std::string& status, const std::string& fields) {
+  return step("PLANNER_RESPONSE", status, R"("plannerResponse":{)" + fields + "}");
+}
+
+const std::string kInput = step("USER_INPUT", "DONE", R"("userInput":{"userResponse":"hi"})");
+
+std::string trajectory(const std::string& run,
+                       std::initializer_list<std::string> steps,
+                       const std::string& extra = "") {
+  std::string list;
+  for (const auto& one : steps) {
+    list += (list.empty() ? "" : ",") + one;
+  }
+  return R"({"trajectory":{"trajectoryId":"T","cascadeId":"C","steps":[)" + list + "]" + extra +
+         R"(},"status":"CASCADE_RUN_STATUS_)" + run + R"(","numTotalSteps":)" +
+         std::to_string(steps.size()) + "}";
+}
+
+class TurnCoreTest : public ::testing::Test {
+ protected:
+  Verdict feed(const std::string& json, milliseconds later = milliseconds(300)) {
+    now += later;
+    return core.feed(json, now);
+  }
+
+  TurnCore::TimePoint now{seconds(100)};
+  TurnCore core{0, {}, now};
+};
+
+TEST_F(TurnCoreTest, FollowsASimpleTurnToItsAnswer) {
+  EXPECT_EQ(feed(trajectory("IDLE", {})), Verdict::again);
+  EXPECT_EQ(feed(trajectory("RUNNING", {kInput})), Verdict::again);
+  EXPECT_EQ(feed(trajectory("RUNNING", {kInput, planner("GENERATING", R"("response":"he")")})),
+            Verdict::again);
+  EXPECT_EQ(feed(trajectory("IDLE", {kInput, planner("DONE", R"("response":"hello","stopReason":)"
+                                                             R"("STOP_REASON_STOP_PATTERN")")})),
+            Verdict::done);
+  EXPECT_EQ(core.result().text, "hello");
+  EXPECT_EQ(core.result().trajectory_id, "T");
+  EXPECT_EQ(core.result().stop_reason, "stop");
+}
+
+TEST_F(TurnCoreTest, DoesNotTakeIdleBeforeTheRunForItsEnd) {
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(feed(trajectory("IDLE", {kInput})), Verdict::again);
+  }
+}
+
+TEST_F(TurnCoreTest, GivesUpWhenNothingEverStarts) {
+  EXPECT_EQ(feed(trajectory("IDLE", {kInput}), seconds(29)), Verdict::again);
+  EXPECT_EQ(feed(trajectory("IDLE", {kInput}), seconds(2)), Verdict::failed);
+  EXPECT_EQ(core.error().code, Errc::no_answer);
+}
+
+TEST_F(TurnCoreTest, WaitsForTheLastTextAfterIdle) {
+  const auto half = trajectory("IDLE", {kInput, planner("GENERATING", R"("response":"he")")});
+  EXPECT_EQ(feed(half), Verdict::again);
+  EXPECT_EQ(feed(half), Verdict::again);
+  EXPECT_EQ(feed(trajectory("IDLE", {kInput, planner("DONE", R"("response":"hello")")})),
+            Verdict::done);
+  EXPECT_EQ(core.result().text, "hello");
+}
+
+TEST_F(TurnCoreTest, TakesWhatIsThereAfterTheGraceAndSaysSo) {
+  const auto half = trajectory("IDLE", {kInput, planner("GENERATING", R"("response":"he")")});
+  EXPECT_EQ(feed(half), Verdict::again);
+  EXPECT_EQ(feed(half, seconds(6)), Verdict::done);
+  EXPECT_EQ(core.result().text, "he");
+  EXPECT_EQ(core.result().stop_reason, "incomplete");
+}
+
+TEST_F(TurnCoreTest, WaitsForStepsThatAreCountedButNotThere) {
+  EXPECT_EQ(
+      feed(R"({"trajectory":{"steps":[)" + kInput + "," + planner("DONE", R"("response":"a")") +
+           R"(]},"status":"CASCADE_RUN_STATUS_IDLE","numTotalSteps":3})"),
+      Verdict::again);
+}
+
+TEST_F(TurnCoreTest, PrefersTheModifiedResponse) {
+  EXPECT_EQ(
+      feed(trajectory("IDLE",
+                      {kInput, planner("DONE", R"("response":"raw","modifiedResponse":"nice")")})),
+      Verdict::done);
+  EXPECT_EQ(core.result().text, "nice");
+}
+
+TEST_F(TurnCoreTest, LeavesOutWhatWasSaidBeforeATool) {
+  const auto calling = planner("DONE", R"("response":"let me look","toolCalls":[{"id":"1"}])");
+  EXPECT_EQ(feed(trajectory("RUNNING", {kInput, calling, step("VIEW_FILE", "RUNNING")})),
+            Verdict::again);
+  EXPECT_EQ(feed(trajectory(
+                "IDLE", {kInput, calling, step("VIEW_FILE", "DONE"),
+                         planner("DONE", R"("response":"found")"), step("CHECKPOINT", "DONE")})),
+            Verdict::done);
+  EXPECT_EQ(core.result().text, "found");
+}
+
+TEST_F(TurnCoreTest, FindsTheAnswerOfAgenticModeInNotifyUser) {
+  EXPECT_EQ(feed(trajectory("IDLE",
+                            {kInput, step("NOTIFY_USER", "DONE",
+                                          R"("notifyUser":{"notificationContent":"all done"})")})),
+            Verdict::done);
+  EXPECT_EQ(core.result().text, "all done");
+}
+
+TEST_F(TurnCoreTest, ReportsTheFriendlyErrorAndNothingElse) {
+  const auto error =
+      step("ERROR_MESSAGE", "DONE",
+           R"("errorMessage":{"error":{"userErrorMessage":"quota reached","fullError":"secret"}})");
+  EXPECT_EQ(feed(trajectory("IDLE", {kInput, error})), Verdict::failed);
+  EXPECT_EQ(core.error().code, Errc::model_failed);
+  EXPECT_EQ(core.error().context, "quota reached");
+}
+
+TEST_F(TurnCoreTest, AnErrorThatWasRetriedIsNone) {
+  const auto error = step("ERROR_MESSAGE", "DONE", R"("errorMessage":{})");
+  EXPECT_EQ(feed(trajectory("RUNNING", {kInput, error})), Verdict::again);
+  EXPECT_EQ(feed(trajectory("IDLE", {kInput, error, planner("DONE", R"("response":"ok")")})),
+            Verdict::done);
+}
+
+TEST_F(TurnCoreTest, FailsWhenTheStreamBrokeOff) {
+  EXPECT_EQ(
+      feed(trajectory("IDLE", {kInput, planner("DONE", R"("response":"x","stopReason":)"
+                                                       R"("STOP_REASON_CLIENT_STREAM_ERROR")")})),
+      Verdict::failed);
+  EXPECT_EQ(core.error().code, Errc::model_failed);
+}
+
+TEST_F(TurnCoreTest, FailsWhenAToolWaitsForTheUser) {
+  EXPECT_EQ(feed(trajectory("RUNNING", {kInput, planner("DONE", R"("toolCalls":[{}])"),
+                                        step("RUN_COMMAND", "WAITING")})),
+            Verdict::failed);
+  EXPECT_EQ(core.error().code, Errc::needs_user);
+  EXPECT_NE(core.error().context.find("RUN_COMMAND"), std::string::npos);
+}
+
+TEST_F(TurnCoreTest, ReportsATurnStoppedElsewhere) {
+  EXPECT_EQ(feed(trajectory("IDLE", {kInput, planner("CANCELED", R"("response":"h")")})),
+            Verdict::failed);
+  EXPECT_EQ(core.error().code, Errc::canceled);
+}
+
+TEST_F(TurnCoreTest, IgnoresTheStepsOfEarlierTurns) {
+  core = TurnCore(2, {}, now);
+  const auto old = planner("DONE", R"("response":"old")");
+  EXPECT_EQ(feed(trajectory("IDLE", {kInput, old})), Verdict::again);
+  EXPECT_EQ(feed(trajectory("IDLE", {kInput, old, kInput})), Verdict::again);
+  EXPECT_EQ(feed(trajectory("IDLE", {kInput, old, kInput, planner("DONE", R"("response":"new")")})),
+            Verdict::done);
+  EXPECT_EQ(core.result().text, "new");
+}
+
+TEST_F(TurnCoreTest, GivesUpOnlyWhenNothingChanges) {
+  for (int i = 0; i < 10; ++i) {
+    const auto text = R"("response":")" + std::string(static_cast<std::size_t>(i), 'x') + "\"";
+    ASSERT_EQ(feed(trajectory("RUNNING", {kInput, planner("GENERATING", text)}), seconds(200)),
+              Verdict::again);
+  }
+  const auto still = trajectory("RUNNING", {kInput, planner("GENERATING", R"("response":"y")")});
+  EXPECT_EQ(feed(still), Verdict::again);
+  EXPECT_EQ(feed(still, seconds(301)), Verdict::failed);
+  EXPECT_EQ(core.error().code, Errc::stalled);
+}
+
+TEST_F(TurnCoreTest, ToleratesAFewFailedPolls) {
+  const Error lost{Errc::unreachable, "poll"};
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 4; ++i) {
+      ASSERT_EQ(core.on_poll_failed(lost, now), Verdict::again);
+    }
+    ASSERT_EQ(feed(trajectory("RUNNING", {kInput})), Verdict::again);
+  }
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_EQ(core.on_poll_failed(lost, now), Verdict::again);
+  }
+  EXPECT_EQ(core.on_poll_failed(lost, now), Verdict::failed);
+  EXPECT_EQ(core.error().code, Errc::unreachable);
+}
+
+TEST_F(TurnCoreTest, FailsCleanlyOnEveryCutOfAnAnswer) {
+  const auto whole = trajectory("RUNNING", {kInput, planner("GENERATING", R"("response":"y")")});
+  for (std::size_t cut = 0; cut < whole.size(); ++cut) {
+    TurnCore one(0, {}, now);
+    ASSERT_EQ(one.feed(whole.substr(0, cut), now), Verdict::failed) << cut;
+    ASSERT_EQ(one.error().code, Errc::bad_answer);
+  }
+}
+
+TEST_F(TurnCoreTest, KeepsTheRealModelNameAndTheReasonToStop) {
+  EXPECT_EQ(
+      feed(trajectory("IDLE",
+                      {kInput, planner("DONE", R"("response":"x","stopReason":)"
+                                               R"("STOP_REASON_MAX_TOKENS")")},
+                      R"(,"generatorMetadata":[{"chatModel":{"responseModel":"gemini-9"}}])")),
+      Verdict::done);
+  EXPECT_EQ(core.result().model, "gemini-9");
+  EXPECT_EQ(core.result().stop_reason, "max_tokens");
+}
+
+TEST(StepCount, TakesTheLargerOfListAndTotal) {
+  EXPECT_EQ(*step_count(R"({"trajectory":{"steps":[{},{}]},"numTotalSteps":5})"), 5U);
+  EXPECT_EQ(*step_count("{}"), 0U);
+  EXPECT_FALSE(step_count("nonsense"));
+}
+
+}  // namespace
+}  // namespace agp::ls
