@@ -1,0 +1,307 @@
+#include "daemon/bus/daemon_object.h"
+
+#include "common/bus/call.h"
+#include "common/bus/compat.h"
+#include "common/bus/connection.h"
+#include "common/bus/errors.h"
+#include "common/log/log.h"
+#include "daemon/api/usage_api.h"
+#include "daemon1_adaptor.h"
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace agp::daemon_bus {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::size_t kMaxCalls = 32;
+constexpr std::chrono::seconds kBusPatience(5);
+
+using Dictionary = std::map<std::string, sdbus::Variant>;
+using Totals = std::map<std::string, std::uint64_t>;
+
+template <class T>
+void put(Dictionary& out, const char* key, const std::optional<T>& value) {
+  if (value) {
+    out.emplace(key, sdbus::Variant(*value));
+  }
+}
+
+void put_text(Dictionary& out, const char* key, const std::string& value) {
+  out.emplace(key, sdbus::Variant(value));
+}
+
+void put_usage(Dictionary& out, const usage::Usage& usage) {
+  out.emplace("input_total", sdbus::Variant(usage.input_total));
+  out.emplace("input_uncached", sdbus::Variant(usage.input_uncached));
+  out.emplace("cached_input", sdbus::Variant(usage.cached_input));
+  out.emplace("cache_write", sdbus::Variant(usage.cache_write));
+  out.emplace("tool_use_prompt", sdbus::Variant(usage.tool_use_prompt));
+  out.emplace("output_total", sdbus::Variant(usage.output_total));
+  put(out, "reasoning", usage.reasoning);
+  out.emplace("total", sdbus::Variant(usage.total));
+}
+
+Dictionary to_dictionary(const usage::Record& record) {
+  Dictionary out;
+  put_text(out, "id", record.id);
+  out.emplace("started_at",
+              sdbus::Variant(std::int64_t{record.started_at.time_since_epoch().count()}));
+  out.emplace("ended_at", sdbus::Variant(std::int64_t{record.ended_at.time_since_epoch().count()}));
+  put_text(out, "host", record.host);
+  put_text(out, "provider", name(record.provider));
+  put_text(out, "api", name(record.api));
+  put_text(out, "outcome", name(record.outcome));
+  put_text(out, "usage_state", name(record.usage_state));
+  put_text(out, "request_kind", name(record.request_kind));
+  put(out, "model", record.model);
+  put(out, "cascade_id", record.cascade_id);
+  if (record.finish) {
+    put_text(out, "finish", name(*record.finish));
+  }
+  put(out, "local_uid", record.local_uid);
+  put(out, "http_status", record.http_status);
+  if (record.usage) {
+    put_usage(out, *record.usage);
+  }
+  return out;
+}
+
+Totals to_totals(const ledger::Sums& sums) {
+  return {{"calls", sums.calls},
+          {"ok", sums.ok},
+          {"partial", sums.partial},
+          {"errors", sums.errors},
+          {"usage_unknown", sums.usage_unknown},
+          {"input_total", sums.input_total},
+          {"input_uncached", sums.input_uncached},
+          {"cached_input", sums.cached_input},
+          {"cache_write", sums.cache_write},
+          {"tool_use_prompt", sums.tool_use_prompt},
+          {"output_total", sums.output_total},
+          {"reasoning", sums.reasoning},
+          {"total", sums.total},
+          {"reasoning_unknown", sums.reasoning_unknown},
+          {"unpriced", sums.unpriced}};
+}
+
+bus::Errc bus_code(const Error& error) {
+  if (error.code.category() == bus::bus_category()) {
+    return static_cast<bus::Errc>(error.code.value());
+  }
+  return error.code == ledger::Errc::invalid_query ? bus::Errc::invalid_args : bus::Errc::failed;
+}
+
+// What the caller is told: the context alone where it was written for them.
+std::string words_of(const Error& error) {
+  return bus::printable(error.code == ledger::Errc::invalid_query ? error.context : error.text());
+}
+
+asio::awaitable<Result<ledger::Report>> ask_ledger(ledger::Ledger* ledger, ledger::Query query) {
+  co_return ledger->usage(query);
+}
+
+}  // namespace
+
+class DaemonObject::Object final
+    : public sdbus::AdaptorInterfaces<org::antigravityproxy::Daemon1_adaptor>,
+      public std::enable_shared_from_this<Object> {
+  // Shared because calls and records in flight may outlast the owner: they then find it closed.
+ public:
+  Object(bus::Connection* connection, DaemonPorts ports)
+      : AdaptorInterfaces(connection->raw(), bus::compat::ObjectPath(kObjectPath)),
+        connection_(connection),
+        ports_(std::move(ports)),
+        bus_daemon_(sdbus::createProxy(connection->raw(),
+                                       bus::compat::ServiceName("org.freedesktop.DBus"),
+                                       bus::compat::ObjectPath("/org/freedesktop/DBus"))) {
+    registerAdaptor();
+  }
+  Object(const Object&) = delete;
+  Object& operator=(const Object&) = delete;
+  Object(Object&&) = delete;
+  Object& operator=(Object&&) = delete;
+  ~Object() { unregisterAdaptor(); }
+
+  void listen() {
+    ports_.ledger->subscribe(
+        [weak = weak_from_this(), executor = connection_->executor()](const usage::Record& record) {
+          asio::post(executor, [weak, record] {
+            if (const auto self = weak.lock()) {
+              self->announce(record);
+            }
+          });
+        });
+  }
+
+  void set_capture_active(bool active) {
+    if (active == capture_active_) {
+      return;
+    }
+    capture_active_ = active;
+    try {
+      getObject().emitPropertiesChangedSignal(INTERFACE_NAME,
+                                              {bus::compat::PropertyName("CaptureActive")});
+      connection_->kick();
+    } catch (const sdbus::Error& error) {
+      log::warning("bus signal not sent", {{"ERROR", error.what()}});
+    }
+  }
+
+ private:
+  void announce(const usage::Record& record) {
+    try {
+      emitUsageRecorded(to_dictionary(record));
+      connection_->kick();
+    } catch (const sdbus::Error& error) {
+      log::warning("bus signal not sent", {{"ERROR", error.what()}});
+    }
+  }
+
+  // The sender is read here, before the first suspension: afterwards the message is gone.
+  template <class Reply, class Start>
+  void accept(Reply&& reply, Start start) {
+    if (calls_ >= kMaxCalls) {
+      refuse(reply, Error(bus::Errc::limits_exceeded, "too many calls at the same time"));
+      return;
+    }
+    ++calls_;
+    auto sender = bus::compat::sender_of(getObject());
+    asio::co_spawn(connection_->executor(),
+                   start(shared_from_this(), std::move(sender), std::forward<Reply>(reply)),
+                   [self = shared_from_this()](std::exception_ptr bug) {
+                     --self->calls_;
+                     if (bug) {
+                       log::err("bug: a bus call ended with an exception");
+                     }
+                     self->connection_->kick();
+                   });
+  }
+
+  template <class Reply>
+  static void refuse(const Reply& reply, const Error& error) {
+    reply.returnError(bus::compat::make_error(bus::error_name(bus_code(error)), words_of(error)));
+  }
+
+  asio::awaitable<Result<api::Visibility>> identify(std::string sender) {
+    auto uid =
+        co_await bus::call<std::uint32_t>(connection_, bus_daemon_.get(), "org.freedesktop.DBus",
+                                          "GetConnectionUnixUser", kBusPatience, std::move(sender));
+    if (!uid) {
+      co_return Error(bus::Errc::access_denied, "it could not be told which user is calling");
+    }
+    auto who = ports_.visibility.of(std::get<0>(*uid));
+    if (who.access != api::Visibility::Access::granted) {
+      co_return Error(bus::Errc::access_denied, "this account has no access to usage");
+    }
+    co_return who;
+  }
+
+  asio::awaitable<Result<ledger::Report>> on_pool(ledger::Query query) {
+    auto task = ask_ledger(ports_.ledger, std::move(query));
+    co_return co_await asio::co_spawn(ports_.pool->get_executor(), std::move(task),
+                                      asio::use_awaitable);
+  }
+
+  void Usage(sdbus::Result<std::string>&& reply,
+             std::map<std::string, std::string> query) override {
+    accept(std::move(reply),
+           [query = std::move(query)](std::shared_ptr<Object> self, std::string sender, auto r) {
+             api::Parameters parameters(query.begin(), query.end());
+             return self->usage(std::move(sender), std::move(r), std::move(parameters));
+           });
+  }
+
+  asio::awaitable<void> usage(std::string sender,
+                              sdbus::Result<std::string> reply,
+                              api::Parameters parameters) {
+    auto who = co_await identify(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    const auto now = ports_.now();
+    auto question = api::parse_usage_question(parameters, *who, now);
+    if (!question) {
+      co_return refuse(reply, question.error());
+    }
+    ledger::Query query = question->query;
+    auto report = co_await on_pool(std::move(query));
+    if (!report) {
+      co_return refuse(reply, report.error());
+    }
+    reply.returnResults(api::render_usage(*report, *question, now));
+  }
+
+  void Totals(sdbus::Result<std::map<std::string, std::uint64_t>>&& reply) override {
+    accept(std::move(reply), [](std::shared_ptr<Object> self, std::string sender, auto r) {
+      return self->totals(std::move(sender), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> totals(std::string sender,
+                               sdbus::Result<std::map<std::string, std::uint64_t>> reply) {
+    auto who = co_await identify(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    ledger::Query query;
+    query.filter.uids = who->uids;
+    auto report = co_await on_pool(std::move(query));
+    if (!report) {
+      co_return refuse(reply, report.error());
+    }
+    reply.returnResults(to_totals(report->totals));
+  }
+
+  void Status(sdbus::Result<std::string>&& reply) override {
+    accept(std::move(reply), [](std::shared_ptr<Object> self, std::string sender, auto r) {
+      return self->status(std::move(sender), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> status(std::string sender, sdbus::Result<std::string> reply) {
+    auto who = co_await identify(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    reply.returnResults(api::render_status(ports_.status(), ports_.now()));
+  }
+
+  std::string Version() override { return AGP_VERSION; }
+  bool CaptureActive() override { return capture_active_; }
+
+  bus::Connection* connection_;
+  DaemonPorts ports_;
+  std::unique_ptr<sdbus::IProxy> bus_daemon_;
+  std::size_t calls_ = 0;
+  bool capture_active_ = false;
+};
+
+DaemonObject::DaemonObject(std::shared_ptr<Object> object) : object_(std::move(object)) {}
+DaemonObject::~DaemonObject() = default;
+
+Result<std::unique_ptr<DaemonObject>> DaemonObject::create(bus::Connection* connection,
+                                                           DaemonPorts ports) {
+  try {
+    auto object = std::make_shared<Object>(connection, std::move(ports));
+    object->listen();
+    return std::unique_ptr<DaemonObject>(new DaemonObject(std::move(object)));
+  } catch (const sdbus::Error& error) {
+    return Error(bus::code_of(error.getName()),
+                 "registering the bus object: " + error.getMessage());
+  }
+}
+
+void DaemonObject::set_capture_active(bool active) {
+  object_->set_capture_active(active);
+}
+
+}  // namespace agp::daemon_bus

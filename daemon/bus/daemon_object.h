@@ -1,0 +1,55 @@
+#pragma once
+
+#include "common/base/result.h"
+#include "daemon/api/status.h"
+#include "daemon/api/visibility.h"
+#include "daemon/ledger/ledger.h"
+
+#include <functional>
+#include <memory>
+
+namespace boost::asio {
+class thread_pool;
+}
+namespace agp::bus {
+class Connection;
+}
+
+namespace agp::daemon_bus {
+
+inline constexpr char kBusName[] = "org.antigravityproxy.Daemon1";
+inline constexpr char kObjectPath[] = "/org/antigravityproxy/Daemon1";
+
+/// Everything the object asks others for. All of it outlives the object.
+struct DaemonPorts {
+  ledger::Ledger* ledger = nullptr;
+  boost::asio::thread_pool* pool = nullptr;  // where the ledger is asked
+  std::function<api::StatusReport()> status;
+  api::VisibilityRules visibility;
+  std::function<usage::Micros()> now;
+};
+
+/// org.antigravityproxy.Daemon1 on the bus. Lives on the connection's executor.
+class DaemonObject {
+ public:
+  /// Registers the object and listens to the ledger; the name is requested by whoever owns the
+  /// connection, afterwards.
+  /// @param connection outlives the object.
+  [[nodiscard]] static Result<std::unique_ptr<DaemonObject>> create(bus::Connection* connection,
+                                                                    DaemonPorts ports);
+  DaemonObject(const DaemonObject&) = delete;
+  DaemonObject& operator=(const DaemonObject&) = delete;
+  DaemonObject(DaemonObject&&) = delete;
+  DaemonObject& operator=(DaemonObject&&) = delete;
+  ~DaemonObject();
+
+  /// Tells of a change; the same value again is silent.
+  void set_capture_active(bool active);
+
+ private:
+  class Object;
+  explicit DaemonObject(std::shared_ptr<Object> object);
+  std::shared_ptr<Object> object_;
+};
+
+}  // namespace agp::daemon_bus

@@ -1,0 +1,233 @@
+#include "daemon/bus/daemon_object.h"
+
+#include "cli/daemon_client.h"
+#include "common/bus/connection.h"
+#include "tests/daemon/api/fake_ledger.h"
+
+#include <future>
+#include <thread>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <gtest/gtest.h>
+#include <systemd/sd-bus.h>
+
+namespace agp::daemon_bus {
+namespace {
+
+// Runs under dbus-run-session, whose bus is made the system bus by the environment.
+class DaemonObjectTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_NE(std::getenv("DBUS_SESSION_BUS_ADDRESS"), nullptr) << "run under dbus-run-session";
+    ASSERT_EQ(::setenv("DBUS_SYSTEM_BUS_ADDRESS", std::getenv("DBUS_SESSION_BUS_ADDRESS"), 1), 0);
+  }
+  void start() {
+    auto connection = bus::Connection::open_system(io_.get_executor(), [](Error) {});
+    ASSERT_TRUE(connection) << connection.error().text();
+    connection_ = std::move(*connection);
+    DaemonPorts ports;
+    ports.ledger = &ledger_;
+    ports.pool = &pool_;
+    ports.status = [] {
+      api::StatusReport report;
+      report.version = "1.2.3";
+      return report;
+    };
+    ports.visibility = rules_;
+    ports.now = [] {
+      return usage::Micros(std::chrono::seconds(1'795'320'000));
+    };
+    auto object = DaemonObject::create(connection_.get(), std::move(ports));
+    ASSERT_TRUE(object) << object.error().text();
+    object_ = std::move(*object);
+    ASSERT_TRUE(connection_->request_name(kBusName));
+    connection_->start();
+    thread_ = std::thread([this] {
+      const auto work = boost::asio::make_work_guard(io_);
+      io_.run();
+    });
+  }
+  void TearDown() override {
+    if (thread_.joinable()) {
+      boost::asio::post(io_, [this] {
+        connection_->stop();
+        io_.stop();
+      });
+      thread_.join();
+    }
+    object_.reset();
+    connection_.reset();
+    pool_.join();
+  }
+
+  api::test::FakeLedger ledger_;
+  api::VisibilityRules rules_;
+  boost::asio::io_context io_{1};
+  boost::asio::thread_pool pool_{1};
+  std::unique_ptr<bus::Connection> connection_;
+  std::unique_ptr<DaemonObject> object_;
+  std::thread thread_;
+};
+
+std::string document_of(const cli::Answer<std::string>& answer) {
+  const auto* text = std::get_if<std::string>(&answer);
+  return text == nullptr ? "failed: " + std::get<cli::Failure>(answer).message : *text;
+}
+
+// What a client of the bus sees, by the plain C library.
+class Client {
+ public:
+  Client() { EXPECT_GE(sd_bus_open_system(&bus_), 0); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  Client(Client&&) = delete;
+  Client& operator=(Client&&) = delete;
+  ~Client() { sd_bus_flush_close_unref(bus_); }
+  [[nodiscard]] sd_bus* get() const { return bus_; }
+
+ private:
+  sd_bus* bus_ = nullptr;
+};
+
+TEST_F(DaemonObjectTest, UsageIsTheDocumentOfTheApi) {
+  ledger_.report = ledger::Report{api::test::some_sums(), {{{"flash"}, api::test::some_sums()}}};
+  start();
+  const auto document = document_of(cli::BusDaemon().usage({{"since", "-7d"}}));
+  EXPECT_NE(document.find("\"key\":{\"model\":\"flash\"},\"calls\":2"), std::string::npos)
+      << document;
+  EXPECT_TRUE(ledger_.asked.filter.since.has_value());
+}
+
+TEST_F(DaemonObjectTest, AWrongParameterIsNamed) {
+  start();
+  const auto answer = cli::BusDaemon().usage({{"colour", "red"}});
+  const auto* failure = std::get_if<cli::Failure>(&answer);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_EQ(failure->exit, cli::Exit::data);
+  EXPECT_NE(failure->message.find("colour"), std::string::npos);
+}
+
+TEST_F(DaemonObjectTest, StatusIsTheDocumentOfTheApi) {
+  start();
+  const auto document = document_of(cli::BusDaemon().status());
+  EXPECT_NE(document.find("\"version\":\"1.2.3\""), std::string::npos) << document;
+}
+
+TEST_F(DaemonObjectTest, TheAccountOfTheLanguageServerIsRefused) {
+  rules_.ls_uid = ::getuid();
+  start();
+  for (const auto& answer : {cli::BusDaemon().status(), cli::BusDaemon().usage({})}) {
+    const auto* failure = std::get_if<cli::Failure>(&answer);
+    ASSERT_NE(failure, nullptr);
+    EXPECT_EQ(failure->exit, cli::Exit::refused);
+  }
+}
+
+TEST_F(DaemonObjectTest, ALedgerThatCannotBeReadIsAFailure) {
+  ledger_.report = Error(ledger::Errc::damaged, "open");
+  start();
+  const auto answer = cli::BusDaemon().usage({});
+  const auto* failure = std::get_if<cli::Failure>(&answer);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_EQ(failure->exit, cli::Exit::failed);
+}
+
+TEST_F(DaemonObjectTest, TotalsAreTyped) {
+  ledger_.report = ledger::Report{api::test::some_sums(), {}};
+  start();
+  const Client client;
+  sd_bus_message* reply = nullptr;
+  ASSERT_GE(sd_bus_call_method(client.get(), kBusName, kObjectPath, kBusName, "Totals", nullptr,
+                               &reply, ""),
+            0);
+  std::map<std::string, std::uint64_t> totals;
+  ASSERT_GE(sd_bus_message_enter_container(reply, 'a', "{st}"), 0);
+  const char* key = nullptr;
+  std::uint64_t value = 0;
+  while (sd_bus_message_read(reply, "{st}", &key, &value) > 0) {
+    totals[key] = value;
+  }
+  sd_bus_message_unref(reply);
+  EXPECT_EQ(totals.at("total"), 123U);
+  EXPECT_EQ(totals.at("calls"), 2U);
+}
+
+TEST_F(DaemonObjectTest, TellsOfARecordAndLeavesOutWhatIsUnknown) {
+  start();
+  const Client client;
+  ASSERT_GE(sd_bus_match_signal(
+                client.get(), nullptr, kBusName, kObjectPath, kBusName, "UsageRecorded",
+                [](sd_bus_message*, void*, sd_bus_error*) { return 0; }, nullptr),
+            0);
+  usage::Record record;
+  record.id = "01ABC";
+  record.model = "flash";
+  ledger_.append(record);
+  sd_bus_message* message = nullptr;
+  while (message == nullptr) {
+    const int result = sd_bus_process(client.get(), &message);
+    ASSERT_GE(result, 0);
+    if (result == 0) {
+      ASSERT_GT(sd_bus_wait(client.get(), 60'000'000), 0) << "no signal came";
+    }
+    if (message != nullptr && sd_bus_message_is_signal(message, kBusName, "UsageRecorded") <= 0) {
+      sd_bus_message_unref(message);
+      message = nullptr;
+    }
+  }
+  std::map<std::string, std::string> seen;
+  ASSERT_GE(sd_bus_message_enter_container(message, 'a', "{sv}"), 0);
+  while (sd_bus_message_enter_container(message, 'e', "sv") > 0) {
+    const char* key = nullptr;
+    const char* contents = nullptr;
+    ASSERT_GE(sd_bus_message_read(message, "s", &key), 0);
+    ASSERT_GE(sd_bus_message_peek_type(message, nullptr, &contents), 0);
+    if (std::string_view(contents) == "s") {
+      const char* text = nullptr;
+      ASSERT_GE(sd_bus_message_read(message, "v", "s", &text), 0);
+      seen[key] = text;
+    } else {
+      seen[key] = contents;
+      ASSERT_GE(sd_bus_message_skip(message, "v"), 0);
+    }
+    ASSERT_GE(sd_bus_message_exit_container(message), 0);
+  }
+  sd_bus_message_unref(message);
+  EXPECT_EQ(seen.at("id"), "01ABC");
+  EXPECT_EQ(seen.at("model"), "flash");
+  EXPECT_EQ(seen.count("total"), 0U);
+  EXPECT_EQ(seen.count("cascade_id"), 0U);
+}
+
+TEST_F(DaemonObjectTest, CaptureActiveChangesAreVisible) {
+  start();
+  const Client client;
+  int active = 1;
+  ASSERT_GE(sd_bus_get_property_trivial(client.get(), kBusName, kObjectPath, kBusName,
+                                        "CaptureActive", nullptr, 'b', &active),
+            0);
+  EXPECT_EQ(active, 0);
+  std::promise<void> changed;
+  boost::asio::post(io_, [&] {
+    object_->set_capture_active(true);
+    changed.set_value();
+  });
+  changed.get_future().get();
+  ASSERT_GE(sd_bus_get_property_trivial(client.get(), kBusName, kObjectPath, kBusName,
+                                        "CaptureActive", nullptr, 'b', &active),
+            0);
+  EXPECT_EQ(active, 1);
+}
+
+TEST_F(DaemonObjectTest, NobodyOnTheBusIsToldWithTheRemedy) {
+  const auto answer = cli::BusDaemon().status();
+  const auto* failure = std::get_if<cli::Failure>(&answer);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_EQ(failure->exit, cli::Exit::unavailable);
+  EXPECT_NE(failure->hint.find("systemctl start antigravity-proxy"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace agp::daemon_bus
