@@ -1,0 +1,592 @@
+#include "daemon/app/daemon.h"
+
+#include "common/base/ulid.h"
+#include "common/bus/connection.h"
+#include "common/log/log.h"
+#include "daemon/api/http_server.h"
+#include "daemon/api/peer.h"
+#include "daemon/app/helper_over_bus.h"
+#include "daemon/app/interception.h"
+#include "daemon/app/turns.h"
+#include "daemon/app/watchdog.h"
+#include "daemon/bus/daemon_object.h"
+#include "daemon/io/policy_surroundings.h"
+#include "daemon/ledger/sqlite_ledger.h"
+#include "daemon/ls/process_scan.h"
+#include "daemon/ls/supervisor.h"
+#include "daemon/tls/ca.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <thread>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+namespace agp::app {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr auto kStreamGrace = 5s;   // live streams may end by themselves this long after a stop
+constexpr auto kReadyLimit = 20s;   // a helper that does not answer must not fail the start
+constexpr auto kLedgerGrace = 10s;  // then what they cost must reach the disk
+constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+constexpr const char* kLsAccount = "antigravity-ls";
+constexpr const char* kGroup = "antigravity-proxy";
+
+usage::Micros wall_clock() {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+std::optional<std::uint32_t> uid_of_account(const std::string& name) {
+  char buffer[16 * 1024];
+  passwd entry{};
+  passwd* found = nullptr;
+  if (name.empty() || ::getpwnam_r(name.c_str(), &entry, buffer, sizeof buffer, &found) != 0 ||
+      found == nullptr) {
+    return std::nullopt;
+  }
+  return found->pw_uid;
+}
+
+// An exception that reaches a completion handler is a bug; the task is over, the process goes on.
+void log_unhandled(const std::exception_ptr& problem, const char* task) {
+  if (!problem) {
+    return;
+  }
+  try {
+    std::rethrow_exception(problem);
+  } catch (const std::exception& e) {
+    log::err("bug: an exception ended a task", {{"TASK", task}, {"ERROR", e.what()}});
+  }
+}
+
+io::Settings io_settings(const daemon_config::Config& config, std::size_t workers) {
+  io::Settings settings;
+  settings.deadlines.handshake = config.limits.handshake_timeout;
+  settings.deadlines.connect = config.limits.connect_timeout;
+  settings.deadlines.read_idle = config.limits.read_idle_timeout;
+  settings.deadlines.write_idle = config.limits.write_idle_timeout;
+  settings.max_connections = std::max<std::size_t>(1, config.limits.max_connections / workers);
+  settings.destinations.allowed = config.upstream.allow_networks;
+  return settings;
+}
+
+// Lifetimes are the order of the members: what is declared later uses what is declared earlier.
+class Daemon {
+ public:
+  Daemon(const daemon_config::Config& config, const Options& options)
+      : config_(config), options_(options), pool_(2) {}
+
+  Result<> start();
+  void run();
+
+ private:
+  Result<> open_state();
+  Result<> open_listeners();
+  Result<> start_interception();
+  Result<> start_bus();
+  void start_supervisor();
+  Result<> start_api();
+  asio::awaitable<void> watch_rules();
+  void tell_ready_once_settled();
+  void tell_ready();
+  void on_signal(int number);
+  void stop();
+  void finish();
+  void on_record(usage::Record record);
+  api::StatusReport status();
+  api::VisibilityRules visibility();
+
+  const daemon_config::Config& config_;
+  const Options& options_;
+  bool is_service_ = false;  // systemd passed the sockets
+  io::Listeners listeners_;
+  std::vector<std::string> api_sockets_;
+  std::vector<std::string> intercept_sockets_;
+  usage::Micros started_at_ = wall_clock();
+
+  std::shared_ptr<const tls::Authority> authority_;
+  std::string authority_renewed_because_;
+  bool is_authority_replaced_ = false;  // programs that trust the old one may be running
+  asio::io_context control_{1};
+  asio::thread_pool pool_;  // the disk is waited for here
+  std::unique_ptr<ledger::SqliteLedger> ledger_;
+  std::atomic<std::uint64_t> records_{0};        // in the ledger, all of them
+  std::atomic<std::int64_t> last_record_at_{0};  // microseconds; 0 for none
+  std::unique_ptr<Interception> interception_;
+  std::unique_ptr<bus::Connection> bus_;
+  std::unique_ptr<bus::HelperClient> helper_client_;
+  std::unique_ptr<HelperOverBus> helper_;
+  std::unique_ptr<ls::ProcessScan> finder_;
+  std::unique_ptr<ls::Supervisor> supervisor_;
+  std::unique_ptr<ls::LsDriver> driver_;
+  std::unique_ptr<Turns> turns_;
+  std::unique_ptr<daemon_bus::DaemonObject> object_;
+  std::unique_ptr<api::HttpServer> http_;
+  std::unique_ptr<Watchdog> watchdog_;
+  asio::signal_set signals_{control_};
+  asio::steady_timer ready_limit_{control_};
+  asio::steady_timer verify_{control_};
+  bool is_ready_told_ = false;
+  std::string bus_problem_;
+  bool is_supervising_ = false;
+  bool is_stopping_ = false;
+};
+
+Result<> Daemon::open_state() {
+  if (::mkdir(options_.state_dir.c_str(), 0700) != 0 && errno != EEXIST) {
+    return errno_error("create " + options_.state_dir);
+  }
+  const bool had_authority = ::access((options_.state_dir + "/ca/ca.pem").c_str(), F_OK) == 0;
+  auto opened = tls::Authority::open_or_create(options_.state_dir, config_.policy.inspected(),
+                                               std::chrono::system_clock::now());
+  if (!opened) {
+    return opened.error();
+  }
+  authority_ = opened->authority;
+  authority_renewed_because_ = opened->renewed_because;
+  is_authority_replaced_ = had_authority && !authority_renewed_because_.empty();
+  if (!authority_renewed_because_.empty()) {
+    log::notice("certificate authority made anew", {{"REASON", authority_renewed_because_}});
+  }
+  ledger::SqliteLedger::Options ledger;
+  ledger.file = options_.state_dir + "/usage.db";
+  ledger.max_bytes = config_.ledger.max_bytes;
+  ledger_ = ledger::SqliteLedger::start(ledger);
+  if (const auto health = ledger_->health(); health.problem) {
+    log::err("ledger cannot be written, records wait in memory",
+             {{"ERROR", *health.problem}, {"REMEDY", health.remedy}});
+  }
+  // Counted once here and then along with each commit: status must not count millions of rows.
+  ledger_->subscribe([this](const usage::Record& record) {
+    records_.fetch_add(1, std::memory_order_relaxed);
+    last_record_at_ = record.started_at.time_since_epoch().count();
+  });
+  if (const auto summary = ledger_->summary()) {
+    records_ += summary->records;
+    if (summary->last_started_at) {
+      last_record_at_ = summary->last_started_at->time_since_epoch().count();
+    }
+  }
+  return {};
+}
+
+Result<> Daemon::open_listeners() {
+  auto passed = io::listeners_from_systemd();
+  if (!passed) {
+    return passed.error();
+  }
+  is_service_ = !passed->intercept.empty() || !passed->api.empty();
+  if (is_service_) {
+    if (passed->intercept.empty() || passed->api.empty()) {
+      return Error{make_error_code(boost::system::errc::not_connected),
+                   "systemd passed only some of the sockets; start antigravity-proxy.service"};
+    }
+    listeners_ = std::move(*passed);
+    api_sockets_ = {"127.0.0.1:8741", "[::1]:8741", "/run/antigravity-proxy/api.sock"};
+    intercept_sockets_ = {"127.0.0.1:8742", "[::1]:8742"};
+    return {};
+  }
+  const auto open = [](const std::vector<config::Endpoint>& wanted, std::vector<UniqueFd>* into,
+                       std::vector<std::string>* names) -> Result<> {
+    for (const auto& endpoint : wanted) {
+      auto fd = io::listen_on(endpoint.text());
+      if (!fd) {
+        return Error{
+            fd.error().code,
+            fd.error().context + " (another service may have it; choose another in listen.*)"};
+      }
+      into->push_back(std::move(*fd));
+      if (names != nullptr) {
+        names->push_back(endpoint.text());
+      }
+    }
+    return {};
+  };
+  if (auto done = open(config_.listen.intercept, &listeners_.intercept, &intercept_sockets_);
+      !done) {
+    return done;
+  }
+  if (auto done = open(config_.listen.connect, &listeners_.connect, &intercept_sockets_); !done) {
+    return done;
+  }
+  if (auto done = open(config_.listen.api, &listeners_.api, &api_sockets_); !done) {
+    return done;
+  }
+  if (listeners_.intercept.empty() && listeners_.connect.empty() && listeners_.api.empty()) {
+    return Error{make_error_code(boost::system::errc::invalid_argument),
+                 "nothing to listen on: set listen.connect, listen.intercept or listen.api"};
+  }
+  return {};
+}
+
+void Daemon::on_record(usage::Record record) {
+  record.id = make_ulid(std::chrono::system_clock::now());
+  ledger_->append(std::move(record));
+}
+
+Result<> Daemon::start_interception() {
+  auto upstream = tls::upstream_context(config_.upstream.extra_ca_file.value_or(""));
+  if (!upstream) {
+    return upstream.error();
+  }
+  const std::shared_ptr<SSL_CTX> shared = std::move(*upstream);
+  const auto policy = std::make_shared<const policy::HostPolicy>(config_.policy);
+  const std::size_t workers =
+      config_.workers != 0 ? config_.workers : std::max(1U, std::thread::hardware_concurrency());
+  io::Hooks hooks;
+  hooks.on_record = [this](usage::Record record) {
+    on_record(std::move(record));
+  };
+  hooks.uid_of = [](const asio::ip::tcp::endpoint& client,
+                    const asio::ip::tcp::endpoint& destination) -> std::optional<std::uint32_t> {
+    const auto uid = api::owner_of_connection(client.data(), destination.data());
+    return uid ? std::optional<std::uint32_t>(*uid) : std::nullopt;
+  };
+  interception_ = std::make_unique<Interception>(
+      workers, io_settings(config_, workers),
+      [&] { return std::make_unique<io::PolicySurroundings>(policy, authority_, shared); }, hooks);
+  return interception_->listen(listeners_);
+}
+
+Result<> Daemon::start_bus() {
+  auto opened = bus::Connection::open_system(control_.get_executor(), [this](const Error& error) {
+    // Everything that capture needs goes through the bus: start over, sockets and rules stay.
+    bus_problem_ = error.text();
+    log::err("message bus lost, stopping", {{"ERROR", error}});
+    stop();
+  });
+  if (!opened) {
+    return opened.error();
+  }
+  bus_ = std::move(*opened);
+  bus::HelperEvents events;
+  events.redirect_changed = [this](bool active) {
+    helper_->on_redirect_changed(active);
+    if (!active && supervisor_) {
+      supervisor_->on_redirect_lost();
+    }
+  };
+  events.language_server_exited = [this](const std::string& id, const std::string& result,
+                                         std::int32_t status) {
+    if (supervisor_) {
+      supervisor_->on_language_server_exited(id, result, status);
+    }
+  };
+  auto client = bus::HelperClient::open(bus_.get(), std::move(events));
+  if (!client) {
+    return client.error();
+  }
+  helper_client_ = std::move(*client);
+  helper_ = std::make_unique<HelperOverBus>(helper_client_.get());
+  daemon_bus::DaemonPorts ports;
+  ports.ledger = ledger_.get();
+  ports.pool = &pool_;
+  ports.status = [this] {
+    return status();
+  };
+  ports.visibility = visibility();
+  ports.now = wall_clock;
+  auto object = daemon_bus::DaemonObject::create(bus_.get(), std::move(ports));
+  if (!object) {
+    return object.error();
+  }
+  object_ = std::move(*object);
+  bus_->start();
+  return bus_->request_name(daemon_bus::kBusName);
+}
+
+void Daemon::start_supervisor() {
+  ls::ProcessScan::Options scan;
+  scan.user = config_.language_server_user;
+  scan.own_ls_account = kLsAccount;
+  finder_ = std::make_unique<ls::ProcessScan>(scan);
+  ls::Supervisor::Options options;
+  options.settings.capture = config_.capture_mode == daemon_config::CaptureMode::service;
+  options.settings.manage_ls =
+      config_.language_server_mode == daemon_config::LanguageServerMode::managed;
+  options.settings.user = config_.language_server_user;
+  options.ca_certificate_pem = authority_->pem();
+  options.on_change = [this] {
+    if (object_ && supervisor_) {
+      object_->set_capture_active(supervisor_->is_capturing());
+    }
+    tell_ready_once_settled();
+  };
+  supervisor_ = std::make_unique<ls::Supervisor>(control_.get_executor(), helper_.get(),
+                                                 finder_.get(), std::move(options));
+  driver_ = std::make_unique<ls::LsDriver>(supervisor_.get());
+  turns_ = std::make_unique<Turns>(driver_.get());
+  is_supervising_ = true;
+  asio::co_spawn(control_, supervisor_->run(), [this](const std::exception_ptr& problem) {
+    log_unhandled(problem, "supervisor");
+    is_supervising_ = false;
+    if (is_stopping_) {
+      finish();
+    }
+  });
+  if (config_.capture_mode == daemon_config::CaptureMode::service) {
+    asio::co_spawn(control_, watch_rules(),
+                   [](const std::exception_ptr& problem) { log_unhandled(problem, "rules"); });
+  }
+}
+
+// Firewall reloads of other programs flush our rules at any time. The helper's Ensure is idempotent
+// and says whether there was something to mend.
+asio::awaitable<void> Daemon::watch_rules() {
+  while (!is_stopping_) {
+    verify_.expires_after(config_.capture_verify_every);
+    auto [ec] = co_await verify_.async_wait(kTuple);
+    if (ec || is_stopping_) {
+      co_return;
+    }
+    if (!supervisor_->is_capturing()) {
+      continue;  // the life cycle is at it
+    }
+    auto mended = co_await helper_client_->ensure_redirect();
+    if (!mended) {
+      log::err("redirect rules cannot be verified", {{"ERROR", mended.error()}});
+    } else if (*mended) {
+      log::warning("redirect rules had been removed by another program, put back");
+    }
+  }
+}
+
+api::VisibilityRules Daemon::visibility() {
+  api::VisibilityRules rules;
+  rules.daemon_uid = ::geteuid();
+  rules.ls_uid = uid_of_account(kLsAccount);
+  rules.session_uid = [this] {
+    return supervisor_ ? uid_of_account(supervisor_->session_user()) : std::nullopt;
+  };
+  rules.is_member = [](std::uint32_t uid) {
+    return api::is_group_member(uid, kGroup);
+  };
+  return rules;
+}
+
+Result<> Daemon::start_api() {
+  api::ServerPorts ports;
+  ports.ledger = ledger_.get();
+  ports.turns = turns_.get();
+  ports.status = [this] {
+    return status();
+  };
+  ports.visibility = visibility();
+  ports.now = wall_clock;
+  ports.peer = api::peer_uid;
+  std::vector<std::string> hosts;
+  if (!is_service_) {
+    hosts = api_sockets_;
+  }
+  http_ = std::make_unique<api::HttpServer>(&control_, &pool_, std::move(ports),
+                                            api::ServerLimits{}, std::move(hosts));
+  for (auto& listener : listeners_.api) {
+    if (auto done = http_->listen(std::move(listener)); !done) {
+      return done;
+    }
+  }
+  listeners_.api.clear();
+  return {};
+}
+
+api::StatusReport Daemon::status() {
+  using State = api::StatusReport::State;
+  api::StatusReport report;
+  report.version = AGP_VERSION;
+  report.started_at = started_at_;
+  report.capture_mode = config_.capture_mode == daemon_config::CaptureMode::service && is_service_
+                            ? "service"
+                            : "off";
+  report.ca_not_after =
+      std::chrono::time_point_cast<std::chrono::microseconds>(authority_->not_after());
+  report.ca_file = options_.state_dir + "/ca/ca.pem";
+  ledger::Summary summary;
+  summary.records = records_;
+  if (const auto last = last_record_at_.load(); last != 0) {
+    summary.last_started_at = usage::Micros(std::chrono::microseconds(last));
+  }
+  report.ledger_summary = summary;
+  report.ledger_health = ledger_->health();
+  report.api_sockets = api_sockets_;
+  report.intercept_sockets = intercept_sockets_;
+  report.ls_mode =
+      config_.language_server_mode == daemon_config::LanguageServerMode::managed && is_service_
+          ? "managed"
+          : "off";
+  report.ls_state = "stopped";
+  if (helper_) {
+    report.helper_reachable = helper_->is_reachable();
+    report.redirect_v4 = report.redirect_v6 = helper_->is_redirected();
+  }
+  if (supervisor_) {
+    report.capture_active = supervisor_->is_capturing();
+    report.ls_state = control::to_string(supervisor_->phase());
+    if (const auto endpoint = supervisor_->endpoint()) {
+      report.ls_state = "running";
+    }
+    if (!supervisor_->session_user().empty()) {
+      report.ls_user = supervisor_->session_user();
+    }
+    for (const auto& problem : supervisor_->problems()) {
+      if (problem.severity == control::Severity::waiting) {
+        report.ls_waits_for = problem.message;
+        if (report.state == State::ok) {
+          report.state = State::waiting;
+        }
+      } else {
+        report.state = State::degraded;
+      }
+      report.problems.push_back({problem.code, problem.message, problem.remedy});
+    }
+  }
+  if (is_authority_replaced_) {
+    report.problems.push_back(
+        {"ca_renewed", "The certificate authority was made anew: " + authority_renewed_because_,
+         "Restart programs that run as antigravity-ls and were started before; they trust the old "
+         "one"});
+  }
+  if (std::chrono::system_clock::now() >= authority_->renew_at()) {
+    report.problems.push_back({"ca_expiring",
+                               "The certificate authority is past two thirds of its life",
+                               "systemctl restart antigravity-proxy"});
+  }
+  if (!bus_problem_.empty()) {
+    report.problems.push_back({"bus_lost", bus_problem_, "systemctl restart antigravity-proxy"});
+  }
+  api::judge(report);
+  return report;
+}
+
+Result<> Daemon::start() {
+  if (config_.upstream.proxy) {
+    return Error{make_error_code(boost::system::errc::operation_not_supported),
+                 "upstream.proxy is set, but this version dials directly only; remove the key"};
+  }
+  if (auto done = open_listeners(); !done) {
+    return done;
+  }
+  if (auto done = open_state(); !done) {
+    return done;
+  }
+  if (auto done = start_interception(); !done) {
+    return done;
+  }
+  if (is_service_) {
+    if (auto done = start_bus(); !done) {
+      return done;
+    }
+    start_supervisor();
+  }
+  if (auto done = start_api(); !done) {
+    return done;
+  }
+  signals_.add(SIGTERM);
+  signals_.add(SIGINT);
+  signals_.async_wait([this](boost::system::error_code ec, int number) {
+    if (!ec) {
+      on_signal(number);
+    }
+  });
+  watchdog_ = std::make_unique<Watchdog>(
+      &control_, interception_->size(),
+      [this](const std::function<void()>& each) { interception_->post_to_all(each); });
+  return {};
+}
+
+void Daemon::run() {
+  interception_->start();
+  watchdog_->start();
+  if (supervisor_) {
+    // Whoever starts the service means the capture: systemctl start returns when it is on, or when
+    // it is known why not.
+    ready_limit_.expires_after(kReadyLimit);
+    ready_limit_.async_wait([this](boost::system::error_code) { tell_ready(); });
+    tell_ready_once_settled();
+  } else {
+    tell_ready();
+  }
+  control_.run();
+}
+
+void Daemon::tell_ready_once_settled() {
+  const auto is_failing = [](const control::ReportProblem& problem) {
+    return problem.severity == control::Severity::failing;
+  };
+  if (supervisor_->is_capturing() || config_.capture_mode == daemon_config::CaptureMode::off ||
+      std::any_of(supervisor_->problems().begin(), supervisor_->problems().end(), is_failing)) {
+    tell_ready();
+  }
+}
+
+void Daemon::tell_ready() {
+  if (is_ready_told_ || is_stopping_) {
+    return;
+  }
+  is_ready_told_ = true;
+  ready_limit_.cancel();
+  (void)::sd_notify(0, "READY=1");  // without a manager there is nobody to tell
+  log::info("ready", {{"VERSION", AGP_VERSION}, {"STATE_DIR", options_.state_dir}});
+}
+
+void Daemon::on_signal(int /*number*/) {
+  (void)::sd_notify(0, "STOPPING=1");
+  stop();
+}
+
+void Daemon::stop() {
+  if (is_stopping_) {
+    return;
+  }
+  is_stopping_ = true;
+  log::info("stopping");
+  http_->stop();
+  if (is_supervising_ && bus_problem_.empty()) {
+    supervisor_->request_stop();  // finish() follows when the language server has stopped
+  } else {
+    finish();
+  }
+}
+
+// The language server is gone; what is left of its streams is counted and written.
+void Daemon::finish() {
+  interception_->stop(kStreamGrace);
+  if (!ledger_->flush(kLedgerGrace)) {
+    log::err("records lost: the ledger could not be written before the stop",
+             {{"RECORDS", ledger_->health().waiting}});
+  }
+  watchdog_->stop();
+  verify_.cancel();
+  if (bus_) {
+    bus_->stop();
+  }
+  control_.stop();
+}
+
+}  // namespace
+
+Result<> run(const daemon_config::Config& config, const Options& options) {
+  (void)::signal(SIGPIPE, SIG_IGN);  // a peer that left is an error value
+  Daemon daemon(config, options);
+  if (auto started = daemon.start(); !started) {
+    return started;
+  }
+  daemon.run();
+  return {};
+}
+
+}  // namespace agp::app
