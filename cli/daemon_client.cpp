@@ -1,0 +1,179 @@
+#include "cli/daemon_client.h"
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include <systemd/sd-bus.h>
+
+namespace agp::cli {
+namespace {
+
+constexpr const char* kName = "org.antigravityproxy.Daemon1";
+constexpr const char* kPath = "/org/antigravityproxy/Daemon1";
+constexpr const char* kUnit = "antigravity-proxy.service";
+constexpr std::uint64_t kPatience = 20'000'000;  // microseconds
+
+// The plain C library: one blocking call per run needs no object, no proxy and no event loop, and
+// it is the same on every release.
+struct BusCloser {
+  void operator()(sd_bus* bus) const { sd_bus_flush_close_unref(bus); }
+};
+using Bus = std::unique_ptr<sd_bus, BusCloser>;
+
+struct MessageCloser {
+  void operator()(sd_bus_message* message) const { sd_bus_message_unref(message); }
+};
+using Message = std::unique_ptr<sd_bus_message, MessageCloser>;
+
+struct BusError {
+  BusError() = default;
+  BusError(const BusError&) = delete;
+  BusError& operator=(const BusError&) = delete;
+  BusError(BusError&&) = delete;
+  BusError& operator=(BusError&&) = delete;
+  ~BusError() { sd_bus_error_free(&error); }
+  sd_bus_error error = SD_BUS_ERROR_NULL;
+};
+
+Failure no_bus(int error) {
+  return {Exit::unavailable, "no_bus",
+          std::string("the system bus cannot be reached: ") + std::strerror(-error),
+          "check that dbus.service runs"};
+}
+
+// "active", "inactive", "failed", ...; empty when systemd cannot be asked.
+std::string unit_state(sd_bus* bus, const char* unit) {
+  sd_bus_message* raw = nullptr;
+  BusError error;
+  if (sd_bus_call_method(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                         "org.freedesktop.systemd1.Manager", "LoadUnit", &error.error, &raw, "s",
+                         unit) < 0) {
+    return {};
+  }
+  const Message reply(raw);
+  const char* path = nullptr;
+  if (sd_bus_message_read(raw, "o", &path) < 0) {
+    return {};
+  }
+  BusError property_error;
+  char* state = nullptr;
+  if (sd_bus_get_property_string(bus, "org.freedesktop.systemd1", path,
+                                 "org.freedesktop.systemd1.Unit", "ActiveState",
+                                 &property_error.error, &state) < 0) {
+    return {};
+  }
+  std::string out = state;
+  std::free(state);  // NOLINT(cppcoreguidelines-no-malloc): sd-bus allocates with malloc
+  return out;
+}
+
+// What must be up before the service can start, and the port that keeps it from that.
+constexpr std::pair<const char*, const char*> kSockets[] = {
+    {"antigravity-proxy-intercept.socket", "8742"}, {"antigravity-proxy-api.socket", "8741"}};
+
+Failure not_there(sd_bus* bus) {
+  const auto state = unit_state(bus, kUnit);
+  for (const auto& [socket, ports] : kSockets) {
+    if (unit_state(bus, socket) == "failed") {
+      return {Exit::not_active, "socket_failed",
+              std::string("antigravity-proxy cannot listen on port ") + ports +
+                  ": another program has it in use (" + socket + " failed)",
+              std::string("find that program with: ss -ltnp 'sport = :") + ports +
+                  "'; stop it, then: systemctl start antigravity-proxy"};
+    }
+  }
+  if (state == "inactive") {
+    return {Exit::not_active, "not_active", "antigravity-proxy is not running",
+            "start it with: systemctl start antigravity-proxy"};
+  }
+  if (state == "failed") {
+    return {Exit::not_active, "failed", "antigravity-proxy has failed",
+            "see: journalctl -u antigravity-proxy; then: systemctl start antigravity-proxy"};
+  }
+  if (!state.empty()) {
+    return {Exit::unavailable, "not_on_bus",
+            "antigravity-proxy is " + state + " but does not answer on the bus",
+            "see: journalctl -u antigravity-proxy"};
+  }
+  return {Exit::unavailable, "not_on_bus", "antigravity-proxy does not answer on the bus",
+          "start it with: systemctl start antigravity-proxy"};
+}
+
+Failure failure_of(sd_bus* bus, const sd_bus_error& error) {
+  const std::string_view name = error.name == nullptr ? "" : error.name;
+  const std::string text = error.message == nullptr ? std::string(name) : error.message;
+  if (name == SD_BUS_ERROR_SERVICE_UNKNOWN || name == SD_BUS_ERROR_NAME_HAS_NO_OWNER) {
+    return not_there(bus);
+  }
+  if (name == SD_BUS_ERROR_INVALID_ARGS) {
+    return {Exit::data, "invalid_parameter", text, "see: antigravity-proxy usage --help"};
+  }
+  if (name == SD_BUS_ERROR_ACCESS_DENIED) {
+    return {Exit::refused, "refused", text,
+            "ask as root or as a member of the group antigravity-proxy"};
+  }
+  if (name == SD_BUS_ERROR_NO_REPLY || name == SD_BUS_ERROR_TIMEOUT ||
+      name == SD_BUS_ERROR_DISCONNECTED) {
+    return {Exit::unavailable, "no_reply", "antigravity-proxy did not answer",
+            "see: journalctl -u antigravity-proxy"};
+  }
+  return {Exit::failed, "failed", text, "see: antigravity-proxy status"};
+}
+
+Answer<std::string> call(const char* member, const std::map<std::string, std::string>* query) {
+  sd_bus* raw_bus = nullptr;
+  const int opened = sd_bus_open_system(&raw_bus);
+  if (opened < 0) {
+    return no_bus(opened);
+  }
+  const Bus bus(raw_bus);
+  sd_bus_message* raw = nullptr;
+  int result = sd_bus_message_new_method_call(raw_bus, &raw, kName, kPath, kName, member);
+  const Message request(raw);
+  if (result >= 0 && query != nullptr) {
+    result = sd_bus_message_open_container(raw, 'a', "{ss}");
+    for (const auto& [key, value] : *query) {
+      if (result >= 0) {
+        result = sd_bus_message_append(raw, "{ss}", key.c_str(), value.c_str());
+      }
+    }
+    if (result >= 0) {
+      result = sd_bus_message_close_container(raw);
+    }
+  }
+  if (result < 0) {
+    return Failure{Exit::data, "invalid_parameter",
+                   std::string("the question cannot be sent: ") + std::strerror(-result),
+                   "use plain UTF-8 text"};
+  }
+  BusError error;
+  sd_bus_message* raw_reply = nullptr;
+  result = sd_bus_call(raw_bus, raw, kPatience, &error.error, &raw_reply);
+  const Message reply(raw_reply);
+  if (result < 0) {
+    return failure_of(raw_bus, error.error);
+  }
+  const char* document = nullptr;
+  if (sd_bus_message_read(raw_reply, "s", &document) < 0) {
+    return Failure{Exit::data, "unreadable", "the answer of antigravity-proxy is not understood",
+                   "command and daemon are of different versions: restart antigravity-proxy"};
+  }
+  return std::string(document);
+}
+
+}  // namespace
+
+Answer<std::string> BusDaemon::status() {
+  return call("Status", nullptr);
+}
+
+Answer<std::string> BusDaemon::usage(const std::map<std::string, std::string>& query) {
+  return call("Usage", &query);
+}
+
+}  // namespace agp::cli

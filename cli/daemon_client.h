@@ -1,0 +1,45 @@
+#pragma once
+
+#include "cli/exit_code.h"
+
+#include <map>
+#include <string>
+#include <variant>
+
+namespace agp::cli {
+
+/// Why there is no answer, in the words shown to people.
+struct Failure {
+  Exit exit = Exit::failed;
+  std::string code;     // stable word for programs
+  std::string message;  // what happened
+  std::string hint;     // what to do about it
+};
+
+template <class T>
+using Answer = std::variant<T, Failure>;
+
+/// The daemon as the command sees it.
+class Daemon {
+ public:
+  Daemon() = default;
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  Daemon(Daemon&&) = delete;
+  Daemon& operator=(Daemon&&) = delete;
+  virtual ~Daemon() = default;
+
+  /// Both answer with a JSON document.
+  [[nodiscard]] virtual Answer<std::string> status() = 0;
+  [[nodiscard]] virtual Answer<std::string> usage(
+      const std::map<std::string, std::string>& query) = 0;
+};
+
+/// Over the system bus, blocking.
+class BusDaemon final : public Daemon {
+ public:
+  [[nodiscard]] Answer<std::string> status() override;
+  [[nodiscard]] Answer<std::string> usage(const std::map<std::string, std::string>& query) override;
+};
+
+}  // namespace agp::cli
