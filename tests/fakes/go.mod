@@ -1,0 +1,3 @@
+module antigravity-proxy/fakes
+
+go 1.19
