@@ -1,0 +1,316 @@
+"""The world of a system test: a booted container, an upstream network and the package under test.
+
+    container, root namespace                  namespace "upstream"
+    up0 203.0.113.1   2001:db8:1::1   <-veth-> up1 203.0.113.10   2001:db8:1::10
+    daemon, clients, fake-ide                  fake-upstream on :443, control on :8080
+
+/etc/hosts maps the model and sign-in hosts to the upstream. Its CA is in the container's system
+store and in `upstream.extra_ca_file`.
+"""
+
+import json
+from pathlib import Path
+
+from container import Container, ContainerError, poll
+
+DOUBLES = '/opt/doubles'
+UPSTREAM4, UPSTREAM6 = '203.0.113.10', '2001:db8:1::10'
+CONTROL = f'http://{UPSTREAM4}:8080'
+BUNDLE = '/run/antigravity-proxy-helper/ca-bundle.pem'
+UPSTREAM_CA = 'Fake Upstream Root CA'
+MODEL_HOST = 'daily-cloudcode-pa.googleapis.com'
+SIGN_IN_HOST = 'oauth2.googleapis.com'
+HOSTS = (MODEL_HOST, 'cloudcode-pa.googleapis.com', 'generativelanguage.googleapis.com',
+         SIGN_IN_HOST, 'accounts.google.com', 'www.googleapis.com', 'antigravity-unleash.goog',
+         'api.anthropic.com', 'api.openai.com')
+DROP_IN = '/etc/antigravity-proxy/{}.yaml.d/50-test.yaml'
+APT = ('apt-get', '-qq', '-y', '-o', 'Dpkg::Use-Pty=0')
+# One of the places where the real one is installed, so that no configuration is needed for it.
+LS_BINARY = '/usr/share/antigravity/resources/app/extensions/antigravity/bin/language_server_linux_x64'
+DAEMON = 'antigravity-proxy.service'
+HELPER = 'antigravity-proxy-helper.service'
+# The fields of /v1/usage that the upstream's ground truth has too.
+SUMS = ('calls', 'ok', 'partial', 'errors', 'usage_unknown', 'input_total', 'input_uncached',
+        'cached_input', 'cache_write', 'tool_use_prompt', 'output_total', 'reasoning', 'total')
+
+PROXY_YAML = f'''\
+upstream:
+  extra_ca_file: /etc/ssl/certs/fake-upstream.pem
+  allow_networks:
+    - 203.0.113.0/24
+    - 2001:db8:1::/64
+language_server:
+  mode: {{mode}}
+'''
+
+
+def only_sums(usage):
+    """Reduces a usage document, ours or the upstream's, to what must be equal."""
+    pick = lambda sums: {key: sums.get(key) for key in SUMS}
+    return {'totals': pick(usage['totals']),
+            'groups': {g['key']['model']: pick(g) for g in usage['groups']}}
+
+
+class World:
+    def __init__(self, tree, deb, doubles, scratch, name):
+        self.deb, self.doubles = Path(deb), Path(doubles)
+        self.box = Container(tree, name, scratch)
+        self.cursor = ''
+
+    # Set-up
+
+    def open(self):
+        self.box.prepare()
+        for program in sorted(self.doubles.iterdir()):
+            if program.is_file():
+                self.box.copy_in(program, f'{DOUBLES}/{program.name}', 0o755)
+        self.box.copy_in(self.doubles / 'fake-language-server', LS_BINARY, 0o755)
+        self.box.copy_in(self.deb, '/opt/antigravity-proxy.deb', 0o644)
+        lines = ['127.0.0.1 localhost', '::1 localhost']
+        for host in HOSTS:
+            lines += [f'{UPSTREAM4} {host}', f'{UPSTREAM6} {host}']
+        self.box.write('/etc/hosts', '\n'.join(lines) + '\n')
+        self.box.boot()
+        self._network()
+        self._upstream()
+        self.box.run('useradd --create-home --shell /bin/bash dev')
+
+    def close(self, keep=False):
+        self.box.stop(keep)
+
+    def _network(self):
+        self.box.run('''set -e
+            ip netns add upstream
+            ip link add up0 type veth peer name up1 netns upstream
+            ip addr add 203.0.113.1/24 dev up0
+            ip addr add 2001:db8:1::1/64 dev up0 nodad
+            ip link set up0 up
+            ip -n upstream addr add 203.0.113.10/24 dev up1
+            ip -n upstream addr add 2001:db8:1::10/64 dev up1 nodad
+            ip -n upstream link set lo up
+            ip -n upstream link set up1 up
+            ip route add default via 203.0.113.10
+            ip -6 route add default via 2001:db8:1::10''')
+
+    def _start_upstream(self):
+        self.box.unit('fake-upstream', 'ip', 'netns', 'exec', 'upstream', f'{DOUBLES}/fake-upstream',
+                      '--listen', f'{UPSTREAM4}:443', '--listen', f'[{UPSTREAM6}]:443',
+                      '--control', f'{UPSTREAM4}:8080', '--cert-dir', '/var/lib/fake-upstream',
+                      '--truth', '/var/log/fake-upstream.jsonl')
+        poll(lambda: self.box.run(f'curl -fsS {CONTROL}/health', check=False).code == 0, 20,
+             'the upstream answers')
+
+    def restart_upstream(self):
+        self.box.run('systemctl reset-failed fake-upstream', check=False)
+        self._start_upstream()
+
+    def _upstream(self):
+        self._start_upstream()
+        self.box.run('''set -e
+            cp /var/lib/fake-upstream/upstream-ca.pem /etc/ssl/certs/fake-upstream.pem
+            cp /var/lib/fake-upstream/upstream-ca.pem /usr/local/share/ca-certificates/fake-upstream.crt
+            update-ca-certificates''')
+
+    # The package
+
+    def installed(self):
+        return self.box.run('dpkg-query -W -f "\\${db:Status-Abbrev}" antigravity-proxy',
+                            check=False).out.startswith('ii')
+
+    def install(self):
+        return self.box.run(*APT, 'install', '/opt/antigravity-proxy.deb', timeout=120)
+
+    def purge(self):
+        return self.box.run(*APT, 'purge', 'antigravity-proxy', timeout=120)
+
+    def configure(self, mode='off', proxy='', helper=''):
+        """Writes the test's own drop-ins; the shipped files stay as they were installed."""
+        self.box.write(DROP_IN.format('proxy'), proxy or PROXY_YAML.format(mode=mode))
+        if helper:
+            self.box.write(DROP_IN.format('helper'), helper)
+
+    def start(self, check=True, capture=True):
+        """Starts the service; with `capture` also waits until it says that capture is active."""
+        started = self.box.run('systemctl', 'start', 'antigravity-proxy', check=check, timeout=100)
+        if check and capture:
+            self.wait_capture()
+        return started
+
+    def wait_capture(self, seconds=20):
+        try:
+            poll(lambda: self.status_document().get('capture', {}).get('active'), seconds, 'capture is active')
+        except ContainerError as error:
+            raise ContainerError(f'{error}\n{self.status()}') from error
+
+    def stop(self, check=True):
+        return self.box.run('systemctl', 'stop', 'antigravity-proxy', check=check, timeout=100)
+
+    def reset(self):
+        """Whatever an earlier case did: package installed, service down, no state, no doubles' truth."""
+        if not self.installed():
+            self.install()
+        self.box.run('systemctl stop antigravity-proxy', check=False)
+        # A helper that is stopped while the bus waits for it keeps the bus waiting for 25 s.
+        poll(lambda: self.box.run('systemctl', 'is-active', HELPER, check=False).out.strip() != 'activating',
+             30, 'the helper is not half started')
+        self.box.run("systemctl stop 'antigravity-*' 2>/dev/null; systemctl reset-failed", check=False)
+        self.box.run('rm -rf /var/lib/antigravity-proxy/* /run/systemd/system/antigravity-proxy.service.d '
+                     '/etc/antigravity-proxy/*.yaml.d; systemctl daemon-reload')
+        self.configure()
+        shown = self.box.run('journalctl', '--sync', check=False) and \
+            self.box.run('journalctl', '--quiet', '--lines=1', '--show-cursor', '--output=cat').out
+        self.cursor = shown.rpartition('-- cursor: ')[2].strip()
+        self.box.run(f'curl -fsS -X POST {CONTROL}/reset')
+
+    # Calls
+
+    def client(self, *arguments, user='antigravity-ls', check=True, timeout=120):
+        """Runs the Go client as a user; the language server's own trust settings when it is that user."""
+        env = {'SSL_CERT_FILE': BUNDLE, 'SSL_CERT_DIR': '/dev/null'} if user == 'antigravity-ls' else {}
+        output = self.box.run(f'{DOUBLES}/fake-client', *arguments, user=user, env=env, check=False,
+                              timeout=timeout)
+        try:
+            report = json.loads(output.out)
+        except ValueError:
+            raise ContainerError(str(output)) from None
+        if check and output.code != 0:
+            errors = [f'{c["index"]}: status {c["status"]} {c["error"]}' for c in report['calls']
+                      if not c['as_expected']]
+            raise ContainerError(f'{output.command} as {user}: {len(errors)} calls failed:\n'
+                                 + '\n'.join(errors[:5]))
+        return report
+
+    def start_ide(self):
+        """The editor's stand-in with its own language server, run by an ordinary user."""
+        self.box.unit('fake-ide', f'{DOUBLES}/fake-ide', '--ls-binary', LS_BINARY,
+                      properties=('User=dev', 'WorkingDirectory=/home/dev', 'Environment=HOME=/home/dev'))
+
+    def wait_language_server(self, seconds=40):
+        """Until the daemon has found the IDE and its own language server answers."""
+        try:
+            poll(lambda: self.status_document().get('language_server', {}).get('state') == 'running',
+                 seconds, 'the language server runs')
+        except ContainerError as error:
+            raise ContainerError(f'{error}\n{self.status()}') from error
+
+    def stop_ide(self):
+        self.box.run("systemctl stop fake-ide 2>/dev/null", check=False)
+
+    def expire_ca(self):
+        """Signs the daemon's certificate again with the same key, for a time that is over."""
+        self.box.run('''set -e
+            cd /var/lib/antigravity-proxy/ca
+            owner=$(stat -c %U:%G ca.pem)
+            openssl x509 -x509toreq -in ca.pem -signkey ca.key -copy_extensions copyall -out /tmp/ca.csr
+            mkdir -p /tmp/ca && : > /tmp/ca/index && echo 01 > /tmp/ca/serial
+            cat > /tmp/ca/cnf <<'END'
+[ca]
+default_ca = a
+[a]
+database = /tmp/ca/index
+serial = /tmp/ca/serial
+new_certs_dir = /tmp/ca
+default_md = sha256
+policy = p
+copy_extensions = copyall
+[p]
+commonName = optional
+organizationName = optional
+organizationalUnitName = optional
+END
+            openssl ca -batch -notext -selfsign -config /tmp/ca/cnf -keyfile ca.key -in /tmp/ca.csr \\
+              -startdate 20200101000000Z -enddate 20210101000000Z -out /tmp/ca.pem
+            cat /tmp/ca.pem > ca.pem
+            chown "$owner" ca.pem
+            rm -rf /tmp/ca /tmp/ca.pem /tmp/ca.csr''')
+
+    def truth_of_language_server(self):
+        """The ground truth without the calls that were made as another user, tagged so."""
+        return json.loads(self.box.run(f"curl -fsS '{CONTROL}/truth/totals?not_tag=other-user'").out)
+
+    def truth(self):
+        return json.loads(self.box.run(f'curl -fsS {CONTROL}/truth/totals').out)
+
+    def truth_calls(self):
+        return json.loads(self.box.run(f'curl -fsS {CONTROL}/truth').out)
+
+    # What the product says
+
+    def http(self, path, method='GET', body=None, check=True, timeout=60):
+        """Returns (status, document or text)."""
+        command = ['curl', '-sS', '-X', method, '-w', '\n%{http_code}']
+        if body is not None:
+            command += ['-H', 'Content-Type: application/json', '--data-binary', '@-']
+        output = self.box.run(*command, f'http://127.0.0.1:8741{path}', check=check, timeout=timeout,
+                              stdin=json.dumps(body) if body is not None else None)
+        text, _, status = output.out.rpartition('\n')
+        try:
+            return int(status or 0), json.loads(text)
+        except ValueError:
+            return int(status or 0), text
+
+    def usage_http(self):
+        return self.http('/v1/usage?group_by=model')[1]
+
+    def usage_bus(self):
+        """The same document over D-Bus."""
+        output = self.box.run('busctl', '--json=short', 'call', 'org.antigravityproxy.Daemon1',
+                              '/org/antigravityproxy/Daemon1', 'org.antigravityproxy.Daemon1',
+                              'Usage', 'a{ss}', '1', 'group_by', 'model')
+        return json.loads(json.loads(output.out)['data'][0])
+
+    def usage_command(self):
+        return json.loads(self.box.run('antigravity-proxy', 'usage', '--json').out)
+
+    def status(self):
+        """`antigravity-proxy status`: the text for people, whatever its exit code."""
+        return self.box.run('antigravity-proxy', 'status', check=False)
+
+    def status_document(self):
+        return json.loads(self.box.run('antigravity-proxy', 'status', '--json', check=False).out)
+
+    def journal(self, unit='antigravity-*'):
+        """What our units said since the case began, as `journalctl -u` shows it."""
+        return self.box.run('journalctl', '--no-pager', '-o', 'cat', '-u', unit,
+                            *([f'--after-cursor={self.cursor}'] if self.cursor else []), check=False).out
+
+    def wait_usage(self, calls, seconds=15):
+        """The usage once it counts so many calls: the ledger commits a moment after the last byte."""
+        def there():
+            usage = self.usage_http()
+            return usage if usage['totals']['calls'] >= calls else None
+        try:
+            return poll(there, seconds, f'{calls} calls are counted')
+        except ContainerError as error:
+            raise ContainerError(f'{error}\n{json.dumps(self.usage_http())}\n{self.journal()[-4000:]}') from error
+
+    # What is there
+
+    def rules(self):
+        """Our rules of both families, with their packet counters."""
+        text = self.box.run('iptables-save -c; ip6tables-save -c').out
+        return [line for line in text.splitlines() if 'antigravity' in line.lower() or 'AGP' in line]
+
+    def main_pid(self, unit):
+        return int(self.box.run('systemctl', 'show', '-P', 'MainPID', unit).out.strip())
+
+    def leftovers(self):
+        """Everything of ours that a stopped service must not leave; empty when clean."""
+        found = [f'rule: {line}' for line in self.rules()]
+        units = self.box.run("systemctl list-units --all --plain --no-legend 'antigravity*'", check=False).out
+        for line in units.splitlines():
+            name, _, active = (line.split() + ['', '', ''])[:3]
+            # A daemon that was killed and then stopped stays listed as failed: that is what the
+            # administrator should see, and nothing of it runs.
+            if active not in ('inactive', '') and (name, active) != (DAEMON, 'failed'):
+                found.append(f'unit: {" ".join(line.split())}')
+        for line in self.box.run('ps -eo user:32,pid,args --no-headers').out.splitlines():
+            if line.startswith(('antigravity-proxy ', 'antigravity-ls ')) or '/libexec/antigravity' in line:
+                found.append(f'process: {line}')
+        for line in self.box.run('find /run -path "*antigravity*" -not -type d', check=False).out.splitlines():
+            if not line.startswith(('/run/systemd/', '/run/dbus')):
+                found.append(f'file: {line}')
+        for line in self.box.run('ss -Hltn').out.splitlines():
+            if line.split()[3].endswith((':8741', ':8742')):
+                found.append(f'listener: {line}')
+        return found
