@@ -15,7 +15,7 @@ from pathlib import Path
 # ours, so that a new folder needs a line. The names are paths below the root.
 BASE = 'common/base'
 LOG = 'common/log'
-READERS = ('daemon/http1', 'daemon/http2', 'daemon/sse', 'daemon/proto', 'daemon/coding')
+READERS = ('daemon/http1', 'daemon/http2', 'daemon/websocket', 'daemon/sse', 'daemon/proto', 'daemon/coding')
 # relay/observer.h is the port through which the relay hands copies to whoever reads usage.
 ARROWS = {
     'common/base': (),
@@ -25,13 +25,16 @@ ARROWS = {
     'daemon/tls': (BASE,),
     'daemon/http1': (BASE,),
     'daemon/http2': (BASE,),
+    'daemon/websocket': (BASE,),
     'daemon/sse': (BASE,),
     'daemon/proto': (BASE,),
     'daemon/coding': (BASE,),
     'daemon/policy': (BASE,),
     'daemon/config': (BASE, LOG, 'common/config', 'daemon/policy'),
     'daemon/usage': (BASE, *READERS),
-    'daemon/relay': (BASE, 'daemon/tls', *READERS, 'daemon/usage', 'daemon/policy'),
+    # The rewriting relay of one connection's plaintext: HTTP in, HTTP out, no TLS and no socket.
+    'daemon/rewrite': (BASE, *READERS, 'daemon/policy'),
+    'daemon/relay': (BASE, 'daemon/tls', *READERS, 'daemon/usage', 'daemon/policy', 'daemon/rewrite'),
     'daemon/control': (BASE,),
     'daemon/ls': (BASE, LOG, *READERS, 'daemon/control'),
     'daemon/ledger': (BASE, LOG, 'daemon/usage'),
@@ -67,11 +70,12 @@ LIBRARIES = (
     (r'boost/system', EVERYWHERE),
     # The language server answers over TLS with a certificate of its own: connect_client pins it.
     (r'openssl/', ('daemon/tls', 'daemon/ls', 'helper/core')),
-    (r'nghttp2/', ('daemon/http2',)),
+    # The rewriting relay ends HTTP/2 on both sides and needs the whole session, not only HPACK.
+    (r'nghttp2/', ('daemon/http2', 'daemon/rewrite')),
     (r'google/protobuf', ('daemon/proto',)),
     (r'yaml-cpp/', ('common/config',)),
     (r'sqlite3\.h', ('daemon/ledger',)),
-    (r'(zlib|brotli/.*|zstd)\.?h?', ('daemon/coding',)),
+    (r'(zlib|brotli/.*|zstd)\.?h?', ('daemon/coding', 'daemon/websocket')),
     (r'sdbus-c\+\+', ('common/bus', 'daemon/bus', 'helper/bus', 'daemon/.', 'helper/.', 'cli')),
     (r'systemd/sd-', ('common/log', 'common/bus', 'helper/os', 'helper/bus', 'daemon/io',
                       'daemon/bus', 'daemon/.', 'helper/.', 'cli')),
