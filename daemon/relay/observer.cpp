@@ -97,7 +97,7 @@ class Observer::Impl final : private http1::Sink {
       facts.local_uid = facts_.local_uid;
       facts.instance = facts_.instance;
       facts.started_at = request_began_;
-      facts.request_encoding = std::string(head.field("content-encoding"));
+      facts.request_encoding = head.codings();
       exchange.call = std::make_unique<usage::Call>(std::move(*endpoint), std::move(facts));
     }
     exchanges_.push_back(std::move(exchange));
@@ -128,7 +128,7 @@ class Observer::Impl final : private http1::Sink {
     usage::ResponseFacts facts;
     facts.http_status = head.status;
     facts.content_type = std::string(head.field("content-type"));
-    facts.content_encoding = std::string(head.field("content-encoding"));
+    facts.content_encoding = head.codings();
     facts.service_tier = std::string(head.field("x-gemini-service-tier"));
     facts.trace_id = std::string(head.field("x-cloudaicompanion-trace-id"));
     facts.request_id = std::string(head.field("request-id"));
