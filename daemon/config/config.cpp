@@ -28,7 +28,7 @@ const std::vector<std::string> kDefaultInspect = {
 
 struct PolicyFile {
   Action fallback = Action::tunnel;
-  std::vector<policy::Rule> hosts;
+  std::vector<policy::HostRule> hosts;
 };
 
 Schema proxy_schema(Config* config) {
@@ -99,9 +99,9 @@ Schema policy_schema(PolicyFile* file) {
       {{"tunnel", Action::tunnel}, {"block", Action::block}, {"inspect", Action::inspect}},
       "What happens to hosts that neither capture.inspect nor a rule names, and to "
       "connections that name none. inspect is refused: only listed hosts can be opened.");
-  schema.objects<policy::Rule>(
+  schema.objects<policy::HostRule>(
       "hosts", &file->hosts,
-      [](Schema& element, policy::Rule* rule) {
+      [](Schema& element, policy::HostRule* rule) {
         element.host("match", &rule->match,
                      "Host name or pattern: *.example.com, *-api.example.com, autopush-*.");
         element.require();
@@ -184,13 +184,13 @@ config::Checked<Config> load(const Files& files) {
   if (!faults.empty()) {
     return faults;
   }
-  std::vector<policy::Rule> rules;
-  rules.reserve(config.inspect.size() + policy.hosts.size());
+  policy::Parts parts;
   for (const auto& pattern : config.inspect) {
-    rules.push_back({pattern, Action::inspect});
+    parts.hosts.push_back({pattern, Action::inspect, 0, policy::kBuiltIn});
   }
-  rules.insert(rules.end(), policy.hosts.begin(), policy.hosts.end());
-  config.policy = policy::HostPolicy(std::move(rules), policy.fallback);
+  parts.hosts.insert(parts.hosts.end(), policy.hosts.begin(), policy.hosts.end());
+  parts.fallback = parts.unnamed = policy.fallback;
+  config.policy = std::make_shared<const policy::Policy>(std::move(parts));
   return config;
 }
 

@@ -4,10 +4,11 @@
 #include "common/config/schema.h"
 #include "common/config/values.h"
 #include "common/log/log.h"
-#include "daemon/policy/host_policy.h"
+#include "daemon/policy/policy.h"
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,8 +59,8 @@ struct Config {
   log::Level log_level = log::Level::info;
   std::uint32_t workers = 0;  // 0: one for each core
 
-  /// capture.inspect with policy.yaml over it.
-  policy::HostPolicy policy;
+  /// capture.inspect with policy.yaml and corp.yaml over it; never null.
+  std::shared_ptr<const policy::Policy> policy;
 };
 
 /// Where the configuration stands. `policy_file` defaults to policy.yaml beside `proxy_file`.

@@ -4,15 +4,13 @@
 
 namespace agp::io {
 
-PolicySurroundings::PolicySurroundings(std::shared_ptr<const policy::HostPolicy> policy,
+PolicySurroundings::PolicySurroundings(std::shared_ptr<const policy::Policy> policy,
                                        std::shared_ptr<const tls::Authority> authority,
                                        std::shared_ptr<SSL_CTX> upstream)
     : policy_(std::move(policy)), leaves_(std::move(authority)), upstream_(std::move(upstream)) {}
 
 relay::Disposition PolicySurroundings::decide(const std::optional<std::string>& host) {
-  const auto action = policy_->action_for(host ? std::optional<std::string_view>(*host)
-                                               : std::optional<std::string_view>());
-  switch (action) {
+  switch (policy_->decide(host).action) {
     case policy::Action::inspect:
       return relay::Disposition::inspect;
     case policy::Action::tunnel:

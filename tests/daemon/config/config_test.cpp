@@ -73,11 +73,11 @@ TEST_F(DaemonConfig, ModelHostsAreInspectedAndNothingElse) {
         "daily-cloudcode-pa.sandbox.googleapis.com", "autopush-cloudcode-pa.sandbox.googleapis.com",
         "generativelanguage.googleapis.com", "aiplatform.googleapis.com",
         "europe-west1-aiplatform.googleapis.com", "api.anthropic.com", "api.openai.com"}) {
-    EXPECT_EQ(config->policy.action_for(host), Action::inspect) << host;
+    EXPECT_EQ(config->policy->decide(host).action, Action::inspect) << host;
   }
   for (const auto* host : {"oauth2.googleapis.com", "accounts.google.com", "www.googleapis.com",
                            "play.googleapis.com", "auth.openai.com", "statsig.anthropic.com"}) {
-    EXPECT_EQ(config->policy.action_for(host), Action::tunnel) << host;
+    EXPECT_EQ(config->policy->decide(host).action, Action::tunnel) << host;
   }
 }
 
@@ -108,8 +108,8 @@ workers: 2
   const auto config = read();
   ASSERT_TRUE(config) << config.error().text();
   EXPECT_EQ(config->capture_mode, CaptureMode::off);
-  EXPECT_EQ(config->policy.action_for("llm.example"), Action::inspect);
-  EXPECT_EQ(config->policy.action_for("api.openai.com"), Action::tunnel);
+  EXPECT_EQ(config->policy->decide("llm.example").action, Action::inspect);
+  EXPECT_EQ(config->policy->decide("api.openai.com").action, Action::tunnel);
   EXPECT_EQ(config->upstream.extra_ca_file, "/etc/ssl/corp.pem");
   EXPECT_EQ(config->upstream.allow_networks.at(0).text(), "10.0.0.0/8");
   EXPECT_EQ(config->upstream.proxy->port, 1080);
@@ -138,10 +138,10 @@ hosts:
 )");
   const auto config = read();
   ASSERT_TRUE(config) << config.error().text();
-  EXPECT_EQ(config->policy.action_for("api.openai.com"), Action::tunnel);
-  EXPECT_EQ(config->policy.action_for("llm.corp.example"), Action::inspect);
-  EXPECT_EQ(config->policy.action_for("api.anthropic.com"), Action::inspect);
-  EXPECT_EQ(config->policy.action_for("accounts.google.com"), Action::block);
+  EXPECT_EQ(config->policy->decide("api.openai.com").action, Action::tunnel);
+  EXPECT_EQ(config->policy->decide("llm.corp.example").action, Action::inspect);
+  EXPECT_EQ(config->policy->decide("api.anthropic.com").action, Action::inspect);
+  EXPECT_EQ(config->policy->decide("accounts.google.com").action, Action::block);
 }
 
 TEST_F(DaemonConfig, ReportsTheFaultsOfAllFilesAtOnce) {
@@ -179,7 +179,7 @@ TEST_F(DaemonConfig, WidePatternsMayBeBlockedOrTunnelled) {
         "tunnel}\n");
   const auto config = read();
   ASSERT_TRUE(config) << config.error().text();
-  EXPECT_EQ(config->policy.action_for("a.internal"), Action::block);
+  EXPECT_EQ(config->policy->decide("a.internal").action, Action::block);
 }
 
 TEST_F(DaemonConfig, ANamedFileMustBeThere) {
