@@ -152,7 +152,7 @@ Result<> Daemon::open_state() {
     return errno_error("create " + options_.state_dir);
   }
   const bool had_authority = ::access((options_.state_dir + "/ca/ca.pem").c_str(), F_OK) == 0;
-  auto opened = tls::Authority::open_or_create(options_.state_dir, config_.policy.inspected(),
+  auto opened = tls::Authority::open_or_create(options_.state_dir, config_.policy->inspected(),
                                                std::chrono::system_clock::now());
   if (!opened) {
     return opened.error();
@@ -245,7 +245,7 @@ Result<> Daemon::start_interception() {
     return upstream.error();
   }
   const std::shared_ptr<SSL_CTX> shared = std::move(*upstream);
-  const auto policy = std::make_shared<const policy::HostPolicy>(config_.policy);
+  const auto policy = config_.policy;
   const std::size_t workers =
       config_.workers != 0 ? config_.workers : std::max(1U, std::thread::hardware_concurrency());
   io::Hooks hooks;

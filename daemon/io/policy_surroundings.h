@@ -1,12 +1,13 @@
 #pragma once
 
-#include "daemon/policy/host_policy.h"
+#include "daemon/policy/policy.h"
 #include "daemon/relay/connection.h"
 #include "daemon/tls/leaf_cache.h"
 
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace agp::io {
 
@@ -15,9 +16,12 @@ namespace agp::io {
 class PolicySurroundings final : public relay::Surroundings {
  public:
   /// @param upstream  shared by all workers; OpenSSL allows that for contexts.
-  PolicySurroundings(std::shared_ptr<const policy::HostPolicy> policy,
+  PolicySurroundings(std::shared_ptr<const policy::Policy> policy,
                      std::shared_ptr<const tls::Authority> authority,
                      std::shared_ptr<SSL_CTX> upstream);
+
+  /// For connections from now on; on the worker's own thread.
+  void replace_policy(std::shared_ptr<const policy::Policy> policy) { policy_ = std::move(policy); }
 
   /// Only a name that the client itself named is looked up; anything else is the fallback's.
   [[nodiscard]] relay::Decision decide(const relay::Hello& hello,
@@ -33,7 +37,7 @@ class PolicySurroundings final : public relay::Surroundings {
     std::shared_ptr<SSL_CTX> context;
   };
 
-  std::shared_ptr<const policy::HostPolicy> policy_;
+  std::shared_ptr<const policy::Policy> policy_;
   tls::LeafCache leaves_;
   std::shared_ptr<SSL_CTX> upstream_;
   // Contexts cost more than leaves (session tickets, parsed chain), so they are kept as well; there
