@@ -61,8 +61,10 @@ ROOTS = {
 # The first pattern that matches decides.
 EVERYWHERE = ('',)
 LIBRARIES = (
-    # The ledger keeps an open set of counters of a record as one JSON column.
-    (r'boost/json', ('daemon/usage', 'daemon/api', 'daemon/ls', 'daemon/bus', 'daemon/ledger', 'cli')),
+    # The ledger keeps an open set of counters of a record as one JSON column; request rules of the
+    # rewriting relay check the JSON that they edit.
+    (r'boost/json', ('daemon/usage', 'daemon/api', 'daemon/ls', 'daemon/bus', 'daemon/ledger',
+                     'daemon/rewrite', 'cli')),
     (r'boost/(asio|beast)', ('common/bus', 'daemon/io', 'daemon/api', 'daemon/bus', 'daemon/ls',
                              'daemon/.', 'helper/bus', 'helper/.')),
     (r'boost/url', ('daemon/api', 'daemon/ls', 'cli')),
