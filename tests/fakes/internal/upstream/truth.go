@@ -43,6 +43,7 @@ type Call struct {
 	RequestModel string `json:"request_model"` // what was asked for
 	Stream       bool   `json:"stream"`
 	Gzip         bool   `json:"gzip"`
+	Coding       string `json:"coding,omitempty"` // of the scenario parameter coding=
 	RequestID    string `json:"request_id"`
 	RequestType  string `json:"request_type"`
 	Cascade      string `json:"cascade"`
@@ -159,6 +160,14 @@ func NewTruth(file io.Writer) *Truth {
 func (t *Truth) begin() {
 	t.mu.Lock()
 	t.inFlight++
+	t.mu.Unlock()
+}
+
+// rest takes a call out of those under way although it has not ended: a WebSocket between messages.
+func (t *Truth) rest() {
+	t.mu.Lock()
+	t.inFlight--
+	t.idle.Broadcast()
 	t.mu.Unlock()
 }
 
