@@ -33,12 +33,12 @@ func (x *exchange) responsesAnswer(req responsesRequest) (events []event, whole 
 		return nil, "", err
 	}
 	x.sc, c.Scenario = sc, sc.text
-	a := newAnswer(req.Model, prompt, sc, c.ID[:8])
+	a := newAnswer(req.Model, prompt, sc, c.nonce(sc))
 	final := a.final
 	// Responses has no tool-use prompt of its own, and its total is always the sum.
 	final.ToolUse = 0
 	final.Total = final.Prompt + final.Candidates + final.Thoughts
-	id := "resp_" + c.ID[:8]
+	id := "resp_" + c.nonce(sc)
 	c.ResponseID = id
 	response := func(status string, output []any, usage any) map[string]any {
 		return map[string]any{"id": id, "object": "response", "status": status, "model": a.model,

@@ -523,7 +523,7 @@ func (x *exchange) model(enveloped bool, urlModel, method string, body []byte) {
 		sc, _ = ParseScenario("")
 	}
 	x.sc, c.Scenario = sc, sc.text
-	a := newAnswer(req.Model, prompt, sc, c.ID[:8])
+	a := newAnswer(req.Model, prompt, sc, c.nonce(sc))
 	a.enveloped = enveloped
 	c.TraceID = a.traceID
 	x.w.Header().Set("X-Cloudaicompanion-Trace-Id", a.traceID)

@@ -63,6 +63,15 @@ type Call struct {
 	ClientGone    bool   `json:"client_gone"` // the peer left before the answer was complete
 }
 
+// nonce is what makes the response id of a call its own. The scenario parameter id=TEXT fixes it, so
+// that two runs of a test get the same octets.
+func (c *Call) nonce(sc Scenario) string {
+	if id := sc.Param("id"); id != "" {
+		return id
+	}
+	return c.ID[:8]
+}
+
 // Sums are totals with the product's names.
 type Sums struct {
 	Calls        int64 `json:"calls"`
