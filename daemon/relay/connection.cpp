@@ -350,6 +350,27 @@ void Connection::on_timeout(usage::Micros now) {
   finish(End::abrupt, now);
 }
 
+void Connection::end_idle(usage::Micros now) {
+  if (phase_ != Phase::relaying && phase_ != Phase::tunnelling) {
+    return;
+  }
+  for (const Side side : {Side::client, Side::upstream}) {
+    if (engine(side)) {
+      engine(side)->close();
+    }
+    commands_.emplace_back(HalfClose{side});
+  }
+  finish(End::clean, now);
+}
+
+bool Connection::is_idle() const {
+  return phase_ == Phase::relaying && observer_ && observer_->is_idle();
+}
+
+bool Connection::is_unparsed() const {
+  return phase_ == Phase::relaying && observer_ && observer_->is_unparsed();
+}
+
 void Connection::finish(End how, usage::Micros now) {
   if (observer_) {
     if (!client_done_) {

@@ -98,6 +98,9 @@ class Connection {
   void on_reset(Side from, usage::Micros now);
   /// Answer to OpenUpstream.
   void on_upstream_open(const Result<>& opened, usage::Micros now);
+  /// Says goodbye to both sides: close_notify where TLS ends here, then FIN. For connections on
+  /// which nothing is under way.
+  void end_idle(usage::Micros now);
   /// A deadline passed: both sides are reset.
   void on_timeout(usage::Micros now);
 
@@ -106,6 +109,10 @@ class Connection {
   [[nodiscard]] Buffer take_output(Side to);
   [[nodiscard]] std::optional<usage::Record> next_record();
 
+  /// Relaying, and between two exchanges: ending now loses nothing.
+  [[nodiscard]] bool is_idle() const;
+  /// Relaying octets that no reader understands.
+  [[nodiscard]] bool is_unparsed() const;
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] const std::string& host() const { return facts_.host; }
 

@@ -62,6 +62,10 @@ class Observer::Impl final : private http1::Sink {
     return record;
   }
 
+  [[nodiscard]] bool is_idle() const {
+    return exchanges_.empty() && !is_request_begun_ && !is_unparsed();
+  }
+
   [[nodiscard]] bool is_unparsed() const {
     return facts_.protocol == "h2" || reader_.is_unparsed() || reader_.is_upgraded();
   }
@@ -81,6 +85,7 @@ class Observer::Impl final : private http1::Sink {
   void on_begin(http1::Direction which) override {
     if (which == http1::Direction::request) {
       request_began_ = now_;
+      is_request_begun_ = true;
     } else if (!exchanges_.empty() && exchanges_.front().call != nullptr) {
       exchanges_.front().call->on_response_begin(now_);
     }
@@ -101,6 +106,7 @@ class Observer::Impl final : private http1::Sink {
       exchange.call = std::make_unique<usage::Call>(std::move(*endpoint), std::move(facts));
     }
     exchanges_.push_back(std::move(exchange));
+    is_request_begun_ = false;
   }
 
   void on_request_body(Bytes body) override {
@@ -186,6 +192,7 @@ class Observer::Impl final : private http1::Sink {
   usage::Micros now_{};
   usage::Micros request_began_{};
   bool upstream_ended_ = false;
+  bool is_request_begun_ = false;    // its head is not whole yet
   std::vector<Exchange> exchanges_;  // oldest first; the last one is being sent
   std::vector<usage::Record> records_;
 };
@@ -205,6 +212,10 @@ void Observer::on_end(Side from, End how, usage::Micros now) {
 
 std::optional<usage::Record> Observer::next_record() {
   return impl_->next_record();
+}
+
+bool Observer::is_idle() const {
+  return impl_->is_idle();
 }
 
 bool Observer::is_unparsed() const {

@@ -49,6 +49,9 @@ class Observer {
   /// (terminal marker and end of body, or the end of the connection), and never twice.
   [[nodiscard]] std::optional<usage::Record> next_record();
 
+  /// No exchange is open: closing the connection now loses nothing.
+  [[nodiscard]] bool is_idle() const;
+
   /// Bytes went by that no reader understands (not HTTP, or past a limit).
   [[nodiscard]] bool is_unparsed() const;
 
