@@ -9,18 +9,25 @@ PolicySurroundings::PolicySurroundings(std::shared_ptr<const policy::HostPolicy>
                                        std::shared_ptr<SSL_CTX> upstream)
     : policy_(std::move(policy)), leaves_(std::move(authority)), upstream_(std::move(upstream)) {}
 
-relay::Disposition PolicySurroundings::decide(const std::optional<std::string>& host) {
-  const auto action = policy_->action_for(host ? std::optional<std::string_view>(*host)
-                                               : std::optional<std::string_view>());
-  switch (action) {
+relay::Decision PolicySurroundings::decide(const relay::Hello& hello,
+                                           std::string_view /*destination*/,
+                                           usage::Micros /*now*/) {
+  relay::Decision decision;
+  // With ECH the name may be the outer one: what it hides is not ours to open.
+  const bool is_named = hello.why == relay::Hello::Why::named && hello.host;
+  switch (policy_->action_for(is_named ? std::optional<std::string_view>(*hello.host)
+                                       : std::optional<std::string_view>())) {
     case policy::Action::inspect:
-      return relay::Disposition::inspect;
+      decision.disposition = relay::Disposition::inspect;
+      break;
     case policy::Action::tunnel:
-      return relay::Disposition::tunnel;
+      decision.disposition = relay::Disposition::tunnel;
+      break;
     case policy::Action::block:
-      return relay::Disposition::block;
+      decision.disposition = relay::Disposition::block;
+      break;
   }
-  return relay::Disposition::tunnel;
+  return decision;
 }
 
 Result<std::shared_ptr<SSL_CTX>> PolicySurroundings::leaf_context(const std::string& host,

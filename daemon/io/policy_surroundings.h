@@ -19,7 +19,10 @@ class PolicySurroundings final : public relay::Surroundings {
                      std::shared_ptr<const tls::Authority> authority,
                      std::shared_ptr<SSL_CTX> upstream);
 
-  [[nodiscard]] relay::Disposition decide(const std::optional<std::string>& host) override;
+  /// Only a name that the client itself named is looked up; anything else is the fallback's.
+  [[nodiscard]] relay::Decision decide(const relay::Hello& hello,
+                                       std::string_view destination,
+                                       usage::Micros now) override;
   [[nodiscard]] SSL_CTX* upstream_context() override { return upstream_.get(); }
   [[nodiscard]] Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host,
                                                               usage::Micros now) override;

@@ -42,6 +42,23 @@ void log_unhandled(std::exception_ptr problem, const char* where) {
   }
 }
 
+std::atomic<std::uint64_t>& counter_of(Counters& counters, relay::Hello::Why why) {
+  switch (why) {
+    case relay::Hello::Why::no_sni:
+      return counters.no_sni;
+    case relay::Hello::Why::ech:
+      return counters.ech;
+    case relay::Hello::Why::ip_literal:
+      return counters.ip_literal;
+    case relay::Hello::Why::not_tls:
+      return counters.not_tls;
+    case relay::Hello::Why::named:  // never reported as unnamed
+    case relay::Hello::Why::malformed:
+      break;
+  }
+  return counters.malformed_hello;
+}
+
 }  // namespace
 
 Worker::Worker(Settings settings,
@@ -178,7 +195,7 @@ void Worker::on_report(const relay::Report& report) {
       break;
     case Kind::no_common_protocol:
       count(counters_->no_common_protocol);
-      log::warning("client and meter share no protocol, connection refused",
+      log::warning("client and upstream share no protocol, connection refused",
                    {{"SNI", report.host}, {"ERROR", report.detail}});
       break;
     case Kind::upstream_unreachable:
@@ -210,6 +227,15 @@ void Worker::on_report(const relay::Report& report) {
     case Kind::tunnelled:
       count(counters_->tunnelled);
       log::debug("connection tunnelled", {{"SNI", report.host}});
+      break;
+    case Kind::unnamed:
+      count(counter_of(*counters_, report.why));
+      log::debug("client named no host", {{"SNI", report.host}, {"ERROR", report.detail}});
+      break;
+    case Kind::unparsed:
+      count(counters_->unparsed);
+      log::notice("stream not understood, relayed unparsed",
+                  {{"SNI", report.host}, {"ALPN", report.detail}});
       break;
   }
   if (hooks_.on_report) {

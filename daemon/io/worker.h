@@ -64,6 +64,13 @@ struct Counters {
   std::atomic<std::uint64_t> paused_for_connections{0};  // how often accepting stopped, and why
   std::atomic<std::uint64_t> paused_for_descriptors{0};
   std::atomic<bool> is_accept_paused{false};
+  std::atomic<std::uint64_t> unparsed{0};  // relayed, but nobody could read it
+  // Clients that named no host which policy could look up, by reason (relay::Hello::Why).
+  std::atomic<std::uint64_t> no_sni{0};
+  std::atomic<std::uint64_t> ech{0};
+  std::atomic<std::uint64_t> ip_literal{0};
+  std::atomic<std::uint64_t> not_tls{0};
+  std::atomic<std::uint64_t> malformed_hello{0};
 };
 
 /// What a worker tells the rest of the process. Called on the worker's thread; must not block.

@@ -12,7 +12,16 @@ constexpr std::uint8_t kAlertAccessDenied = 49;
 constexpr std::uint8_t kAlertInternalError = 80;
 constexpr std::uint8_t kAlertNoApplicationProtocol = 120;
 
-constexpr const char* kHttp11 = "http/1.1";
+constexpr std::string_view kHttp11 = "http/1.1";
+constexpr std::string_view kHttp2 = "h2";
+// RFC 9113 section 3.4.
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+// What a client may say before upstream is there: its hello, and a little that follows too early.
+constexpr std::size_t kMaxHeld = tls::kMaxClientHelloBytes + (64U << 10U);
+// What upstream may say before the client's handshake is done (an HTTP/2 server sends its
+// settings).
+constexpr std::size_t kMaxEarly = 256U << 10U;
 
 // A fatal alert as a plaintext record, which is what alerts are before keys exist. It tells the
 // client at once and in its own words what would otherwise look like a hanging or broken server.
@@ -20,21 +29,73 @@ Buffer plaintext_alert(std::uint8_t description) {
   return {21, 3, 3, 0, 2, 2, description};
 }
 
+// The same for a client that speaks HTTP to us without TLS.
+std::string cleartext_refusal(bool is_http2) {
+  if (is_http2) {
+    // Empty SETTINGS, then GOAWAY: last stream 0, INTERNAL_ERROR (RFC 9113 section 6.8).
+    static constexpr char kGoaway[] =
+        "\0\0\0\4\0\0\0\0\0"
+        "\0\0\x8\7\0\0\0\0\0\0\0\0\0\0\0\0\2";
+    return {kGoaway, sizeof kGoaway - 1};
+  }
+  const std::string body = "antigravity-proxy: upstream refused or unreachable, see its journal\n";
+  return "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+         "Content-Length: " +
+         std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
 Side other(Side side) {
   return side == Side::client ? Side::upstream : Side::client;
 }
 
+// An observer that cannot say whether an exchange is open is never idle.
+template <class Reader>
+bool is_idle_now(const Reader& reader) {
+  if constexpr (requires { reader.is_idle(); }) {
+    return reader.is_idle();
+  } else {
+    return false;
+  }
+}
+
 }  // namespace
 
-Connection::Connection(ConnectionFacts facts, Surroundings* surroundings, Buffer* scratch)
+const char* to_string(Hello::Why why) {
+  switch (why) {
+    case Hello::Why::named:
+      return "named";
+    case Hello::Why::no_sni:
+      return "no server name";
+    case Hello::Why::ech:
+      return "encrypted ClientHello";
+    case Hello::Why::ip_literal:
+      return "address in place of a server name";
+    case Hello::Why::not_tls:
+      return "not TLS";
+    case Hello::Why::malformed:
+      return "unreadable ClientHello";
+  }
+  return "unknown";
+}
+
+Connection::Connection(ConnectionFacts facts,
+                       Surroundings* surroundings,
+                       Buffer* scratch,
+                       Entry entry)
     : facts_(std::move(facts)),
       surroundings_(surroundings),
       scratch_(scratch),
-      hello_reader_(std::make_unique<tls::ClientHelloReader>()) {
-  facts_.protocol = kHttp11;
+      entry_(std::move(entry)) {
+  if (!entry_.cleartext_host) {
+    hello_reader_ = std::make_unique<tls::ClientHelloReader>();
+  }
 }
 
 std::optional<tls::Engine>& Connection::engine(Side side) {
+  return side == Side::client ? client_engine_ : upstream_engine_;
+}
+
+const std::optional<tls::Engine>& Connection::engine(Side side) const {
   return side == Side::client ? client_engine_ : upstream_engine_;
 }
 
@@ -43,7 +104,7 @@ void Connection::collect_output(Side side) {
   if (!from) {
     return;
   }
-  auto& to = side == Side::client ? to_client_ : to_upstream_;
+  auto& to = output(side);
   Buffer made = from->take_output();
   if (to.empty()) {
     to = std::move(made);
@@ -54,7 +115,7 @@ void Connection::collect_output(Side side) {
 
 Buffer Connection::take_output(Side to) {
   collect_output(to);
-  return std::exchange(to == Side::client ? to_client_ : to_upstream_, {});
+  return std::exchange(output(to), {});
 }
 
 std::optional<Command> Connection::next_command() {
@@ -71,16 +132,28 @@ std::optional<usage::Record> Connection::next_record() {
 }
 
 void Connection::report(Report::Kind kind, std::string detail) {
-  commands_.emplace_back(Report{kind, facts_.host, std::move(detail)});
+  commands_.emplace_back(Report{kind, facts_.host, std::move(detail), Hello::Why::named});
 }
 
 // Before the client's handshake: an alert, then FIN; upstream is reset, it saw nothing of ours
 // but a handshake.
 void Connection::refuse(Report::Kind kind, std::uint8_t alert, std::string detail) {
   report(kind, std::move(detail));
-  append(to_client_, plaintext_alert(alert));
+  if (is_cleartext(Side::client)) {
+    append(to_client_, as_bytes(cleartext_refusal(!offers_.empty() && offers_[0] == kHttp2)));
+  } else {
+    append(to_client_, plaintext_alert(alert));
+  }
   commands_.emplace_back(HalfClose{Side::client});
   phase_ = Phase::closed;
+}
+
+// In the middle of a stream there is nothing to say any more: both sides see a reset.
+void Connection::break_off(const Error& error, usage::Micros now) {
+  report(Report::Kind::stream_broken, error.text());
+  observe(now);
+  commands_.emplace_back(Abort{});
+  finish(End::abrupt, now);
 }
 
 void Connection::on_bytes(Side from, Bytes in, usage::Micros now) {
@@ -88,15 +161,15 @@ void Connection::on_bytes(Side from, Bytes in, usage::Micros now) {
   switch (phase_) {
     case Phase::hello:
       if (from == Side::client) {
-        on_hello_bytes(in);
+        on_hello_bytes(in, now);
       }
       return;
     case Phase::opening:
-      append(hello_, in);  // the driver reads nothing meanwhile, so this stays within one read
+      hold(in);
       return;
     case Phase::upstream_handshake:
       if (from == Side::client) {
-        append(hello_, in);
+        hold(in);
       } else {
         on_upstream_handshake(in, now);
       }
@@ -105,80 +178,117 @@ void Connection::on_bytes(Side from, Bytes in, usage::Micros now) {
       if (from == Side::client) {
         on_client_handshake(in, now);
       } else if (auto fed = upstream_engine_->feed(in, early_); !fed) {
-        report(Report::Kind::stream_broken, fed.error().text());
-        commands_.emplace_back(Abort{});
-        phase_ = Phase::closed;
+        break_off(fed.error(), now);
+      } else if (early_.size() > kMaxEarly) {
+        break_off(Error{make_error_code(boost::system::errc::no_buffer_space),
+                        "upstream sends before the client's handshake is done"},
+                  now);
       }
       return;
     case Phase::relaying:
       relay(from, in, now);
       return;
     case Phase::tunnelling:
-      append(from == Side::client ? to_upstream_ : to_client_, in);
+      append(output(other(from)), in);
       return;
     case Phase::closed:
       return;
   }
 }
 
-void Connection::on_hello_bytes(Bytes in) {
-  append(hello_, in);
-  auto fed = hello_reader_->feed(in);
-  if (!fed) {
-    // Not TLS, or a hello that we cannot read: what the client and the server make of it is their
-    // business. Policy for "no name" decides.
-    decide(std::nullopt, {});
+// No client of note sends more than its hello before the server has answered; one that does must
+// not fill our memory.
+void Connection::hold(Bytes in) {
+  if (hello_.size() + in.size() > kMaxHeld) {
+    report(Report::Kind::client_refused, "the client sends too much before its handshake");
+    commands_.emplace_back(Abort{});
+    phase_ = Phase::closed;
     return;
   }
-  if (*fed == tls::ClientHelloReader::Progress::done) {
-    const tls::ClientHello hello = hello_reader_->hello();
-    decide(hello.server_name, hello.alpn);
-  }
+  append(hello_, in);
 }
 
-void Connection::decide(const std::optional<std::string>& host,
-                        const std::vector<std::string>& offers) {
+void Connection::on_hello_bytes(Bytes in, usage::Micros now) {
+  append(hello_, in);
+  if (entry_.cleartext_host) {
+    on_cleartext_hello(in, now);
+    return;
+  }
+  auto fed = hello_reader_->feed(in);
+  if (!fed) {
+    // What the client and the server make of it is their business. Policy decides without a name.
+    decide({fed.error().code == tls::Errc::not_tls ? Hello::Why::not_tls : Hello::Why::malformed,
+            std::nullopt},
+           now);
+    return;
+  }
+  if (*fed != tls::ClientHelloReader::Progress::done) {
+    return;
+  }
+  const tls::ClientHello& read = hello_reader_->hello();
+  offers_ = read.alpn;
+  Hello hello{Hello::Why::named, read.server_name};
+  if (read.has_ech) {
+    hello.why = Hello::Why::ech;
+  } else if (read.has_address_as_name) {
+    hello.why = Hello::Why::ip_literal;
+  } else if (!read.server_name) {
+    hello.why = Hello::Why::no_sni;
+  }
+  decide(hello, now);
+}
+
+void Connection::on_cleartext_hello(Bytes in, usage::Micros now) {
+  (void)in;
+  const auto said = as_text(hello_).substr(0, kHttp2Preface.size());
+  const bool may_be_http2 = kHttp2Preface.starts_with(said);
+  if (may_be_http2 && said.size() < kHttp2Preface.size()) {
+    return;
+  }
+  offers_ = {std::string(may_be_http2 ? kHttp2 : kHttp11)};
+  decide({Hello::Why::named, entry_.cleartext_host}, now);
+}
+
+void Connection::decide(const Hello& hello, usage::Micros now) {
   hello_reader_.reset();
-  facts_.host = host.value_or("");
-  const auto disposition = surroundings_->decide(host);
-  switch (disposition) {
+  facts_.host = hello.host.value_or("");
+  decision_ = surroundings_->decide(hello, entry_.destination, now);
+  if (hello.why != Hello::Why::named) {
+    commands_.emplace_back(
+        Report{Report::Kind::unnamed, facts_.host, to_string(hello.why), hello.why});
+  }
+  // A leaf is made out to a name.
+  assert(decision_.disposition != Disposition::inspect || hello.host);
+  switch (decision_.disposition) {
     case Disposition::block:
-      refuse(Report::Kind::blocked, kAlertAccessDenied, "policy blocks this host");
+      refuse(Report::Kind::blocked, kAlertAccessDenied,
+             decision_.reason.empty() ? "policy blocks this host" : decision_.reason);
       return;
-    case Disposition::inspect:
-      // HTTP/1.1 is what the reader of this version understands. A client that offers it among
-      // others gets it; one that does not is told so (RFC 7301), which beats traffic that nobody
-      // has counted.
-      if (!offers.empty() && std::find(offers.begin(), offers.end(), kHttp11) == offers.end()) {
-        refuse(Report::Kind::no_common_protocol, kAlertNoApplicationProtocol,
-               "the client does not offer http/1.1");
-        return;
-      }
-      if (!offers.empty()) {
-        offers_ = {kHttp11};
-      }
-      break;
     case Disposition::tunnel:
+      report(Report::Kind::tunnelled, decision_.reason);
+      break;
+    case Disposition::inspect:
       break;
   }
   phase_ = Phase::opening;
-  commands_.emplace_back(OpenUpstream{disposition, facts_.host});
-  if (disposition == Disposition::tunnel) {
-    report(Report::Kind::tunnelled, {});
-  }
-  is_tunnel_ = disposition == Disposition::tunnel;
+  commands_.emplace_back(OpenUpstream{decision_.disposition, facts_.host});
 }
 
 void Connection::on_upstream_open(const Result<>& opened, usage::Micros now) {
   assert(phase_ == Phase::opening);
   if (!opened) {
+    if (is_cleartext(Side::client)) {
+      refuse(Report::Kind::upstream_unreachable, kAlertInternalError, opened.error().text());
+      return;
+    }
     report(Report::Kind::upstream_unreachable, opened.error().text());
     // A refused or unreachable server is a reset to the client, as it would be without us.
     commands_.emplace_back(Abort{});
     phase_ = Phase::closed;
     return;
   }
-  if (is_tunnel_) {
+  // A cleartext client cannot be tunnelled to a TLS server; it is relayed unread instead.
+  if (decision_.disposition == Disposition::tunnel && !is_cleartext(Side::client)) {
     to_upstream_ = std::exchange(hello_, {});
     phase_ = Phase::tunnelling;
     return;
@@ -191,14 +301,13 @@ void Connection::on_upstream_open(const Result<>& opened, usage::Micros now) {
   upstream_engine_ = std::move(*made);
   phase_ = Phase::upstream_handshake;
   if (auto step = upstream_engine_->handshake(); !step) {
-    refuse(Report::Kind::upstream_refused, kAlertInternalError, step.error().text());
+    on_upstream_failure(step.error(), now);
   }
-  (void)now;
 }
 
 void Connection::on_upstream_handshake(Bytes in, usage::Micros now) {
   if (auto fed = upstream_engine_->feed(in, early_); !fed) {
-    refuse(Report::Kind::upstream_refused, kAlertInternalError, fed.error().text());
+    on_upstream_failure(fed.error(), now);
     return;
   }
   if (upstream_engine_->is_ready()) {
@@ -206,14 +315,48 @@ void Connection::on_upstream_handshake(Bytes in, usage::Micros now) {
   }
 }
 
+// The client is told in upstream's own words where upstream said something (RFC 7301 section 3.2
+// asks for no_application_protocol), and internal_error where it is we who refuse.
+void Connection::on_upstream_failure(const Error& error, usage::Micros /*now*/) {
+  if (error.code == tls::EngineErrc::no_application_protocol) {
+    refuse(Report::Kind::no_common_protocol, kAlertNoApplicationProtocol,
+           "upstream takes none of the protocols that the client offers");
+    return;
+  }
+  const auto alert = upstream_engine_->peer_alert();
+  refuse(Report::Kind::upstream_refused, alert.value_or(kAlertInternalError), error.text());
+}
+
 void Connection::start_client_handshake(usage::Micros now) {
+  facts_.protocol = upstream_engine_->alpn();
+  if (is_cleartext(Side::client)) {
+    // Prior knowledge leaves nothing to negotiate: what the client speaks must be what upstream
+    // chose; upstream without ALPN speaks HTTP/1.1.
+    const std::string_view chosen = facts_.protocol.empty() ? kHttp11 : facts_.protocol;
+    if (chosen != offers_.at(0)) {
+      refuse(Report::Kind::no_common_protocol, kAlertNoApplicationProtocol,
+             "the client speaks " + offers_[0] + " and upstream does not");
+      return;
+    }
+    start_relaying(now);
+    if (phase_ == Phase::relaying) {
+      *scratch_ = std::exchange(hello_, {});
+      pass_on(Side::client, now);
+      observe(now);
+      if (!early_.empty() && phase_ == Phase::relaying) {
+        *scratch_ = std::exchange(early_, {});
+        pass_on(Side::upstream, now);
+      }
+    }
+    return;
+  }
   auto leaf = surroundings_->leaf_context(facts_.host, now);
   if (!leaf) {
     refuse(Report::Kind::leaf_failed, kAlertInternalError, leaf.error().text());
     return;
   }
   leaf_ = std::move(*leaf);
-  auto made = tls::Engine::server(leaf_.get(), upstream_engine_->alpn());
+  auto made = tls::Engine::server(leaf_.get(), facts_.protocol);
   if (!made) {
     refuse(Report::Kind::leaf_failed, kAlertInternalError, made.error().text());
     return;
@@ -227,71 +370,179 @@ void Connection::start_client_handshake(usage::Micros now) {
 void Connection::on_client_handshake(Bytes in, usage::Micros now) {
   scratch_->clear();
   if (auto fed = client_engine_->feed(in, *scratch_); !fed) {
-    const auto kind = fed.error().code == tls::EngineErrc::no_application_protocol
-                          ? Report::Kind::no_common_protocol
-                          : Report::Kind::client_refused;
-    report(kind, fed.error().text());
-    commands_.emplace_back(HalfClose{Side::client});  // after the alert that the engine queued
-    phase_ = Phase::closed;
+    on_client_failure(fed.error(), now);
     return;
   }
   if (!client_engine_->is_ready()) {
     return;
   }
-  start_relaying();
+  start_relaying(now);
+  if (phase_ != Phase::relaying) {
+    return;
+  }
   // The client's Finished and its first request often share a segment.
   pass_on(Side::client, now);
   if (!early_.empty() && phase_ == Phase::relaying) {
-    // Rare: upstream spoke first. Its octets go out now and are read without delay.
+    // An HTTP/2 server speaks first. Its octets go out now and are read without delay.
     observe(now);
     *scratch_ = std::exchange(early_, {});
     pass_on(Side::upstream, now);
   }
 }
 
-void Connection::start_relaying() {
+void Connection::on_client_failure(const Error& error, usage::Micros now) {
+  const auto kind = error.code == tls::EngineErrc::no_application_protocol
+                        ? Report::Kind::no_common_protocol
+                        : Report::Kind::client_refused;
+  report(kind, error.text());
+  if (client_engine_->has_refused_certificate()) {
+    surroundings_->on_client_refused(facts_.host, now);
+  }
+  commands_.emplace_back(HalfClose{Side::client});  // after the alert that the engine queued
+  phase_ = Phase::closed;
+}
+
+void Connection::start_relaying(usage::Micros now) {
+  if (decision_.rewrite) {
+    rewriter_ = surroundings_->rewriter(facts_.host, facts_.protocol);
+    if (!rewriter_) {
+      break_off(Error{make_error_code(boost::system::errc::not_supported),
+                      "policy asks for rewriting, which cannot be done for this protocol"},
+                now);
+      return;
+    }
+  }
   phase_ = Phase::relaying;
   report(Report::Kind::intercepted, std::string(upstream_engine_->version()));
-  observer_.emplace(facts_);
+  if (decision_.disposition == Disposition::inspect) {
+    observer_.emplace(facts_);
+  }
 }
 
 void Connection::relay(Side from, Bytes in, usage::Micros now) {
+  if (is_cleartext(from)) {
+    scratch_->assign(in.begin(), in.end());
+    pass_on(from, now);
+    return;
+  }
   scratch_->clear();
   auto fed = engine(from)->feed(in, *scratch_);
   pass_on(from, now);
   if (!fed && phase_ == Phase::relaying) {
-    report(Report::Kind::stream_broken, fed.error().text());
-    observe(now);
-    commands_.emplace_back(Abort{});
-    finish(End::abrupt, now);
+    break_off(fed.error(), now);
   }
+}
+
+bool Connection::send(Side to, Bytes plaintext, usage::Micros now) {
+  if (is_cleartext(to)) {
+    append(to_client_, plaintext);
+    return true;
+  }
+  if (auto written = engine(to)->write(plaintext); !written) {
+    break_off(written.error(), now);
+    return false;
+  }
+  return true;
 }
 
 // Sends what is in scratch_ on to the other side, and its close_notify once it has come.
 void Connection::pass_on(Side from, usage::Micros now) {
   if (!scratch_->empty()) {
     unobserved_ = from;
-    if (auto written = engine(other(from))->write(*scratch_); !written) {
-      report(Report::Kind::stream_broken, written.error().text());
-      observe(now);
-      commands_.emplace_back(Abort{});
-      finish(End::abrupt, now);
+    if (rewriter_) {
+      rewriter_->on_bytes(from, *scratch_);
+      pass_rewritten(from, now);
+    } else if (!send(other(from), *scratch_, now)) {
       return;
     }
   }
-  bool& passed_on = from == Side::client ? client_close_passed_on_ : upstream_close_passed_on_;
-  if (engine(from)->has_peer_closed() && !passed_on) {
-    passed_on = true;
+  if (phase_ == Phase::relaying) {
+    pass_close_on(from);
+  }
+}
+
+void Connection::pass_rewritten(Side from, usage::Micros now) {
+  const Buffer up = rewriter_->take_output(Side::upstream);
+  const Buffer down = rewriter_->take_output(Side::client);
+  if (from == Side::client) {
+    // The observer reads what upstream gets, not what the client sent.
+    scratch_->clear();
+  }
+  append(rewritten_, up);
+  if (!up.empty() && !send(Side::upstream, up, now)) {
+    return;
+  }
+  if (!down.empty() && !send(Side::client, down, now)) {
+    return;
+  }
+  if (rewriter_->wants_close()) {
+    observe(now);
+    for (const Side side : {Side::client, Side::upstream}) {
+      if (engine(side)) {
+        engine(side)->close();
+      }
+      commands_.emplace_back(HalfClose{side});
+    }
+    finish(End::clean, now);
+  }
+}
+
+bool Connection::has_closed(Side side) const {
+  return is_cleartext(side) ? client_ends_.is_done : engine(side)->has_peer_closed();
+}
+
+void Connection::pass_close_on(Side from) {
+  auto& passed = ends(from).is_close_passed;
+  if (passed || !has_closed(from)) {
+    return;
+  }
+  passed = true;
+  if (is_cleartext(other(from))) {
+    commands_.emplace_back(HalfClose{Side::client});  // its only way to hear of an end
+  } else {
     engine(other(from))->close();
   }
 }
 
 void Connection::observe(usage::Micros now) {
   if (unobserved_ && observer_) {
-    observer_->on_bytes(*unobserved_, *scratch_, now);
+    if (!scratch_->empty()) {
+      observer_->on_bytes(*unobserved_, *scratch_, now);
+    }
+    if (!rewritten_.empty()) {
+      observer_->on_bytes(Side::client, std::exchange(rewritten_, {}), now);
+    }
+    if (!is_unparsed_reported_ && observer_->is_unparsed()) {
+      is_unparsed_reported_ = true;
+      report(Report::Kind::unparsed, facts_.protocol);
+    }
   }
   unobserved_.reset();
+  rewritten_.clear();
   scratch_->clear();
+}
+
+bool Connection::is_idle() const {
+  switch (phase_) {
+    case Phase::relaying:
+      return observer_ && is_idle_now(*observer_) && (!rewriter_ || rewriter_->is_idle());
+    case Phase::closed:
+      return true;
+    case Phase::hello:
+    case Phase::opening:
+    case Phase::upstream_handshake:
+    case Phase::client_handshake:
+    case Phase::tunnelling:
+      return false;
+  }
+  return false;
+}
+
+bool Connection::wants_read(Side from) const {
+  if (phase_ == Phase::opening) {
+    return false;
+  }
+  return !rewriter_ || rewriter_->wants_read(from);
 }
 
 void Connection::on_eof(Side from, usage::Micros now) {
@@ -306,20 +557,43 @@ void Connection::on_eof(Side from, usage::Micros now) {
              "upstream closed the connection during the handshake");
     } else {
       if (phase_ == Phase::client_handshake && from == Side::client) {
-        report(Report::Kind::client_refused, "the client left during the handshake");
+        report(Report::Kind::client_refused,
+               "the client left after it saw our certificate; does it trust our issuer?");
+        surroundings_->on_client_refused(facts_.host, now);
       }
       commands_.emplace_back(Abort{});
       phase_ = Phase::closed;
     }
     return;
   }
-  (from == Side::client ? client_done_ : upstream_done_) = true;
-  if (observer_) {
-    observer_->on_end(from, engine(from)->has_peer_closed() ? End::clean : End::abrupt, now);
+  ends(from).is_done = true;
+  if (phase_ == Phase::relaying) {
+    const bool is_clean = has_closed(from);
+    if (observer_) {
+      observer_->on_end(from, is_clean ? End::clean : End::abrupt, now);
+    }
+    if (rewriter_) {
+      rewriter_->on_end(from);
+      unobserved_ = from;
+      pass_rewritten(from, now);
+      observe(now);
+      if (phase_ == Phase::closed) {
+        return;
+      }
+    }
+    if (from == Side::upstream && is_cleartext(Side::client) && !is_clean) {
+      // Without TLS only a reset tells a truncation from an end.
+      commands_.emplace_back(Abort{});
+      finish(End::abrupt, now);
+      return;
+    }
+    if (is_cleartext(from)) {
+      pass_close_on(from);
+    }
   }
   // FIN without close_notify stays FIN without close_notify: a truncation must look like one.
   commands_.emplace_back(HalfClose{other(from)});
-  if (client_done_ && upstream_done_) {
+  if (client_ends_.is_done && upstream_ends_.is_done) {
     phase_ = Phase::closed;
   }
 }
@@ -330,7 +604,10 @@ void Connection::on_reset(Side from, usage::Micros now) {
     return;
   }
   if (phase_ == Phase::client_handshake && from == Side::client) {
-    report(Report::Kind::client_refused, "the client reset the connection during the handshake");
+    report(Report::Kind::client_refused,
+           "the client reset the connection after it saw our certificate; does it trust our "
+           "issuer?");
+    surroundings_->on_client_refused(facts_.host, now);
   } else if (phase_ == Phase::upstream_handshake && from == Side::upstream) {
     report(Report::Kind::upstream_refused, "upstream reset the connection during the handshake");
   }
@@ -373,10 +650,10 @@ bool Connection::is_unparsed() const {
 
 void Connection::finish(End how, usage::Micros now) {
   if (observer_) {
-    if (!client_done_) {
+    if (!client_ends_.is_done) {
       observer_->on_end(Side::client, how, now);
     }
-    if (!upstream_done_) {
+    if (!upstream_ends_.is_done) {
       observer_->on_end(Side::upstream, how, now);
     }
   }

@@ -9,27 +9,83 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 /// The connection state machine: what happens between accept and close, without a socket.
 namespace agp::relay {
 
-/// What policy says about a name.
+/// What the first octets of a client say about where it wants to go.
+struct Hello {
+  enum class Why {
+    named,       // `host` is what it named
+    no_sni,      // TLS without a server name
+    ech,         // Encrypted ClientHello, real or GREASE: `host` may be the outer name
+    ip_literal,  // an address in place of a name, which RFC 6066 forbids
+    not_tls,
+    malformed,  // TLS, but a hello that we cannot read: too large, or a name that is none
+  };
+  Why why = Why::named;
+  std::optional<std::string> host;  // lower case, without trailing dot
+};
+[[nodiscard]] const char* to_string(Hello::Why why);
+
+/// What happens to a connection.
 enum class Disposition { inspect, tunnel, block };
+
+struct Decision {
+  Disposition disposition = Disposition::tunnel;
+  /// Inspected, and heads may change on the way: Surroundings::rewriter is asked for the relay.
+  bool rewrite = false;
+  /// For the journal: which rule said so. May be empty.
+  std::string reason = {};
+};
+
+/// Stands between the two legs when heads may change. Plaintext goes in and out; passive otherwise.
+/// The contract is that of `rewrite::Relay`, which implements it.
+class Rewriter {
+ public:
+  virtual ~Rewriter() = default;
+  /// Octets that `from` sent; any split is equivalent; borrowed for the call.
+  virtual void on_bytes(Side from, Bytes in) = 0;
+  /// `from` will send no more.
+  virtual void on_end(Side from) = 0;
+  /// Octets for `to`; owned by the caller.
+  [[nodiscard]] virtual Buffer take_output(Side to) = 0;
+  /// Both sides are to be closed once the output is on its way: an answer of our own was the last,
+  /// or the two ends disagree about the framing.
+  [[nodiscard]] virtual bool wants_close() const = 0;
+  /// No exchange is open.
+  [[nodiscard]] virtual bool is_idle() const = 0;
+  /// False while it holds as much of `from` as it may.
+  [[nodiscard]] virtual bool wants_read(Side from) const = 0;
+};
 
 /// What a connection asks of its surroundings. Calls are synchronous and cheap; the surroundings
 /// outlive the connection.
 class Surroundings {
  public:
   virtual ~Surroundings() = default;
-  /// `host` is empty when the client named none, or spoke no TLS.
-  [[nodiscard]] virtual Disposition decide(const std::optional<std::string>& host) = 0;
+  /// @param destination  where the client's packets were going, "192.0.2.1:443"; empty when
+  /// unknown.
+  [[nodiscard]] virtual Decision decide(const Hello& hello,
+                                        std::string_view destination,
+                                        usage::Micros now) = 0;
   /// Context for tls::Engine::client.
   [[nodiscard]] virtual SSL_CTX* upstream_context() = 0;
   /// Context with the leaf for `host`, with ALPN selection enabled.
   [[nodiscard]] virtual Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host,
                                                                       usage::Micros now) = 0;
+  /// The rewriting relay for a connection whose Decision asks for it.
+  /// @param protocol  the negotiated ALPN; empty when none was negotiated.
+  /// @return null when it cannot be had: the connection is refused, never relayed unchanged.
+  [[nodiscard]] virtual std::unique_ptr<Rewriter> rewriter(const std::string& /*host*/,
+                                                           std::string_view /*protocol*/) {
+    return nullptr;
+  }
+  /// The client does not accept our certificate for `host`.
+  virtual void on_client_refused(const std::string& /*host*/, usage::Micros /*now*/) {}
 };
 
 /// Dial the original destination and answer with on_upstream_open.
@@ -47,7 +103,7 @@ struct Abort {};
 struct Report {
   enum class Kind {
     blocked,               // policy
-    no_common_protocol,    // the client offers nothing that we relay (h2 alone)
+    no_common_protocol,    // upstream takes none of the protocols that the client offers
     upstream_unreachable,  // detail: why
     upstream_refused,      // its TLS or its certificate: detail says why; never retried unverified
     client_refused,        // the client does not accept our leaf, or broke the handshake
@@ -55,12 +111,24 @@ struct Report {
     stream_broken,         // a TLS error in the middle of a stream
     intercepted,           // both handshakes done
     tunnelled,
+    unnamed,   // the client named no host that policy could look up: `why` and detail say more
+    unparsed,  // relayed, but no reader understands it; once per connection
   };
   Kind kind;
   std::string host;
   std::string detail;
+  Hello::Why why = Hello::Why::named;
 };
 using Command = std::variant<OpenUpstream, HalfClose, Abort, Report>;
+
+/// How a connection came in.
+struct Entry {
+  /// Where the client's packets were going, "192.0.2.1:443"; empty when unknown.
+  std::string destination = {};
+  /// Set for a client that speaks cleartext to us (reverse endpoint): the host it means, lower
+  /// case. Upstream is TLS all the same.
+  std::optional<std::string> cleartext_host = {};
+};
 
 /// accept ─> hello ─┬─> opening ─> upstream_handshake ─> client_handshake ─> relaying ─> closed
 ///                  │      └────────────────────────────────────────────────> tunnelling ─┘
@@ -82,7 +150,7 @@ class Connection {
   /// @param facts       local_uid and instance; host and protocol are filled in here.
   /// @param surroundings, scratch  outlive the connection. `scratch` holds decrypted octets between
   ///                    on_bytes and observe; connections of one worker share it.
-  Connection(ConnectionFacts facts, Surroundings* surroundings, Buffer* scratch);
+  Connection(ConnectionFacts facts, Surroundings* surroundings, Buffer* scratch, Entry entry = {});
 
   /// Any split is equivalent; `in` is borrowed for the call. Call observe() before the next
   /// on_bytes of any connection that shares the scratch buffer.
@@ -114,43 +182,69 @@ class Connection {
   /// Relaying octets that no reader understands.
   [[nodiscard]] bool is_unparsed() const;
   [[nodiscard]] Phase phase() const { return phase_; }
+  /// Closing now would lose nothing: no exchange is open. False where nobody reads along.
+  [[nodiscard]] bool is_idle() const;
+  /// False while no more of `from` should be read from its socket.
+  [[nodiscard]] bool wants_read(Side from) const;
   [[nodiscard]] const std::string& host() const { return facts_.host; }
 
  private:
-  void on_hello_bytes(Bytes in);
-  void decide(const std::optional<std::string>& host, const std::vector<std::string>& offers);
+  struct Ends {
+    bool is_done = false;          // FIN seen from this side
+    bool is_close_passed = false;  // its close_notify has been repeated on the other side
+  };
+
+  void on_hello_bytes(Bytes in, usage::Micros now);
+  void on_cleartext_hello(Bytes in, usage::Micros now);
+  void decide(const Hello& hello, usage::Micros now);
+  void hold(Bytes in);
   void on_upstream_handshake(Bytes in, usage::Micros now);
   void on_client_handshake(Bytes in, usage::Micros now);
+  void on_upstream_failure(const Error& error, usage::Micros now);
+  void on_client_failure(const Error& error, usage::Micros now);
   void start_client_handshake(usage::Micros now);
-  void start_relaying();
+  void start_relaying(usage::Micros now);
   void relay(Side from, Bytes in, usage::Micros now);
   void pass_on(Side from, usage::Micros now);
+  void pass_rewritten(Side from, usage::Micros now);
+  void pass_close_on(Side from);
+  [[nodiscard]] bool send(Side to, Bytes plaintext, usage::Micros now);
   void refuse(Report::Kind kind, std::uint8_t alert, std::string detail);
+  void break_off(const Error& error, usage::Micros now);
   void finish(End how, usage::Micros now);
   void report(Report::Kind kind, std::string detail);
+  [[nodiscard]] bool is_cleartext(Side side) const {
+    return side == Side::client && entry_.cleartext_host.has_value();
+  }
+  [[nodiscard]] bool has_closed(Side side) const;
   std::optional<tls::Engine>& engine(Side side);
+  [[nodiscard]] const std::optional<tls::Engine>& engine(Side side) const;
+  Ends& ends(Side side) { return side == Side::client ? client_ends_ : upstream_ends_; }
+  Buffer& output(Side side) { return side == Side::client ? to_client_ : to_upstream_; }
   void collect_output(Side side);
 
   ConnectionFacts facts_;
   Surroundings* surroundings_;
   Buffer* scratch_;
+  Entry entry_;
   Phase phase_ = Phase::hello;
 
   std::unique_ptr<tls::ClientHelloReader> hello_reader_;  // until the hello is whole
   Buffer hello_;                     // what the client said before upstream was there
-  std::vector<std::string> offers_;  // ALPN that we pass on
+  std::vector<std::string> offers_;  // the client's own ALPN list
   std::optional<tls::Engine> client_engine_;
   std::optional<tls::Engine> upstream_engine_;
   std::shared_ptr<SSL_CTX> leaf_;  // the engine borrows it
   Buffer early_;                   // decrypted from upstream before the client's handshake was done
   Buffer to_client_;
   Buffer to_upstream_;
-  bool is_tunnel_ = false;
-  bool client_done_ = false;  // FIN seen from that side
-  bool upstream_done_ = false;
-  bool client_close_passed_on_ = false;  // its close_notify has been repeated on the other side
-  bool upstream_close_passed_on_ = false;
+  Decision decision_;
+  Ends client_ends_;
+  Ends upstream_ends_;
+  bool is_unparsed_reported_ = false;
 
+  std::unique_ptr<Rewriter> rewriter_;
+  Buffer rewritten_;  // what the rewriter sent upstream, until it is observed
   std::optional<Observer> observer_;
   std::optional<Side> unobserved_;  // scratch_ holds octets of this side
   std::vector<Command> commands_;   // oldest first

@@ -90,6 +90,7 @@ Complaint read_server_name(Bytes body, ClientHello& hello) {
     if (!normal && !looks_like_address(as_text(name))) {
       return "server_name is not a host name";
     }
+    hello.has_address_as_name = !normal;
     hello.server_name = std::move(normal);
   }
   return nullptr;

@@ -28,6 +28,8 @@ struct ClientHello {
   std::vector<std::uint16_t> versions;
   /// Encrypted ClientHello, real or GREASE (they look alike): `server_name` may be the outer name.
   bool has_ech = false;
+  /// An IP address stood in place of the server name.
+  bool has_address_as_name = false;
 
   friend bool operator==(const ClientHello&, const ClientHello&) = default;
 };

@@ -148,6 +148,7 @@ struct Engine::State {
   AlpnChoice alpn;
   bool is_server = false;
   bool is_dead = false;
+  std::optional<std::uint8_t> peer_alert;
   std::unique_ptr<SSL, SslDeleter> ssl;
 };
 
@@ -224,11 +225,14 @@ Result<> Engine::fail(int ssl_result, EngineErrc otherwise) {
   const bool is_alert = ERR_GET_LIB(first) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET &&
                         reason < SSL_AD_REASON_OFFSET + 256;
   std::string text = drain_error_queue();
+  if (is_alert) {
+    state_->peer_alert = static_cast<std::uint8_t>(reason - SSL_AD_REASON_OFFSET);
+  }
   if (!state_->is_server && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
     return make_error(EngineErrc::certificate_refused,
                       X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
   }
-  if (state_->alpn.is_mismatch) {
+  if (state_->alpn.is_mismatch || state_->peer_alert == SSL_AD_NO_APPLICATION_PROTOCOL) {
     return make_error(EngineErrc::no_application_protocol, std::move(text));
   }
   if (is_alert) {
@@ -310,6 +314,24 @@ std::string Engine::alpn() const {
   unsigned size = 0;
   SSL_get0_alpn_selected(state_->ssl.get(), &data, &size);
   return {reinterpret_cast<const char*>(data), size};
+}
+
+std::optional<std::uint8_t> Engine::peer_alert() const {
+  return state_->peer_alert;
+}
+
+bool Engine::has_refused_certificate() const {
+  switch (state_->peer_alert.value_or(0)) {
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+      return true;
+    default:
+      return false;
+  }
 }
 
 std::string_view Engine::version() const {

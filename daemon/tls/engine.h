@@ -19,7 +19,7 @@ enum class EngineErrc {
   peer_alert,              // the peer sent a fatal alert (a client that rejects our leaf does)
   certificate_refused,     // the peer's certificate did not verify; context says why
   protocol_error,          // after the handshake: bad record, bad MAC, unexpected message
-  no_application_protocol  // the offers have nothing in common
+  no_application_protocol  // the offers have nothing in common; either end may be the one to say so
 };
 const boost::system::error_category& engine_category();
 inline boost::system::error_code make_error_code(EngineErrc e) {
@@ -64,6 +64,11 @@ class Engine {
   [[nodiscard]] bool has_peer_closed() const;      // close_notify seen
   [[nodiscard]] std::string alpn() const;          // negotiated; empty when none
   [[nodiscard]] std::string_view version() const;  // "TLSv1.3"
+
+  /// The fatal alert that the peer sent (RFC 8446 section 6.2), once a call has failed with it.
+  [[nodiscard]] std::optional<std::uint8_t> peer_alert() const;
+  /// The peer's alert was about our certificate.
+  [[nodiscard]] bool has_refused_certificate() const;
 
   /// Ciphertext for the peer; owned by the caller.
   [[nodiscard]] Buffer take_output();

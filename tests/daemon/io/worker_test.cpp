@@ -43,7 +43,9 @@ std::uint16_t port_of(int fd) {
 class Surroundings final : public relay::Surroundings {
  public:
   explicit Surroundings(Disposition disposition) : disposition_(disposition) {}
-  Disposition decide(const std::optional<std::string>&) override { return disposition_; }
+  relay::Decision decide(const relay::Hello&, std::string_view, usage::Micros) override {
+    return {.disposition = disposition_};
+  }
   SSL_CTX* upstream_context() override { return upstream_.get(); }
   Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host, usage::Micros) override {
     if (!leaf_) {

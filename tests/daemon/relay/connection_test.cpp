@@ -2,6 +2,7 @@
 
 #include "tests/support/certificates.h"
 
+#include <algorithm>
 #include <map>
 
 #include <gtest/gtest.h>
@@ -26,9 +27,11 @@ const testing::TestKeyPair& authority(const std::string& name) {
 
 class FakeSurroundings final : public Surroundings {
  public:
-  Disposition decide(const std::optional<std::string>& host) override {
-    asked = host;
-    return disposition;
+  Decision decide(const Hello& hello, std::string_view where, usage::Micros) override {
+    asked = hello.host;
+    why = hello.why;
+    destination = where;
+    return {.disposition = disposition, .rewrite = rewrite};
   }
   SSL_CTX* upstream_context() override { return upstream.get(); }
   Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host, usage::Micros) override {
@@ -36,13 +39,30 @@ class FakeSurroundings final : public Surroundings {
     if (leaf_fails) {
       return Error{make_error_code(boost::system::errc::io_error), "test"};
     }
-    return testing::server_context(make_certificate({.name = host}, &our_authority));
+    auto made = testing::server_context(make_certificate({.name = host}, &our_authority));
+    SSL_CTX_set1_groups_list(made.get(), leaf_groups.c_str());
+    return made;
+  }
+
+  void on_client_refused(const std::string& host, usage::Micros) override {
+    refused_by_client.push_back(host);
+  }
+  std::unique_ptr<Rewriter> rewriter(const std::string&, std::string_view protocol) override {
+    rewritten_protocol = protocol;
+    return std::move(next_rewriter);
   }
 
   Disposition disposition = Disposition::inspect;
+  bool rewrite = false;
+  std::unique_ptr<Rewriter> next_rewriter;
+  std::optional<std::string> rewritten_protocol;
   std::optional<std::string> asked;
+  std::optional<Hello::Why> why;
+  std::string destination;
+  std::vector<std::string> refused_by_client;
   std::string minted;
   bool leaf_fails = false;
+  std::string leaf_groups = "X25519:P-256:P-384";
   testing::TestKeyPair our_authority = authority("ours");
   testing::TestKeyPair their_authority = authority("theirs");
   std::shared_ptr<SSL_CTX> upstream = testing::client_context(their_authority);
@@ -52,7 +72,7 @@ class FakeSurroundings final : public Surroundings {
 struct Bench {
   FakeSurroundings surroundings;
   Buffer scratch;
-  Connection connection{ConnectionFacts{}, &surroundings, &scratch};
+  Connection connection;
   std::shared_ptr<SSL_CTX> client_side = testing::client_context(surroundings.our_authority);
   std::shared_ptr<SSL_CTX> server_side;
   std::optional<tls::Engine> client;
@@ -66,11 +86,16 @@ struct Bench {
   std::size_t step = 1 << 20;
   bool answers_open = true;
 
+  // Upstream chooses "http/1.1" unless told otherwise; "" answers without ALPN.
   explicit Bench(std::vector<std::string> offers = {"h2", "http/1.1"},
-                 const testing::CertificateSpec& leaf = {.name = kHost}) {
+                 const testing::CertificateSpec& leaf = {.name = kHost},
+                 const std::string& choice = "http/1.1",
+                 Entry entry = {})
+      : connection(ConnectionFacts{}, &surroundings, &scratch, std::move(entry)) {
     server_side = testing::server_context(make_certificate(leaf, &surroundings.their_authority));
     client = std::move(*tls::Engine::client(client_side.get(), kHost, offers));
-    server = std::move(*tls::Engine::server(server_side.get(), "http/1.1"));
+    server =
+        std::move(*tls::Engine::server(server_side.get(), offers.empty() ? std::string() : choice));
   }
 
   void give(Side from, Bytes wire) {
@@ -198,13 +223,93 @@ TEST(Connection, AClientWithoutAlpnIsServedWithoutAlpn) {
   EXPECT_EQ(bench.client->alpn(), "");
 }
 
-TEST(Connection, AClientThatOffersNothingWeRelayIsTold) {
+// Lets a server note the ALPN extension: every octet, in order. It answers without ALPN.
+void note_offers(SSL_CTX* context, std::string* into) {
+  SSL_CTX_set_alpn_select_cb(
+      context,
+      [](SSL*, const unsigned char**, unsigned char*, const unsigned char* offers, unsigned size,
+         void* seen) {
+        static_cast<std::string*>(seen)->assign(reinterpret_cast<const char*>(offers), size);
+        return SSL_TLSEXT_ERR_NOACK;
+      },
+      into);
+}
+
+TEST(Connection, OffersUpstreamTheClientsOwnListToTheOctet) {
+  const std::string grease = "\x3a\x3a";
+  Bench bench({grease, "http/1.1", "h2", "x-unknown"});
+  std::string seen;
+  note_offers(bench.server_side.get(), &seen);
+  bench.run();
+  ASSERT_EQ(bench.connection.phase(), Phase::relaying);
+  EXPECT_EQ(seen, std::string("\x02") + grease + "\x08http/1.1\x02h2\x09x-unknown");
+  EXPECT_EQ(bench.client->alpn(), "");  // upstream chose none, and so the client gets none
+}
+
+TEST(Connection, AClientWithoutAListMeansNoOfferUpstream) {
+  Bench bench(std::vector<std::string>{});
+  std::string seen = "never called";
+  note_offers(bench.server_side.get(), &seen);
+  bench.run();
+  ASSERT_EQ(bench.connection.phase(), Phase::relaying);
+  EXPECT_EQ(seen, "never called");
+}
+
+TEST(Connection, GivesTheClientWhatUpstreamChose) {
+  for (const std::string choice : {"h2", "http/1.1", "x-unknown", "\x3a\x3a"}) {
+    Bench bench({"\x3a\x3a", "h2", "http/1.1", "x-unknown"}, {.name = kHost}, choice);
+    bench.run();
+    ASSERT_EQ(bench.connection.phase(), Phase::relaying) << choice;
+    EXPECT_EQ(bench.client->alpn(), choice);
+    EXPECT_EQ(bench.server->alpn(), choice);
+  }
+}
+
+TEST(Connection, AClientThatOffersWhatUpstreamRefusesIsTold) {
   Bench bench(std::vector<std::string>{"h2"});
   bench.run();
   EXPECT_TRUE(bench.has(Report::Kind::no_common_protocol));
   ASSERT_FALSE(bench.client_result);
-  EXPECT_EQ(bench.client_result.error().code, tls::EngineErrc::peer_alert);
-  EXPECT_FALSE(bench.has<OpenUpstream>());
+  EXPECT_EQ(bench.client_result.error().code, tls::EngineErrc::no_application_protocol);
+  EXPECT_EQ(bench.client->peer_alert(), SSL_AD_NO_APPLICATION_PROTOCOL);
+  EXPECT_TRUE(bench.surroundings.minted.empty());
+}
+
+TEST(Connection, AHelloRetryRequestOnEitherLegKeepsTheProtocol) {
+  for (const bool on_client_leg : {true, false}) {
+    Bench bench({"h2", "http/1.1"}, {.name = kHost}, "h2");
+    // A group for which the dialling end sends no key share at first.
+    if (on_client_leg) {
+      bench.surroundings.leaf_groups = "P-384";
+    } else {
+      SSL_CTX_set1_groups_list(bench.server_side.get(), "P-384");
+    }
+    bench.run();
+    ASSERT_EQ(bench.connection.phase(), Phase::relaying) << on_client_leg;
+    EXPECT_EQ(bench.client->alpn(), "h2");
+    EXPECT_EQ(bench.server->alpn(), "h2");
+  }
+}
+
+TEST(Connection, AnUnknownProtocolIsRelayedRawAndReportedOnce) {
+  Bench bench({"x-unknown"}, {.name = kHost}, "x-unknown");
+  bench.run();
+  ASSERT_EQ(bench.connection.phase(), Phase::relaying);
+  const std::string noise("\0\1\2 not HTTP\r\n\r\n", 17);
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(bench.client->write(as_bytes(noise)));
+    bench.run();
+    ASSERT_TRUE(bench.server->write(as_bytes(noise)));
+    bench.run();
+  }
+  EXPECT_EQ(as_text(bench.server_got), noise + noise + noise);
+  EXPECT_EQ(as_text(bench.client_got), noise + noise + noise);
+  EXPECT_EQ(std::count_if(bench.commands.begin(), bench.commands.end(),
+                          [](const Command& command) {
+                            const auto* report = std::get_if<Report>(&command);
+                            return report && report->kind == Report::Kind::unparsed;
+                          }),
+            1);
 }
 
 TEST(Connection, NothingOfTheClientLeavesBeforeUpstreamIsVerified) {
@@ -227,6 +332,7 @@ TEST(Connection, ReportsAClientThatDoesNotTrustUs) {
     bench.give(Side::client, alert);
   }
   EXPECT_TRUE(bench.has(Report::Kind::client_refused));
+  EXPECT_EQ(bench.surroundings.refused_by_client, std::vector<std::string>{kHost});
 }
 
 TEST(Connection, TunnelsWithoutTouchingAnOctet) {
@@ -261,6 +367,117 @@ TEST(Connection, WhatIsNotTlsIsDecidedWithoutAName) {
   EXPECT_EQ(bench.connection.phase(), Phase::tunnelling);
   EXPECT_FALSE(bench.surroundings.asked);
   EXPECT_EQ(as_text(bench.connection.take_output(Side::upstream)), "GET / HTTP/1.1\r\n\r\n");
+}
+
+// The first octets of a client that sends exactly this ClientHello.
+Buffer hello_of(SSL_CTX* context, const std::string& name) {
+  auto made = tls::Engine::client(context, "placeholder.example", {"h2"});
+  EXPECT_TRUE(made->handshake());
+  Buffer wire = made->take_output();
+  // The name is put in by hand: the engine would refuse what some clients send.
+  const std::string placeholder = "placeholder.example";
+  auto at = std::search(wire.begin(), wire.end(), placeholder.begin(), placeholder.end());
+  EXPECT_NE(at, wire.end());
+  const auto grown =
+      static_cast<std::ptrdiff_t>(name.size()) - static_cast<std::ptrdiff_t>(placeholder.size());
+  const auto offset = static_cast<std::size_t>(at - wire.begin());
+  wire.erase(at, at + static_cast<std::ptrdiff_t>(placeholder.size()));
+  wire.insert(wire.begin() + static_cast<std::ptrdiff_t>(offset), name.begin(), name.end());
+  const auto grow = [&](std::size_t where) {
+    const auto value = (wire[where] << 8) + wire[where + 1] + static_cast<int>(grown);
+    wire[where] = static_cast<std::uint8_t>(value >> 8);
+    wire[where + 1] = static_cast<std::uint8_t>(value);
+  };
+  grow(offset - 2);  // the name
+  grow(offset - 5);  // the list
+  grow(offset - 7);  // the extension
+  grow(3);           // the record
+  grow(7);           // the message, lower two octets of three
+  // The extensions' own length follows the fixed part: 5 + 4 + 2 + 32, session, suites,
+  // compression.
+  std::size_t cursor = 5 + 4 + 2 + 32;
+  cursor += 1U + wire[cursor];
+  cursor += 2U + (static_cast<std::size_t>(wire[cursor]) << 8U) + wire[cursor + 1];
+  cursor += 1U + wire[cursor];
+  grow(cursor);
+  return wire;
+}
+
+TEST(Connection, EveryShapeOfServerNameHasItsOutcome) {
+  struct Case {
+    std::string sent;
+    Hello::Why why;
+    std::optional<std::string> host;
+  };
+  const std::string label(63, 'a');
+  const Case cases[] = {
+      {"Daily-CloudCode-PA.GoogleAPIs.com", Hello::Why::named, kHost},
+      {std::string(kHost) + ".", Hello::Why::named, kHost},
+      {"xn--bcher-kva.example", Hello::Why::named, "xn--bcher-kva.example"},
+      {"192.0.2.1", Hello::Why::ip_literal, std::nullopt},
+      {"2001:db8::1", Hello::Why::ip_literal, std::nullopt},
+      {label + "." + label + "." + label + "." + label + "." + label.substr(0, 44),
+       Hello::Why::malformed, std::nullopt},
+      {std::string("a\0b.example", 11), Hello::Why::malformed, std::nullopt},
+      {"b\xc3\xbc"
+       "cher.example",
+       Hello::Why::malformed, std::nullopt},
+      {"a..example", Hello::Why::malformed, std::nullopt},
+      {"*.example", Hello::Why::malformed, std::nullopt},
+  };
+  for (const auto& each : cases) {
+    Bench bench;
+    bench.surroundings.disposition = Disposition::tunnel;
+    bench.answers_open = false;
+    const Buffer wire = hello_of(bench.client_side.get(), each.sent);
+    bench.give(Side::client, wire);
+    EXPECT_EQ(bench.surroundings.why, each.why) << each.sent;
+    EXPECT_EQ(bench.surroundings.asked, each.host) << each.sent;
+    EXPECT_TRUE(bench.has<OpenUpstream>()) << each.sent;
+    EXPECT_EQ(bench.has(Report::Kind::unnamed), each.why != Hello::Why::named) << each.sent;
+    // A tunnel carries on with the very octets that the client sent.
+    bench.connection.on_upstream_open({}, kNow);
+    EXPECT_EQ(bench.connection.take_output(Side::upstream), wire) << each.sent;
+  }
+}
+
+TEST(Connection, AHelloWithoutANameIsDecidedAsSuch) {
+  Bench bench;
+  bench.surroundings.disposition = Disposition::tunnel;
+  const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(bench.client_side.get()), SSL_free);
+  BIO* wire = BIO_new(BIO_s_mem());
+  SSL_set_bio(ssl.get(), BIO_new(BIO_s_mem()), wire);
+  SSL_set_connect_state(ssl.get());
+  (void)SSL_do_handshake(ssl.get());
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(wire, &data);
+  bench.give(Side::client, as_bytes({data, static_cast<std::size_t>(size)}));
+  EXPECT_EQ(bench.surroundings.why, Hello::Why::no_sni);
+  EXPECT_EQ(bench.connection.phase(), Phase::tunnelling);
+}
+
+TEST(Connection, SaysWhereTheClientWasGoing) {
+  Bench bench;
+  Buffer scratch;
+  bench.surroundings.disposition = Disposition::tunnel;
+  Connection connection({}, &bench.surroundings, &scratch, {.destination = "192.0.2.1:443"});
+  connection.on_bytes(Side::client, as_bytes("GET / HTTP/1.1\r\n\r\n"), kNow);
+  EXPECT_EQ(bench.surroundings.destination, "192.0.2.1:443");
+  EXPECT_EQ(bench.surroundings.why, Hello::Why::not_tls);
+}
+
+TEST(Connection, AClientThatTalksTooMuchBeforeUpstreamIsThereIsCutOff) {
+  Bench bench;
+  bench.answers_open = false;
+  bench.run();
+  ASSERT_EQ(bench.connection.phase(), Phase::opening);
+  EXPECT_FALSE(bench.connection.wants_read(Side::client));
+  const Buffer noise(16U << 10U);
+  for (int round = 0; round < 16 && bench.connection.phase() != Phase::closed; ++round) {
+    bench.give(Side::client, noise);
+  }
+  EXPECT_EQ(bench.connection.phase(), Phase::closed);
+  EXPECT_TRUE(bench.has<Abort>());
 }
 
 TEST(Connection, AnUnreachableUpstreamIsAResetToTheClient) {
@@ -332,6 +549,165 @@ TEST(Connection, ATimeoutDuringTheUpstreamHandshakeTellsTheClient) {
   const Buffer alert = bench.connection.take_output(Side::client);
   ASSERT_GE(alert.size(), 7U);
   EXPECT_EQ(alert[0], 21);
+}
+
+// Upper-cases what goes upstream and answers "stop" itself.
+class FakeRewriter final : public Rewriter {
+ public:
+  void on_bytes(Side from, Bytes in) override {
+    auto& to = from == Side::client ? up : down;
+    for (const auto octet : in) {
+      to.push_back(from == Side::client ? static_cast<std::uint8_t>(std::toupper(octet)) : octet);
+    }
+    if (from == Side::client && as_text(in).find("stop") != std::string_view::npos) {
+      up.clear();
+      append(down, as_bytes("refused"));
+      closes = true;
+    }
+  }
+  void on_end(Side) override {}
+  Buffer take_output(Side to) override { return std::exchange(to == Side::client ? down : up, {}); }
+  bool wants_close() const override { return closes; }
+  bool is_idle() const override { return true; }
+  bool wants_read(Side) const override { return true; }
+
+  Buffer up;
+  Buffer down;
+  bool closes = false;
+};
+
+TEST(Connection, ARewriterStandsBetweenTheLegs) {
+  for (const std::size_t step : {1UL, 50UL, 1UL << 20U}) {
+    Bench bench;
+    bench.step = step;
+    bench.surroundings.rewrite = true;
+    bench.surroundings.next_rewriter = std::make_unique<FakeRewriter>();
+    bench.run();
+    ASSERT_EQ(bench.connection.phase(), Phase::relaying);
+    EXPECT_EQ(bench.surroundings.rewritten_protocol, "http/1.1");
+    ASSERT_TRUE(bench.client->write(as_bytes("get /")));
+    bench.run();
+    EXPECT_EQ(as_text(bench.server_got), "GET /");
+    ASSERT_TRUE(bench.server->write(as_bytes("answer")));
+    bench.run();
+    EXPECT_EQ(as_text(bench.client_got), "answer");
+  }
+}
+
+TEST(Connection, ARewritersOwnAnswerGoesToTheClientAloneAndCloses) {
+  Bench bench;
+  bench.surroundings.rewrite = true;
+  bench.surroundings.next_rewriter = std::make_unique<FakeRewriter>();
+  bench.run();
+  ASSERT_TRUE(bench.client->write(as_bytes("stop")));
+  bench.run();
+  EXPECT_EQ(as_text(bench.client_got), "refused");
+  EXPECT_TRUE(bench.client->has_peer_closed());
+  EXPECT_TRUE(bench.server_got.empty());
+  EXPECT_TRUE(bench.has<HalfClose>());
+  EXPECT_EQ(bench.connection.phase(), Phase::closed);
+}
+
+TEST(Connection, WithoutTheRewriterThatPolicyAsksForNothingIsRelayed) {
+  Bench bench;
+  bench.surroundings.rewrite = true;
+  bench.run();
+  EXPECT_TRUE(bench.has(Report::Kind::stream_broken));
+  EXPECT_TRUE(bench.has<Abort>());
+  EXPECT_EQ(bench.connection.phase(), Phase::closed);
+}
+
+// A client that speaks cleartext to us.
+struct CleartextBench : Bench {
+  explicit CleartextBench(const std::string& choice,
+                          const testing::CertificateSpec& leaf = {.name = kHost})
+      : Bench({"h2", "http/1.1"}, leaf, choice, {.cleartext_host = kHost}) {}
+
+  void say(std::string_view text) {
+    give(Side::client, as_bytes(text));
+    pump();
+  }
+  void pump() {
+    for (bool moved = true; moved;) {
+      moved = false;
+      if (Buffer up = connection.take_output(Side::upstream); !up.empty()) {
+        moved = true;
+        (void)server->feed(up, server_got);
+      }
+      if (Buffer down = server->take_output(); !down.empty()) {
+        moved = true;
+        give(Side::upstream, down);
+      }
+      append(client_got, connection.take_output(Side::client));
+    }
+    collect();
+  }
+};
+
+TEST(CleartextConnection, CarriesHttp1AndCountsTheCall) {
+  for (const std::size_t step : {1UL, 3UL, 1UL << 20U}) {
+    CleartextBench bench("http/1.1");
+    bench.step = step;
+    bench.say(kRequest);
+    ASSERT_EQ(bench.connection.phase(), Phase::relaying);
+    EXPECT_EQ(bench.server->alpn(), "http/1.1");
+    EXPECT_EQ(as_text(bench.server_got), kRequest);
+    ASSERT_TRUE(bench.server->write(as_bytes(kAnswer)));
+    bench.pump();
+    EXPECT_EQ(as_text(bench.client_got), kAnswer);
+    ASSERT_EQ(bench.records.size(), 1U);
+    EXPECT_TRUE(bench.surroundings.minted.empty());
+  }
+}
+
+TEST(CleartextConnection, PriorKnowledgeOffersHttp2Alone) {
+  CleartextBench bench("h2");
+  const std::string preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  for (std::size_t at = 0; at + 1 < preface.size(); ++at) {
+    bench.say(preface.substr(at, 1));
+    EXPECT_EQ(bench.connection.phase(), Phase::hello);
+  }
+  bench.say(preface.substr(preface.size() - 1));
+  ASSERT_EQ(bench.connection.phase(), Phase::relaying);
+  EXPECT_EQ(bench.server->alpn(), "h2");
+  EXPECT_EQ(as_text(bench.server_got), preface);
+}
+
+TEST(CleartextConnection, AnUpstreamThatDoesNotVerifyIsABadGateway) {
+  CleartextBench bench("http/1.1", {.name = "other.example"});
+  bench.say(kRequest);
+  EXPECT_TRUE(bench.has(Report::Kind::upstream_refused));
+  EXPECT_TRUE(bench.server_got.empty());
+  EXPECT_EQ(as_text(bench.client_got).substr(0, 12), "HTTP/1.1 502");
+}
+
+TEST(CleartextConnection, AnUpstreamWithoutHttp2IsAGoaway) {
+  CleartextBench bench("http/1.1");
+  bench.say("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  EXPECT_TRUE(bench.has(Report::Kind::no_common_protocol));
+  ASSERT_EQ(bench.client_got.size(), 9U + 9U + 8U);
+  EXPECT_EQ(bench.client_got[3], 4);      // SETTINGS
+  EXPECT_EQ(bench.client_got[9 + 3], 7);  // GOAWAY
+  EXPECT_EQ(bench.client_got.back(), 2);  // INTERNAL_ERROR
+}
+
+TEST(CleartextConnection, ATruncationByUpstreamIsAResetToTheClient) {
+  CleartextBench bench("http/1.1");
+  bench.say(kRequest);
+  bench.connection.on_eof(Side::upstream, kNow);
+  bench.collect();
+  EXPECT_TRUE(bench.has<Abort>());
+}
+
+TEST(CleartextConnection, CloseNotifyIsAFinToTheClientAndItsFinACloseNotify) {
+  CleartextBench bench("http/1.1");
+  bench.say(kRequest);
+  bench.server->close();
+  bench.pump();
+  EXPECT_TRUE(bench.has<HalfClose>());
+  bench.connection.on_eof(Side::client, kNow);
+  bench.pump();
+  EXPECT_TRUE(bench.server->has_peer_closed());
 }
 
 TEST(Connection, EveryTruncationOfTheClientsFirstOctetsIsHarmless) {

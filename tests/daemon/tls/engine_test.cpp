@@ -94,7 +94,8 @@ TEST(TlsEngine, TellsAClientThatOffersSomethingElse) {
   Buffer nothing;
   const auto told = pair.client->feed(pair.server->take_output(), nothing);
   ASSERT_FALSE(told);
-  EXPECT_EQ(told.error().code, EngineErrc::peer_alert);
+  EXPECT_EQ(told.error().code, EngineErrc::no_application_protocol);
+  EXPECT_EQ(pair.client->peer_alert(), SSL_AD_NO_APPLICATION_PROTOCOL);
 }
 
 TEST(TlsEngine, RefusesACertificateForAnotherName) {
