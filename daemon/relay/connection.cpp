@@ -640,10 +640,6 @@ void Connection::end_idle(usage::Micros now) {
   finish(End::clean, now);
 }
 
-bool Connection::is_idle() const {
-  return phase_ == Phase::relaying && observer_ && observer_->is_idle();
-}
-
 bool Connection::is_unparsed() const {
   return phase_ == Phase::relaying && observer_ && observer_->is_unparsed();
 }

@@ -177,8 +177,6 @@ class Connection {
   [[nodiscard]] Buffer take_output(Side to);
   [[nodiscard]] std::optional<usage::Record> next_record();
 
-  /// Relaying, and between two exchanges: ending now loses nothing.
-  [[nodiscard]] bool is_idle() const;
   /// Relaying octets that no reader understands.
   [[nodiscard]] bool is_unparsed() const;
   [[nodiscard]] Phase phase() const { return phase_; }
