@@ -176,7 +176,7 @@ Result<> Daemon::open_state() {
     return errno_error("create " + options_.state_dir);
   }
   const bool had_authority = ::access((options_.state_dir + "/ca/ca.pem").c_str(), F_OK) == 0;
-  auto opened = tls::Authority::open_or_create(options_.state_dir, config_.policy.inspected(),
+  auto opened = tls::Authority::open_or_create(options_.state_dir, config_.policy->inspected(),
                                                std::chrono::system_clock::now());
   if (!opened) {
     return opened.error();
@@ -300,7 +300,7 @@ Result<> Daemon::start_interception() {
     return upstream.error();
   }
   const std::shared_ptr<SSL_CTX> shared = std::move(*upstream);
-  const auto policy = std::make_shared<const policy::HostPolicy>(config_.policy);
+  const auto policy = config_.policy;
   const std::size_t workers =
       config_.workers != 0 ? config_.workers : std::max(1U, std::thread::hardware_concurrency());
   auto settings = io_settings(config_);
@@ -324,6 +324,15 @@ Result<> Daemon::start_interception() {
   interception_ = std::make_unique<Interception>(
       workers, settings, config_.limits.max_connections,
       [&] { return std::make_unique<io::PolicySurroundings>(policy, authority_, shared); }, hooks);
+  for (std::size_t i = 0; i < reverse_.size(); ++i) {
+    const auto& endpoint = config_.capture_reverse[i];
+    if (auto done =
+            interception_->listen_reverse(std::move(reverse_[i]), {endpoint.host, endpoint.port});
+        !done) {
+      return done;
+    }
+  }
+  reverse_.clear();
   return interception_->listen(listeners_);
 }
 

@@ -33,13 +33,19 @@ Result<> Interception::listen(io::Listeners& listeners) {
   for (const auto& [sockets, entry] : {std::pair{&listeners.intercept, Entry::redirected},
                                        std::pair{&listeners.connect, Entry::connect}}) {
     for (auto& socket : *sockets) {
-      if (auto done = acceptor_->listen(std::move(socket), {entry}); !done) {
+      if (auto done = acceptor_->listen(std::move(socket), {entry, {}}); !done) {
         return done;
       }
     }
     sockets->clear();
   }
   return {};
+}
+
+Result<> Interception::listen_reverse(UniqueFd listener, io::ReverseTarget target) {
+  io::Origin origin{io::Entry::reverse,
+                    std::make_shared<const io::ReverseTarget>(std::move(target))};
+  return acceptor_->listen(std::move(listener), std::move(origin));
 }
 
 void Interception::start() {

@@ -31,6 +31,8 @@ class Interception {
 
   /// Takes the intercept and connect sockets. Call before start().
   [[nodiscard]] Result<> listen(io::Listeners& listeners);
+  /// One port of the reverse mode. Call before start().
+  [[nodiscard]] Result<> listen_reverse(UniqueFd listener, io::ReverseTarget target);
   void start();
 
   /// Stops accepting, lets live streams end by themselves and ends what is idle. Returns at once.

@@ -85,7 +85,13 @@ api::InterceptionStatus interception_status(const io::Counters& counters,
   status.intercepted_by_protocol = tally.intercepted_by_protocol;
   status.tunnelled = counters.tunnelled;
   status.tunnelled_by_reason = tally.tunnelled_by_reason;
+  status.unnamed_by_reason = {{"no_sni", counters.no_sni},
+                              {"ech", counters.ech},
+                              {"ip_literal", counters.ip_literal},
+                              {"not_tls", counters.not_tls},
+                              {"malformed", counters.malformed_hello}};
   status.blocked = counters.blocked;
+  status.unparsed = counters.unparsed;
   status.refused_destination = counters.refused_destination;
   status.upstream_unreachable = counters.upstream_unreachable;
   status.proxy_failed = counters.proxy_failed;

@@ -92,7 +92,7 @@ void check_capture_endpoints(Config* config,
     }
     if (!upstream) {
       complain(key + ".upstream", "expected https://HOST or https://HOST:PORT without a path");
-    } else if (config->policy.action_for(upstream->host) != policy::Action::inspect) {
+    } else if (config->policy->decide(upstream->host).action != policy::Action::inspect) {
       complain(key + ".upstream",
                upstream->host +
                    " is not inspected; add it to capture.inspect, or to hosts in "

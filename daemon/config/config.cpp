@@ -1,6 +1,7 @@
 #include "daemon/config/config.h"
 
 #include "daemon/config/capture_endpoints.h"
+#include "daemon/config/policy_files.h"
 
 #include <algorithm>
 #include <limits>
@@ -13,7 +14,6 @@ using namespace std::chrono_literals;
 using config::Choices;
 using config::Faults;
 using config::Schema;
-using policy::Action;
 
 const std::vector<std::string> kDefaultInspect = {
     "cloudcode-pa.googleapis.com",
@@ -26,11 +26,6 @@ const std::vector<std::string> kDefaultInspect = {
     "*-aiplatform.googleapis.com",
     "api.anthropic.com",
     "api.openai.com",
-};
-
-struct PolicyFile {
-  Action fallback = Action::tunnel;
-  std::vector<policy::Rule> hosts;
 };
 
 Schema proxy_schema(Config* config, std::vector<RawReverse>* reverse) {
@@ -114,46 +109,35 @@ Schema proxy_schema(Config* config, std::vector<RawReverse>* reverse) {
   return schema;
 }
 
-Schema policy_schema(PolicyFile* file) {
-  Schema schema;
-  schema.choice<Action>(
-      "default", &file->fallback, "tunnel",
-      // inspect is known here so that its refusal below can say why.
-      {{"tunnel", Action::tunnel}, {"block", Action::block}, {"inspect", Action::inspect}},
-      "What happens to hosts that neither capture.inspect nor a rule names, and to "
-      "connections that name none. inspect is refused: only listed hosts can be opened.");
-  schema.objects<policy::Rule>(
-      "hosts", &file->hosts,
-      [](Schema& element, policy::Rule* rule) {
-        element.host("match", &rule->match,
-                     "Host name or pattern: *.example.com, *-api.example.com, autopush-*.");
-        element.require();
-        element.choice<Action>(
-            "action", &rule->action, {},
-            {{"inspect", Action::inspect}, {"tunnel", Action::tunnel}, {"block", Action::block}},
-            "Open it and read usage, pass it on untouched, or close it.");
-        element.require();
-      },
-      "Rules over capture.inspect. The most specific match decides: exact names first, then the "
-      "pattern with more literal characters, then the later rule.");
-  return schema;
+std::string beside(const std::string& file, const char* name) {
+  const auto slash = file.rfind('/');
+  return (slash == std::string::npos ? std::string() : file.substr(0, slash + 1)) + name;
 }
 
-// What the issuer is allowed to sign for follows from these patterns; a whole top-level domain
-// would make it an issuer for half of the internet.
-bool can_be_inspected(const config::HostPattern& pattern) {
-  const bool is_wide = pattern.domain().find('.') == std::string_view::npos;
-  return pattern.is_exact() || !is_wide;
-}
-
-constexpr const char* kTooWide =
-    "too wide to inspect; name at least two labels after the star, as in *.example.com";
-
-std::string policy_beside(const std::string& proxy_file) {
-  const auto slash = proxy_file.rfind('/');
-  const auto directory =
-      slash == std::string::npos ? std::string() : proxy_file.substr(0, slash + 1);
-  return directory + "policy.yaml";
+// Every scalar by its key; a list counts as one value, and the later file wins.
+void flatten(const config::Node& node,
+             const std::string& key,
+             std::map<std::string, std::string>& out) {
+  switch (node.kind) {
+    case config::Node::Kind::empty:
+      break;
+    case config::Node::Kind::scalar:
+      out[key] = node.scalar;
+      break;
+    case config::Node::Kind::list: {
+      std::string text;
+      for (const auto& item : node.items) {
+        text += item.scalar + '\n';
+      }
+      out[key] = std::move(text);
+      break;
+    }
+    case config::Node::Kind::map:
+      for (const auto& member : node.members) {
+        flatten(member.value, key.empty() ? member.key : key + '.' + member.key, out);
+      }
+      break;
+  }
 }
 
 void check_inspect(const Config& config,
@@ -168,58 +152,64 @@ void check_inspect(const Config& config,
   }
 }
 
-void check_policy(const PolicyFile& policy,
-                  const Schema& schema,
-                  const std::string& file,
-                  Faults& faults) {
-  if (policy.fallback == Action::inspect) {
-    faults.list.push_back(schema.fault(
-        "default",
-        "cannot be inspect: certificates are made for listed hosts only; list them under hosts",
-        file));
-  }
-  for (std::size_t i = 0; i < policy.hosts.size(); ++i) {
-    if (policy.hosts[i].action == Action::inspect && !can_be_inspected(policy.hosts[i].match)) {
-      faults.list.push_back(schema.fault("hosts[" + std::to_string(i) + "].match", kTooWide, file));
-    }
-  }
-}
-
 }  // namespace
 
 config::Checked<Config> load(const Files& files) {
   Config config;
-  PolicyFile policy;
   std::vector<RawReverse> reverse;
-  auto proxy_keys = proxy_schema(&config, &reverse);
-  auto policy_keys = policy_schema(&policy);
-  const auto policy_file = files.policy_file.value_or(policy_beside(files.proxy_file));
-  Faults faults = proxy_keys.load(files.proxy_file, files.missing_proxy);
-  Faults policy_faults = policy_keys.load(
-      policy_file, files.policy_file ? config::Missing::is_fault : config::Missing::is_empty);
+  auto schema = proxy_schema(&config, &reverse);
+  auto documents = config::read_files(files.proxy_file, files.missing_proxy);
+  for (const auto& document : documents.list) {
+    flatten(document.root, {}, config.written);
+  }
+  Faults faults = schema.load(std::move(documents));
   // The combinations are judged only where every value by itself is good.
   if (faults.empty()) {
-    check_inspect(config, proxy_keys, files.proxy_file, faults);
+    check_inspect(config, schema, files.proxy_file, faults);
   }
-  if (policy_faults.empty()) {
-    check_policy(policy, policy_keys, policy_file, policy_faults);
+  std::vector<InspectedHost> inspected;
+  for (std::size_t i = 0; i < config.inspect.size() && faults.empty(); ++i) {
+    const auto at = schema.position("capture.inspect[" + std::to_string(i) + ']');
+    inspected.push_back(
+        {config.inspect[i], at ? where_text(*at, files.proxy_file) : policy::kBuiltIn});
   }
-  faults.append(std::move(policy_faults));
+  PolicyFiles policy_files;
+  policy_files.policy_file = files.policy_file.value_or(beside(files.proxy_file, "policy.yaml"));
+  policy_files.missing_policy =
+      files.policy_file ? config::Missing::is_fault : config::Missing::is_empty;
+  policy_files.corp_file = beside(policy_files.policy_file, "corp.yaml");
+  policy_files.corp_owner = files.corp_owner;
+  auto policy = load_policy(faults.empty() ? &inspected : nullptr, policy_files);
+  if (!policy) {
+    faults.append(policy.error());
+  }
   if (!faults.empty()) {
     return faults;
   }
-  std::vector<policy::Rule> rules;
-  rules.reserve(config.inspect.size() + policy.hosts.size());
-  for (const auto& pattern : config.inspect) {
-    rules.push_back({pattern, Action::inspect});
-  }
-  rules.insert(rules.end(), policy.hosts.begin(), policy.hosts.end());
-  config.policy = policy::HostPolicy(std::move(rules), policy.fallback);
-  check_capture_endpoints(&config, reverse, proxy_keys, files.proxy_file, faults);
+  config.policy = std::make_shared<const policy::Policy>(std::move(policy->parts));
+  config.locked = std::move(policy->locked);
+  config.warnings = std::move(policy->warnings);
+  check_capture_endpoints(&config, reverse, schema, files.proxy_file, faults);
   if (!faults.empty()) {
     return faults;
   }
   return config;
+}
+
+std::vector<std::string> changed_until_restart(const Config& running, const Config& loaded) {
+  auto keys = running.written;
+  keys.insert(loaded.written.begin(), loaded.written.end());
+  const auto value = [](const Config& config, const std::string& key) {
+    const auto found = config.written.find(key);
+    return found == config.written.end() ? std::nullopt : std::optional(found->second);
+  };
+  std::vector<std::string> changed;
+  for (const auto& [key, text] : keys) {
+    if (key != "capture.inspect" && value(running, key) != value(loaded, key)) {
+      changed.push_back(key);
+    }
+  }
+  return changed;
 }
 
 std::vector<config::Row> proxy_rows() {
@@ -229,8 +219,11 @@ std::vector<config::Row> proxy_rows() {
 }
 
 std::vector<config::Row> policy_rows() {
-  PolicyFile policy;
-  return policy_schema(&policy).rows();
+  return rows_of_policy();
+}
+
+std::vector<config::Row> corp_rows() {
+  return rows_of_corp();
 }
 
 }  // namespace agp::daemon_config

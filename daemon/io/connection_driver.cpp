@@ -35,6 +35,7 @@ ConnectionDriver::ConnectionDriver(Worker* worker, tcp::socket client, Origin or
       client_(std::move(client)),
       upstream_(tcp::socket(worker->context_)),
       origin_(std::move(origin)),
+      resumed_(worker->context_),
       started_(Clock::now()),
       activity_(started_) {
   worker_->drivers_.push_back(this);
@@ -58,10 +59,13 @@ asio::awaitable<void> ConnectionDriver::run() {
   }
   relay::ConnectionFacts facts;
   const auto peer = client_.socket.remote_endpoint(ignored);
+  const auto meant =
+      origin_.entry == Entry::redirected ? destination_ : client_.socket.local_endpoint(ignored);
   if (!ignored && worker_->hooks_.uid_of) {
-    facts.local_uid = worker_->hooks_.uid_of(peer, destination_);
+    facts.local_uid = worker_->hooks_.uid_of(peer, meant);
   }
-  core_.emplace(std::move(facts), worker_->surroundings_.get(), &worker_->plaintext_);
+  core_.emplace(std::move(facts), worker_->surroundings_.get(), &worker_->plaintext_,
+                relay_entry());
 
   if (!early_.empty()) {
     const Buffer early = std::exchange(early_, {});
@@ -95,6 +99,13 @@ asio::awaitable<bool> ConnectionDriver::learn_destination() {
   if (origin_.entry == Entry::connect) {
     const bool is_read = co_await read_connect_head();
     co_return is_read;
+  }
+  if (origin_.entry == Entry::reverse) {
+    auto rules = worker_->settings_.destinations;
+    rules.port = origin_.reverse->port;  // configured, and therefore meant
+    const bool is_resolved =
+        co_await resolve_target(origin_.reverse->host, origin_.reverse->port, std::move(rules));
+    co_return is_resolved;
   }
   auto destination = original_destination(client_.socket.native_handle());
   if (destination) {
@@ -142,7 +153,9 @@ asio::awaitable<bool> ConnectionDriver::read_connect_head() {
   // A client may begin with TLS before it has our answer.
   const auto rest = as_bytes(std::string_view(head).substr(target->head_size));
   early_.assign(rest.begin(), rest.end());
-  const bool is_resolved = co_await resolve_target(std::move(*target));
+  auto rules = worker_->settings_.destinations;
+  const bool is_resolved =
+      co_await resolve_target(std::move(target->host), target->port, std::move(rules));
   if (!is_resolved) {
     co_return false;
   }
@@ -153,27 +166,29 @@ asio::awaitable<bool> ConnectionDriver::read_connect_head() {
   co_return true;
 }
 
-asio::awaitable<bool> ConnectionDriver::resolve_target(relay::ConnectTarget target) {
+asio::awaitable<bool> ConnectionDriver::resolve_target(std::string host,
+                                                       std::uint16_t port,
+                                                       DestinationRules rules) {
   const auto& settings = worker_->settings_;
   Result<> allowed;
-  if (settings.proxy && settings.proxy->by_name && may_be_asked_by_name(target.host)) {
+  if (settings.proxy && settings.proxy->by_name && may_be_asked_by_name(host)) {
     // The proxy resolves: many of these networks cannot.
-    named_ = target.host;
-    destination_.port(target.port);
-    if (target.port != settings.destinations.port) {
+    named_ = host;
+    destination_.port(port);
+    if (port != rules.port) {
       allowed = Error{make_error_code(DestinationErrc::wrong_port), "port"};
     }
   } else {
     Lookup lookup(&worker_->context_);
     lookup_ = &lookup;
-    auto found = co_await lookup.run(target.host, target.port, settings.deadlines.connect);
+    auto found = co_await lookup.run(host, port, settings.deadlines.connect);
     lookup_ = nullptr;
     if (is_aborted_) {
       co_return false;
     }
     if (!found) {
       worker_->counters_->upstream_unreachable.fetch_add(1, std::memory_order_relaxed);
-      log::warning("CONNECT refused: the host cannot be resolved", {{"ERROR", found.error()}});
+      log::warning("connection refused: its host cannot be resolved", {{"ERROR", found.error()}});
       if (found.error().code == asio::error::timed_out) {
         co_await refuse_connect(504, "Gateway Timeout",
                                 "The name server did not answer in time. Try again, or check "
@@ -186,7 +201,7 @@ asio::awaitable<bool> ConnectionDriver::resolve_target(relay::ConnectTarget targ
       co_return false;
     }
     for (const auto& endpoint : *found) {
-      allowed = check_destination(endpoint, settings.destinations);
+      allowed = check_destination(endpoint, rules);
       if (allowed) {
         destination_ = endpoint;
         break;
@@ -197,7 +212,7 @@ asio::awaitable<bool> ConnectionDriver::resolve_target(relay::ConnectTarget targ
     co_return true;
   }
   worker_->counters_->refused_destination.fetch_add(1, std::memory_order_relaxed);
-  log::warning("CONNECT refused: its destination is not one we may dial",
+  log::warning("connection refused: its destination is not one we may dial",
                {{"ERROR", allowed.error()}});
   co_await refuse_connect(403, "Forbidden",
                           "Only port 443 of public addresses may be reached. Networks of your own "
@@ -225,11 +240,27 @@ asio::awaitable<void> ConnectionDriver::refuse_connect(int status,
   }
 }
 
+relay::Entry ConnectionDriver::relay_entry() const {
+  relay::Entry entry;
+  const auto port = ':' + std::to_string(destination_.port());
+  if (!named_.empty()) {
+    entry.destination = named_ + port;
+  } else {
+    const auto address = destination_.address();
+    entry.destination =
+        (address.is_v6() ? '[' + address.to_string() + ']' : address.to_string()) + port;
+  }
+  if (origin_.reverse) {
+    entry.cleartext_host = origin_.reverse->host;
+  }
+  return entry;
+}
+
 // A proxy is asked for the name where there is one that may be asked (docs/adr/0011).
 ProxyTarget ConnectionDriver::proxy_target() const {
   const auto* proxy = worker_->settings_.proxy.get();
   ProxyTarget target{named_, destination_.port()};
-  if (target.host.empty() && proxy != nullptr && proxy->by_name &&
+  if (target.host.empty() && proxy != nullptr && proxy->by_name && !is_unnamed_ &&
       may_be_asked_by_name(core_->host())) {
     target.host = core_->host();
   }
@@ -313,6 +344,16 @@ asio::awaitable<void> ConnectionDriver::pump(Side from) {
     if (core_->phase() == relay::Phase::opening) {
       co_return;  // run() dials now
     }
+    if (!core_->wants_read(from)) {
+      // The core holds as much of this side as it may, until the other side has moved.
+      resumed_.expires_at(Clock::time_point::max());
+      (void)co_await resumed_.async_wait(kTuple);
+      if (is_timed_out_ && !is_aborted_) {
+        time_out();
+        co_return;
+      }
+      continue;
+    }
     const bool is_ready = co_await wait_on(from, tcp::socket::wait_read);
     if (!is_ready) {
       co_return;
@@ -326,6 +367,7 @@ asio::awaitable<void> ConnectionDriver::pump(Side from) {
     for (int reads = 0; may_have_more && reads < kReadsPerWakeup && !ended; ++reads) {
       read_once(from, &may_have_more, &ended);
       account();
+      resumed_.cancel();
       if (is_aborted_ || core_->phase() == relay::Phase::opening) {
         break;
       }
@@ -339,6 +381,7 @@ asio::awaitable<void> ConnectionDriver::pump(Side from) {
     // Wakes the other pump, which waits for octets that no longer matter.
     boost::system::error_code ignored;
     leg(to).socket.cancel(ignored);
+    resumed_.cancel();
   }
 }
 
@@ -458,7 +501,9 @@ void ConnectionDriver::carry_out_commands() {
       take_records();
       abort();
     } else {
-      worker_->on_report(std::get<relay::Report>(*command));
+      const auto& report = std::get<relay::Report>(*command);
+      is_unnamed_ = is_unnamed_ || report.kind == relay::Report::Kind::unnamed;
+      worker_->on_report(report);
     }
   }
 }
@@ -489,6 +534,7 @@ void ConnectionDriver::time_out() {
 
 void ConnectionDriver::abort() {
   is_aborted_ = true;
+  resumed_.cancel();
   if (dialer_ != nullptr) {
     dialer_->cancel();
   }
@@ -546,6 +592,7 @@ void ConnectionDriver::end_if_idle(Clock::time_point now) {
   flush();
   carry_out_commands();
   take_records();
+  resumed_.cancel();
   boost::system::error_code ignored;  // what waits for octets wakes up and finds the end
   client_.socket.cancel(ignored);
   upstream_.socket.cancel(ignored);
@@ -579,6 +626,7 @@ void ConnectionDriver::check_deadlines(Clock::time_point now) {
   }
   if (is_late && !is_timed_out_) {
     is_timed_out_ = true;
+    resumed_.cancel();
     boost::system::error_code ignored;  // what waits on the sockets wakes up and sees the flag
     client_.socket.cancel(ignored);
     upstream_.socket.cancel(ignored);

@@ -48,7 +48,10 @@ class ConnectionDriver {
 
   boost::asio::awaitable<bool> learn_destination();
   boost::asio::awaitable<bool> read_connect_head();
-  boost::asio::awaitable<bool> resolve_target(relay::ConnectTarget target);
+  boost::asio::awaitable<bool> resolve_target(std::string host,
+                                              std::uint16_t port,
+                                              DestinationRules rules);
+  [[nodiscard]] relay::Entry relay_entry() const;
   boost::asio::awaitable<void> refuse_connect(int status, std::string reason, std::string text);
   boost::asio::awaitable<void> dial();
   boost::asio::awaitable<void> pump(relay::Side from);
@@ -76,14 +79,16 @@ class ConnectionDriver {
   Leg upstream_;
   Origin origin_;
   boost::asio::ip::tcp::endpoint destination_;
-  std::string named_;  // what the client of the explicit mode asked for, when a proxy resolves it
-  Buffer early_;       // what it sent along with its CONNECT head
+  std::string named_;         // host that is known by name alone, because a proxy resolves it
+  bool is_unnamed_ = false;   // the name that the core has, if any, is not where the client goes
+  Buffer early_;              // what it sent along with its CONNECT head
   Dialer* dialer_ = nullptr;  // while dialling
   Lookup* lookup_ = nullptr;  // while resolving
   std::size_t accounted_ = 0;
   std::optional<relay::Connection> core_;
   bool wants_upstream_ = false;
   bool is_splice_possible_ = true;
+  boost::asio::steady_timer resumed_;  // cancelled when the core may want to read again
   bool is_aborted_ = false;
   bool is_timed_out_ = false;
   Clock::time_point started_;

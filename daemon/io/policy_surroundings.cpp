@@ -4,7 +4,7 @@
 
 namespace agp::io {
 
-PolicySurroundings::PolicySurroundings(std::shared_ptr<const policy::HostPolicy> policy,
+PolicySurroundings::PolicySurroundings(std::shared_ptr<const policy::Policy> policy,
                                        std::shared_ptr<const tls::Authority> authority,
                                        std::shared_ptr<SSL_CTX> upstream)
     : policy_(std::move(policy)), leaves_(std::move(authority)), upstream_(std::move(upstream)) {}
@@ -15,8 +15,7 @@ relay::Decision PolicySurroundings::decide(const relay::Hello& hello,
   relay::Decision decision;
   // With ECH the name may be the outer one: what it hides is not ours to open.
   const bool is_named = hello.why == relay::Hello::Why::named && hello.host;
-  switch (policy_->action_for(is_named ? std::optional<std::string_view>(*hello.host)
-                                       : std::optional<std::string_view>())) {
+  switch (policy_->decide(is_named ? hello.host : std::optional<std::string>()).action) {
     case policy::Action::inspect:
       decision.disposition = relay::Disposition::inspect;
       break;

@@ -1,12 +1,13 @@
 #pragma once
 
-#include "daemon/policy/host_policy.h"
+#include "daemon/policy/policy.h"
 #include "daemon/relay/connection.h"
 #include "daemon/tls/leaf_cache.h"
 
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace agp::io {
 
@@ -15,7 +16,7 @@ namespace agp::io {
 class PolicySurroundings final : public relay::Surroundings {
  public:
   /// @param upstream  shared by all workers; OpenSSL allows that for contexts.
-  PolicySurroundings(std::shared_ptr<const policy::HostPolicy> policy,
+  PolicySurroundings(std::shared_ptr<const policy::Policy> policy,
                      std::shared_ptr<const tls::Authority> authority,
                      std::shared_ptr<SSL_CTX> upstream);
 
@@ -23,6 +24,9 @@ class PolicySurroundings final : public relay::Surroundings {
   [[nodiscard]] relay::Decision decide(const relay::Hello& hello,
                                        std::string_view destination,
                                        usage::Micros now) override;
+  /// For connections from now on; on the worker's own thread.
+  void replace_policy(std::shared_ptr<const policy::Policy> policy) { policy_ = std::move(policy); }
+
   [[nodiscard]] SSL_CTX* upstream_context() override { return upstream_.get(); }
   [[nodiscard]] Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host,
                                                               usage::Micros now) override;
@@ -33,7 +37,7 @@ class PolicySurroundings final : public relay::Surroundings {
     std::shared_ptr<SSL_CTX> context;
   };
 
-  std::shared_ptr<const policy::HostPolicy> policy_;
+  std::shared_ptr<const policy::Policy> policy_;
   tls::LeafCache leaves_;
   std::shared_ptr<SSL_CTX> upstream_;
   // Contexts cost more than leaves (session tickets, parsed chain), so they are kept as well; there

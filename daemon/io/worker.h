@@ -89,9 +89,16 @@ class ConnectionDriver;
 enum class Entry {
   redirected,  // the kernel knows the original destination
   connect,     // the client names it with HTTP CONNECT
+  reverse,     // the port stands for one host, and the client speaks cleartext
+};
+/// What a port of the reverse mode stands for. Root-owned configuration.
+struct ReverseTarget {
+  std::string host;  // lower case
+  std::uint16_t port = 443;
 };
 struct Origin {
   Entry entry = Entry::redirected;
+  std::shared_ptr<const ReverseTarget> reverse = {};  // set for Entry::reverse
 };
 
 /// One thread's share: an io_context, scratch memory, and the connections that never leave it.

@@ -413,7 +413,8 @@ void Connection::start_relaying(usage::Micros now) {
     }
   }
   phase_ = Phase::relaying;
-  report(Report::Kind::intercepted, std::string(upstream_engine_->version()));
+  report(Report::Kind::intercepted,
+         std::string(upstream_engine_->version()) + ' ' + facts_.protocol);
   if (decision_.disposition == Disposition::inspect) {
     observer_.emplace(facts_);
   }

@@ -149,7 +149,7 @@ struct Rig {
     port = port_of(listener.get());
     acceptor = std::make_unique<Acceptor>(std::vector<Worker*>{worker.get()}, Acceptor::Limits{},
                                           &counters);
-    EXPECT_TRUE(acceptor->listen(std::move(listener), {Entry::connect}));
+    EXPECT_TRUE(acceptor->listen(std::move(listener), {Entry::connect, {}}));
     thread = std::thread([this] { worker->run(); });
     accepting = std::thread([this] { acceptor->run(); });
   }
