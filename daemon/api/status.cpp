@@ -92,8 +92,12 @@ std::string render_status(const StatusReport& report, usage::Micros now) {
                                         {"waits_for", or_null(report.ls_waits_for)},
                                         {"instance", or_null(report.ls_instance)},
                                         {"user", or_null(report.ls_user)}};
-  out["sockets"] = json::object{{"api", strings(report.api_sockets)},
-                                {"intercept", strings(report.intercept_sockets)}};
+  out["sockets"] = json::object{{"api", strings(report.sockets.api)},
+                                {"intercept", strings(report.sockets.intercept)},
+                                {"connect", strings(report.sockets.connect)},
+                                {"reverse", strings(report.sockets.reverse)}};
+  out["interception"] = report.interception ? json::value(interception_value(*report.interception))
+                                            : json::value(nullptr);
   json::array problems;
   for (const auto& problem : report.problems) {
     problems.push_back(json::object{

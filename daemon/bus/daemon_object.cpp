@@ -156,6 +156,15 @@ class DaemonObject::Object final
     }
   }
 
+  void announce_refused_certificate(const std::string& host, std::uint64_t count) {
+    try {
+      emitClientRefusedCertificate(host, count);
+      connection_->kick();
+    } catch (const sdbus::Error& error) {
+      log::warning("bus signal not sent", {{"ERROR", error.what()}});
+    }
+  }
+
  private:
   void announce(const usage::Record& record) {
     try {
@@ -298,6 +307,10 @@ Result<std::unique_ptr<DaemonObject>> DaemonObject::create(bus::Connection* conn
     return Error(bus::code_of(error.getName()),
                  "registering the bus object: " + error.getMessage());
   }
+}
+
+void DaemonObject::announce_refused_certificate(const std::string& host, std::uint64_t count) {
+  object_->announce_refused_certificate(host, count);
 }
 
 void DaemonObject::set_capture_active(bool active) {

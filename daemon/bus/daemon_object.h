@@ -5,8 +5,10 @@
 #include "daemon/api/visibility.h"
 #include "daemon/ledger/ledger.h"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace boost::asio {
 class thread_pool;
@@ -45,6 +47,9 @@ class DaemonObject {
 
   /// Tells of a change; the same value again is silent.
   void set_capture_active(bool active);
+
+  /// Tells that programs do not accept our certificate for `host`, `count` times so far.
+  void announce_refused_certificate(const std::string& host, std::uint64_t count);
 
  private:
   class Object;

@@ -1,5 +1,6 @@
 #include "daemon/config/config.h"
 
+#include "daemon/config/capture_endpoints.h"
 #include "daemon/config/policy_files.h"
 
 #include <algorithm>
@@ -27,7 +28,7 @@ const std::vector<std::string> kDefaultInspect = {
     "api.openai.com",
 };
 
-Schema proxy_schema(Config* config) {
+Schema proxy_schema(Config* config, std::vector<RawReverse>* reverse) {
   Schema schema;
   schema.choice<CaptureMode>("capture.mode", &config->capture_mode, "service",
                              {{"service", CaptureMode::service}, {"off", CaptureMode::off}},
@@ -40,13 +41,27 @@ Schema proxy_schema(Config* config) {
   schema.hosts("capture.inspect", &config->inspect, kDefaultInspect,
                "Hosts whose TLS is opened to read usage; everything else is tunnelled untouched. "
                "policy.yaml can take hosts away or add some.");
+  schema.endpoints("capture.connect", &config->capture_connect, {},
+                   "Loopback addresses on which programs may use the meter as their HTTPS proxy "
+                   "(HTTP CONNECT).");
+  schema.objects<RawReverse>("capture.reverse", reverse, describe_reverse,
+                             "Loopback ports that stand for one host each: cleartext HTTP from "
+                             "programs that take a base address, verified TLS to the host.");
   schema.path("upstream.extra_ca_file", &config->upstream.extra_ca_file,
               "PEM file trusted for upstream in addition to the system's certificates.");
   schema.networks("upstream.allow_networks", &config->upstream.allow_networks, {},
                   "Networks that may be dialled although their addresses are private, loopback or "
                   "otherwise not global.");
   schema.proxy_url("upstream.proxy", &config->upstream.proxy,
-                   "Proxy to reach upstream through, http:// or socks5://.");
+                   "Proxy to reach upstream through, http:// or socks5://; see also "
+                   "upstream.proxy_credentials_file.");
+  schema.path("upstream.proxy_credentials_file", &config->upstream.proxy_credentials_file,
+              "File with one line user:password for upstream.proxy; readable for the account "
+              "antigravity-proxy and nobody else.");
+  schema.choice<ProxyTarget>("upstream.proxy_target", &config->upstream.proxy_target, "name",
+                             {{"name", ProxyTarget::name}, {"address", ProxyTarget::address}},
+                             "What upstream.proxy is asked for: the host name where the client "
+                             "gave one, or always the address that the client had resolved.");
   schema.choice<LanguageServerMode>(
       "language_server.mode", &config->language_server_mode, "managed",
       {{"managed", LanguageServerMode::managed}, {"off", LanguageServerMode::off}},
@@ -72,9 +87,16 @@ Schema proxy_schema(Config* config) {
                   "How long a connection may carry nothing in either direction.");
   schema.duration("limits.write_idle_timeout", &config->limits.write_idle_timeout, "300s", 1s, 24h,
                   "How long a peer may take nothing of what waits for it.");
-  schema.integer<std::uint32_t>("limits.max_connections", &config->limits.max_connections, 256, 1,
-                                100'000,
+  schema.integer<std::uint32_t>("limits.max_connections", &config->limits.max_connections, 10'000,
+                                1, 100'000,
                                 "Intercepted connections at one time; more wait in the backlog.");
+  schema.size("limits.max_buffered_bytes", &config->limits.max_buffered_bytes, "64MiB", 1ULL << 20U,
+              16ULL << 30U,
+              "What may wait for slow receivers in all connections together before reads become "
+              "small and connections that hold something are not read at all.");
+  schema.duration("limits.drain_timeout", &config->limits.drain_timeout, "30s", 0ms, 10min,
+                  "How long live streams may go on after a stop or restart was asked for; idle "
+                  "connections end at once.");
   schema.choice<log::Level>("log.level", &config->log_level, "info",
                             {{"err", log::Level::err},
                              {"warning", log::Level::warning},
@@ -134,7 +156,8 @@ void check_inspect(const Config& config,
 
 config::Checked<Config> load(const Files& files) {
   Config config;
-  auto schema = proxy_schema(&config);
+  std::vector<RawReverse> reverse;
+  auto schema = proxy_schema(&config, &reverse);
   auto documents = config::read_files(files.proxy_file, files.missing_proxy);
   for (const auto& document : documents.list) {
     flatten(document.root, {}, config.written);
@@ -166,6 +189,10 @@ config::Checked<Config> load(const Files& files) {
   config.policy = std::make_shared<const policy::Policy>(std::move(policy->parts));
   config.locked = std::move(policy->locked);
   config.warnings = std::move(policy->warnings);
+  check_capture_endpoints(&config, reverse, schema, files.proxy_file, faults);
+  if (!faults.empty()) {
+    return faults;
+  }
   return config;
 }
 
@@ -187,7 +214,8 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
 
 std::vector<config::Row> proxy_rows() {
   Config config;
-  return proxy_schema(&config).rows();
+  std::vector<RawReverse> reverse;
+  return proxy_schema(&config, &reverse).rows();
 }
 
 std::vector<config::Row> policy_rows() {

@@ -27,10 +27,22 @@ struct Listen {
   std::vector<config::Endpoint> connect;
 };
 
+/// How a proxy is told where to go.
+enum class ProxyTarget { name, address };
+
 struct Upstream {
   std::optional<std::string> extra_ca_file;
   std::vector<config::Network> allow_networks;
   std::optional<config::ProxyUrl> proxy;
+  std::optional<std::string> proxy_credentials_file;
+  ProxyTarget proxy_target = ProxyTarget::name;
+};
+
+/// A loopback port on which clients speak cleartext HTTP and mean `host`.
+struct ReverseEndpoint {
+  config::Endpoint listen;
+  std::string host;  // lower case
+  std::uint16_t port = 443;
 };
 
 struct Limits {
@@ -38,7 +50,9 @@ struct Limits {
   std::chrono::milliseconds connect_timeout{};
   std::chrono::milliseconds read_idle_timeout{};
   std::chrono::milliseconds write_idle_timeout{};
+  std::chrono::milliseconds drain_timeout{};
   std::uint32_t max_connections = 0;
+  std::uint64_t max_buffered_bytes = 0;
 };
 
 struct Ledger {
@@ -51,6 +65,8 @@ struct Config {
   CaptureMode capture_mode = CaptureMode::service;
   std::chrono::milliseconds capture_verify_every{};
   std::vector<config::HostPattern> inspect;  // capture.inspect as written; `policy` decides
+  std::vector<config::Endpoint> capture_connect;
+  std::vector<ReverseEndpoint> capture_reverse;
   Upstream upstream;
   LanguageServerMode language_server_mode = LanguageServerMode::managed;
   std::string language_server_user;  // "auto": the only user whose IDE is running

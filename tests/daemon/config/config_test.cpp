@@ -21,7 +21,7 @@ TEST_F(DaemonConfig, WithoutFilesEverythingHasItsDefault) {
   EXPECT_EQ(config->limits.handshake_timeout, 10s);
   EXPECT_EQ(config->limits.connect_timeout, 10s);
   EXPECT_EQ(config->limits.read_idle_timeout, 300s);
-  EXPECT_EQ(config->limits.max_connections, 256U);
+  EXPECT_EQ(config->limits.max_connections, 10'000U);
   EXPECT_EQ(config->workers, 0U);
   EXPECT_FALSE(config->upstream.extra_ca_file);
   EXPECT_TRUE(config->upstream.allow_networks.empty());
