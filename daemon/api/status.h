@@ -49,6 +49,18 @@ struct StatusReport {
   std::vector<std::string> api_sockets;        // "127.0.0.1:8741"
   std::vector<std::string> intercept_sockets;  // "127.0.0.1:8742"
 
+  /// What connections are judged by.
+  struct Policy {
+    std::uint64_t generation = 0;
+    std::string loaded_at;
+    std::vector<std::string> faults;  // of the last reload, which kept the old policy
+    std::vector<std::string> warnings;
+    std::vector<std::string> waiting_for_restart;  // changed keys of proxy.yaml
+    std::vector<std::string> rewritten;            // hosts whose messages may be changed or refused
+    std::vector<std::string> request_rules;        // hosts where the model is asked something else
+  };
+  std::optional<Policy> policy;
+
   std::vector<Problem> problems;
 };
 

@@ -22,6 +22,8 @@ class PolicySurroundings final : public relay::Surroundings {
 
   /// For connections from now on; on the worker's own thread.
   void replace_policy(std::shared_ptr<const policy::Policy> policy) { policy_ = std::move(policy); }
+  /// What a connection that begins now goes by to its end.
+  [[nodiscard]] const std::shared_ptr<const policy::Policy>& policy() const { return policy_; }
 
   [[nodiscard]] relay::Disposition decide(const std::optional<std::string>& host) override;
   [[nodiscard]] SSL_CTX* upstream_context() override { return upstream_.get(); }
