@@ -58,6 +58,18 @@ struct StatusReport {
   Sockets sockets;
   std::optional<InterceptionStatus> interception;
 
+  /// What connections are judged by.
+  struct Policy {
+    std::uint64_t generation = 0;
+    std::string loaded_at;
+    std::vector<std::string> faults;  // of the last reload, which kept the old policy
+    std::vector<std::string> warnings;
+    std::vector<std::string> waiting_for_restart;  // changed keys of proxy.yaml
+    std::vector<std::string> rewritten;            // hosts whose messages may be changed or refused
+    std::vector<std::string> request_rules;        // hosts where the model is asked something else
+  };
+  std::optional<Policy> policy;
+
   std::vector<Problem> problems;
 };
 

@@ -5,8 +5,10 @@
 #include "common/log/log.h"
 #include "daemon/api/http_server.h"
 #include "daemon/api/peer.h"
+#include "daemon/api/times.h"
 #include "daemon/app/helper_over_bus.h"
 #include "daemon/app/interception.h"
+#include "daemon/app/policy_reload.h"
 #include "daemon/app/status_report.h"
 #include "daemon/app/turns.h"
 #include "daemon/app/upstream_proxy.h"
@@ -122,6 +124,11 @@ class Daemon {
   asio::awaitable<void> watch_rules();
   void tell_ready_once_settled();
   void tell_ready();
+  void make_policy_reload();
+  void publish_policy(const std::shared_ptr<const policy::Policy>& policy);
+  policy::ReloadOutcome reload_policy();
+  void await_reload_signal();
+  api::StatusReport::Policy policy_status() const;
   void await_signal();
   void on_signal();
   void stop();
@@ -150,6 +157,9 @@ class Daemon {
   std::atomic<std::int64_t> last_record_at_{0};  // microseconds; 0 for none
   io::Tally tally_;
   std::unique_ptr<Interception> interception_;
+  // Each belongs to its worker's thread; the workers own them.
+  std::vector<io::PolicySurroundings*> surroundings_;
+  std::unique_ptr<PolicyReload> policy_;
   std::unique_ptr<bus::Connection> bus_;
   std::unique_ptr<bus::HelperClient> helper_client_;
   std::unique_ptr<HelperOverBus> helper_;
@@ -161,6 +171,7 @@ class Daemon {
   std::unique_ptr<api::HttpServer> http_;
   std::unique_ptr<Watchdog> watchdog_;
   asio::signal_set signals_{control_};
+  asio::signal_set reload_signal_{control_};
   asio::steady_timer ready_limit_{control_};
   asio::steady_timer verify_{control_};
   bool is_ready_told_ = false;
@@ -300,7 +311,6 @@ Result<> Daemon::start_interception() {
     return upstream.error();
   }
   const std::shared_ptr<SSL_CTX> shared = std::move(*upstream);
-  const auto policy = config_.policy;
   const std::size_t workers =
       config_.workers != 0 ? config_.workers : std::max(1U, std::thread::hardware_concurrency());
   auto settings = io_settings(config_);
@@ -323,7 +333,13 @@ Result<> Daemon::start_interception() {
   };
   interception_ = std::make_unique<Interception>(
       workers, settings, config_.limits.max_connections,
-      [&] { return std::make_unique<io::PolicySurroundings>(policy, authority_, shared); }, hooks);
+      [&] {
+        auto made = std::make_unique<io::PolicySurroundings>(config_.policy, authority_, shared);
+        surroundings_.push_back(made.get());
+        return made;
+      },
+      hooks);
+  make_policy_reload();
   for (std::size_t i = 0; i < reverse_.size(); ++i) {
     const auto& endpoint = config_.capture_reverse[i];
     if (auto done =
@@ -334,6 +350,73 @@ Result<> Daemon::start_interception() {
   }
   reverse_.clear();
   return interception_->listen(listeners_);
+}
+
+void Daemon::make_policy_reload() {
+  PolicyReload::Ports ports;
+  ports.load = [this] {
+    return daemon_config::load(options_.files);
+  };
+  ports.publish = [this](const std::shared_ptr<const policy::Policy>& policy) {
+    publish_policy(policy);
+  };
+  ports.now = [] {
+    return api::to_rfc3339(wall_clock());
+  };
+  policy_ = std::make_unique<PolicyReload>(&config_, std::move(ports));
+}
+
+void Daemon::publish_policy(const std::shared_ptr<const policy::Policy>& policy) {
+  for (std::size_t i = 0; i < surroundings_.size(); ++i) {
+    interception_->post_to(i, [each = surroundings_[i], policy] { each->replace_policy(policy); });
+  }
+}
+
+policy::ReloadOutcome Daemon::reload_policy() {
+  // The manager knows of it as Type=notify-reload does, which systemd 252 does not have yet.
+  timespec now{};
+  (void)::clock_gettime(CLOCK_MONOTONIC, &now);  // cannot fail for this clock
+  const auto usec = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000U +
+                    static_cast<std::uint64_t>(now.tv_nsec) / 1'000U;
+  (void)::sd_notify(0, ("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(usec)).c_str());
+  auto outcome = policy_->reload();
+  const std::string text = outcome.is_reloaded
+                               ? "policy " + std::to_string(outcome.generation) + " loaded"
+                               : "the changed policy was refused, the old one stays";
+  (void)::sd_notify(0, ("READY=1\nSTATUS=" + text).c_str());
+  return outcome;
+}
+
+void Daemon::await_reload_signal() {
+  reload_signal_.async_wait([this](boost::system::error_code ec, int /*number*/) {
+    if (ec) {
+      return;
+    }
+    if (is_ready_told_ && !is_stopping_) {
+      (void)reload_policy();  // the outcome is in the journal and in status
+    } else {
+      (void)policy_->reload();  // the manager waits for the start itself
+    }
+    await_reload_signal();
+  });
+}
+
+api::StatusReport::Policy Daemon::policy_status() const {
+  api::StatusReport::Policy status;
+  status.generation = policy_->loaded().generation.value_or(0);
+  status.loaded_at = policy_->loaded().loaded_at.value_or("");
+  status.faults = policy_->faults();
+  status.warnings = policy_->loaded().warnings;
+  status.waiting_for_restart = policy_->waiting_for_restart();
+  for (const auto& entry : policy_->policy()->parts().http) {
+    if (entry.needs_rewriting()) {
+      status.rewritten.push_back(entry.match.text());
+    }
+    if (entry.edits.has_request_rules()) {
+      status.request_rules.push_back(entry.match.text());
+    }
+  }
+  return status;
 }
 
 Result<> Daemon::start_bus() {
@@ -371,6 +454,16 @@ Result<> Daemon::start_bus() {
   ports.pool = &pool_;
   ports.status = [this] {
     return status();
+  };
+  ports.policy = [this] {
+    return policy::render_policy(*policy_->policy(), policy_->loaded());
+  };
+  ports.check_policy = [this](const std::string& host, const std::string& method,
+                              const std::string& path) {
+    return policy::render_check(*policy_->policy(), host, method, path);
+  };
+  ports.reload_policy = [this] {
+    return policy::render_reload(policy_->reload());
   };
   ports.visibility = visibility();
   ports.now = wall_clock;
@@ -494,6 +587,7 @@ api::StatusReport Daemon::status() {
     from.summary.last_started_at = usage::Micros(std::chrono::microseconds(last));
   }
   from.sockets = sockets_;
+  from.policy = policy_status();
   if (is_authority_replaced_) {
     from.authority_renewed_because = authority_renewed_because_;
   }
@@ -523,6 +617,8 @@ Result<> Daemon::start() {
   signals_.add(SIGTERM);
   signals_.add(SIGINT);
   await_signal();
+  reload_signal_.add(SIGHUP);
+  await_reload_signal();
   watchdog_ = std::make_unique<Watchdog>(
       &control_, interception_->size(),
       [this](const std::function<void()>& each) { interception_->post_to_all(each); });

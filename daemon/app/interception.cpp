@@ -90,4 +90,8 @@ void Interception::post_to_all(const std::function<void()>& each) {
   }
 }
 
+void Interception::post_to(std::size_t worker, std::function<void()> task) {
+  boost::asio::post(workers_[worker]->context(), std::move(task));
+}
+
 }  // namespace agp::app

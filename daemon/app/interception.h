@@ -45,6 +45,10 @@ class Interception {
   /// Calls `each` once on every worker's own thread.
   void post_to_all(const std::function<void()>& each);
 
+  /// Calls `task` on the thread of one worker; they are numbered in the order in which
+  /// MakeSurroundings was called.
+  void post_to(std::size_t worker, std::function<void()> task);
+
   [[nodiscard]] std::size_t size() const { return workers_.size(); }
   [[nodiscard]] const io::Counters& counters() const { return counters_; }
 

@@ -125,6 +125,7 @@ api::StatusReport assemble_status(const StatusSources& from, usage::Micros now) 
   report.ledger_summary = from.summary;
   report.ledger_health = from.ledger->health();
   report.sockets = from.sockets;
+  report.policy = from.policy;
   report.ls_mode =
       from.config->language_server_mode == LanguageServerMode::managed && from.is_service
           ? "managed"

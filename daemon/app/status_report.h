@@ -29,6 +29,7 @@ struct StatusSources {
   usage::Micros started_at{};
   ledger::Summary summary;
   api::Sockets sockets;
+  api::StatusReport::Policy policy;
   std::string authority_renewed_because;  // empty: it was not
   std::string bus_problem;                // empty: none
 };

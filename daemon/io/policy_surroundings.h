@@ -22,6 +22,8 @@ class PolicySurroundings final : public relay::Surroundings {
 
   /// For connections from now on; on the worker's own thread.
   void replace_policy(std::shared_ptr<const policy::Policy> policy) { policy_ = std::move(policy); }
+  /// What a connection that begins now goes by to its end.
+  [[nodiscard]] const std::shared_ptr<const policy::Policy>& policy() const { return policy_; }
 
   /// Only a name that the client itself named is looked up; anything else is the fallback's.
   [[nodiscard]] relay::Decision decide(const relay::Hello& hello,
