@@ -34,10 +34,14 @@ class Case(unittest.TestCase):
     maxDiff = None
 
     def setUp(self):
+        self.world.ensure_daemon()
         self.world.reset()
         self.before = {record['id'] for record in self.world.records()}
 
-    def new_records(self, count, seconds=10):
+    def tearDown(self):
+        self.assertIsNone(self.world.children['daemon'].poll(), 'the daemon died')
+
+    def new_records(self, count, seconds=5):
         """The records since the case began, oldest first, once there are so many."""
         def there():
             found = [r for r in self.world.records() if r['id'] not in self.before]
