@@ -49,14 +49,22 @@ def scenarios(results):
     return {s['name']: s for s in results['scenarios']}
 
 
+def added(scenario, peer, metric):
+    """What a peer adds to direct; None when direct itself moved by more than that."""
+    through, direct = (scenario['peers'].get(p, {}).get('figures', {}).get(metric) for p in (peer, DIRECT))
+    if not through or not direct:
+        return None
+    more = through['median'] - direct['median']
+    return more if peer == DIRECT or more > direct['max'] - direct['min'] else None
+
+
 def figure(results, scenario, peer, metric):
     """The median, or None when there is none or it may not be reported. added_* is over direct."""
     found = scenarios(results).get(scenario)
     if not found or found['refused']:
         return None
     if metric.startswith('added_'):
-        through, direct = (figure(results, scenario, p, metric[len('added_'):]) for p in (peer, DIRECT))
-        return None if through is None or direct is None else through - direct
+        return added(found, peer, metric[len('added_'):])
     entry = found['peers'].get(peer, {})
     if entry.get('skipped') or metric not in entry.get('figures', {}):
         return None
@@ -147,9 +155,12 @@ def scenario_table(results, scenario):
 def soak_text(soak):
     f = soak['figures']
     flat = {True: 'flat', False: 'growing', None: 'too short to say'}[soak['flat']]
+    memory = '' if soak['flat'] is None else (f' {soak["rss_mib_first"]} → {soak["rss_mib_last"]} MiB, {soak["slope_kib_per_minute"]} KiB a '
+                                              'minute:')
+    truth = ' Usage equals the truth.' if soak['peer'] == OURS else ''
     return (f'**soak**, {soak["peer"]}: {soak["streams"]} streams for {soak["seconds"]:g} s, {soak["calls"]} calls, {f["events"]:.0f} events, '
-            f'{f["lost"]:.0f} lost, {f["merged"]:.0f} merged; memory {soak.get("rss_mib_first")} → {soak.get("rss_mib_last")} MiB, '
-            f'{soak["slope_kib_per_minute"]} KiB a minute: {flat}. ' + ('; '.join(soak['problems']) or 'Usage equals the truth.'))
+            f'{f["lost"]:.0f} lost, {f["merged"]:.0f} merged; memory:{memory} {flat}.' +
+            (' ' + '; '.join(soak['problems']) if soak['problems'] else truth))
 
 
 def problems(results):

@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+import tempfile
+import threading
 import time
 import urllib.request
 from dataclasses import dataclass, field
@@ -211,6 +213,8 @@ class Bench:
 
     def options(self, peer, scenario):
         options = dict(scenario.client)
+        # A peer that has not answered long after it should have is not waited for.
+        options['limit'] = options.get('seconds', 0) * 2 + 60 + options.get('connections', 0) / 50
         for name in scenario.scaled:
             options[name] = max(1, int(options[name] * peer.share))
         if scenario.client['scenario'] == 'fresh':
@@ -218,22 +222,50 @@ class Bench:
             options['seed'] = self.seed
         return options
 
-    def measure(self, peer, scenario):
-        """@return (the client's result, CPU seconds of the peer or None, problems)"""
+    def measure(self, peer, scenario, watch=None):
+        """watch runs while the client waits for its go (hold), or beside it (soak).
+        @return (the client's result or None, CPU seconds of the peer or None, problems)"""
+        options = self.options(peer, scenario)
         before = self.usage() if peer.name == OURS else None
-        cpu = peer.process.settled_cpu() if peer.process else None
-        done = subprocess.run(self.client_command(peer, scenario, self.options(peer, scenario)), text=True, capture_output=True,
-                              timeout=600)
-        if done.returncode != 0:
-            return None, None, [f'the client failed: {done.stderr.strip()[-300:]}']
-        result = json.loads(done.stdout.splitlines()[-1])
-        if cpu is not None:
-            if peer.process.child.poll() is not None:
-                return None, None, ['the proxy ended']
-            cpu = peer.process.settled_cpu() - cpu
-        problems = list(result['errors'])
-        if before is not None:
+        result, cpu, problems = None, None, []
+        # The errors go to a file: nobody reads them until the client has ended.
+        with tempfile.TemporaryFile('w+') as errors, subprocess.Popen(
+                self.client_command(peer, scenario, options), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=errors) as client:
+            guard = threading.Timer(options['limit'] + 60, client.kill)
+            guard.start()
+            try:
+                line = client.stdout.readline()
+                if line.startswith('{"ready"'):
+                    start = peer.process.settled_cpu() if peer.process else None
+                    if watch and scenario.client['scenario'] == 'hold':
+                        watch(client)
+                    client.stdin.write('\n')
+                    client.stdin.flush()
+                    if watch and scenario.client['scenario'] != 'hold':
+                        watch(client)
+                    line = client.stdout.readline()
+                    if start is not None and peer.process.child.poll() is None:
+                        cpu = peer.process.settled_cpu() - start
+                client.wait()
+            finally:
+                guard.cancel()
+                if client.poll() is None:
+                    client.kill()
+            if client.returncode == 0 and line.strip():
+                result = json.loads(line)
+                problems += result['errors']
+            else:
+                errors.seek(0)
+                problems.append(f'the client failed: {errors.read().strip()[-300:]}')
+        if peer.process and peer.process.child.poll() is not None:
+            problems.append(f'the proxy ended: {peer.process.log.read_text()[-200:].strip()}')
+        if before is not None and result and peer.process.child.poll() is None:
             problems += self.check_usage(before, result['calls'])
+        if problems and peer.process:
+            # Whatever it still has to do for what was given up must not be done in the next peer's turn.
+            peer.stop()
+            peer.start()
         return result, cpu, problems
 
     def round(self, scenario, outcomes, number, is_warm_up):
@@ -319,20 +351,16 @@ class Bench:
             raise world.Unusable(problems[0])
         time.sleep(0.3)
         base = peer.process.rss_kib()
-        client = subprocess.Popen(self.client_command(peer, scenario, scenario.client), text=True, stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        try:
-            line = client.stdout.readline()
-            if '"held"' not in line:
-                raise world.Unusable(f'could not hold them: {line.strip()[-300:]}')
+        held = []
+
+        def look(_):
             time.sleep(settle)
-            held = peer.process.rss_kib()
-        finally:
-            out, _ = client.communicate()
-        last = json.loads(out.splitlines()[-1]) if out.strip() else {'values': {}}
-        if last['values'].get('alive') != scenario.client['connections']:
-            raise world.Unusable(f'{last["values"].get("alive", 0):.0f} of {scenario.client["connections"]} still worked: {last.get("errors")}')
-        return {'kib_per_connection': (held - base) / scenario.client['connections'], 'idle_mib': before / 1024,
+            held.append(peer.process.rss_kib())
+        result, _, problems = self.measure(peer, scenario, look)
+        alive = result['values'].get('alive', 0) if result else 0
+        if problems or not held or alive != scenario.client['connections']:
+            raise world.Unusable(f'{alive:.0f} of {scenario.client["connections"]} still worked: {"; ".join(problems)}')
+        return {'kib_per_connection': (held[0] - base) / scenario.client['connections'], 'idle_mib': before / 1024,
                 'start_ms': listening * 1000}
 
     # -- what reading costs
@@ -375,24 +403,17 @@ class Bench:
                                          'seconds': seconds, 'events': max(2, int(length * 1e6 / every_us / 2))}, paced_metrics, '')
         peer.stop()
         peer.start()
-        before = self.usage() if peer_name == OURS else None
-        cpu = peer.process.cpu()
-        client = subprocess.Popen(self.client_command(peer, scenario, scenario.client), text=True, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE)
         samples, start = [], time.monotonic()
-        step = max(1.0, seconds / 600)
-        while client.poll() is None:
-            samples.append((time.monotonic() - start, peer.process.rss_kib()))
-            time.sleep(step)
-        out, errors = client.communicate()
-        if client.returncode != 0:
-            raise world.Unusable(f'the client failed: {errors.strip()[-300:]}')
-        result = json.loads(out.splitlines()[-1])
-        problems = list(result['errors'])
-        if before is not None:
-            problems += self.check_usage(before, result['calls'])
+
+        def look(client):
+            while client.poll() is None:
+                samples.append((time.monotonic() - start, peer.process.rss_kib()))
+                time.sleep(max(1.0, seconds / 600))
+        result, cpu, problems = self.measure(peer, scenario, look)
+        if not result:
+            raise world.Unusable(f'soak: {"; ".join(problems)}')
         report = {'peer': peer_name, 'streams': streams, 'seconds': seconds, 'every_us': every_us, 'calls': result['calls'],
-                  'problems': problems, 'figures': paced_metrics(result['values'], peer.process.cpu() - cpu),
+                  'problems': problems, 'figures': paced_metrics(result['values'], cpu),
                   'rss_kib': [[round(x, 1), y] for x, y in samples], **flatness(samples, seconds)}
         world.say('  ' + ', '.join(f'{k} {v}' for k, v in report.items() if k not in ('rss_kib', 'figures')))
         return report
@@ -401,7 +422,7 @@ class Bench:
 def flatness(samples, seconds):
     """Memory grows while streams begin; from a fifth of the time on it must not, and what comes after the end does not count."""
     middle = [(x, y) for x, y in samples if seconds * 0.2 <= x <= seconds * 0.9]
-    if len(middle) < 3:
+    if seconds < 60 or len(middle) < 3:
         return {'slope_kib_per_minute': None, 'grown_share': None, 'flat': None}
     grown = figures.slope(middle)
     share = grown * (middle[-1][0] - middle[0][0]) / middle[0][1]

@@ -1,5 +1,6 @@
 """What the peers run in: packages, certificates, addresses, the built programs, their processes."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -76,7 +77,7 @@ def build_load(into):
 
 def build_daemon(into):
     """The daemon of this tree with -O2 and without sanitizers; a second time only what changed."""
-    build = CACHE / 'build' / ('bench-' + str(abs(hash_of(str(ROOT)))))
+    build = CACHE / 'build' / ('bench-' + hashlib.sha256(str(ROOT).encode()).hexdigest()[:12])
     environment = dict(os.environ)
     if shutil.which('ccache'):
         environment.update(CC='ccache gcc', CXX='ccache g++', CCACHE_DIR=str(CACHE / 'ccache'),
@@ -85,15 +86,10 @@ def build_daemon(into):
     if not (build / 'build.ninja').exists():
         build.parent.mkdir(parents=True, exist_ok=True)
         run('meson', 'setup', build, ROOT, '--buildtype=debugoptimized', '-Dtests=false', env=environment)
-    target = 'daemon/antigravity-proxyd'
+    target = 'daemon/app/antigravity-proxyd'
     jobs = os.environ.get('AGP_JOBS', str(os.cpu_count()))
     run('ninja', '-C', build, '-j', jobs, target, env=environment)
     shutil.copy(build / target, into)
-
-
-def hash_of(text):
-    import hashlib
-    return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
 
 
 def unpack_daemon(deb, scratch):

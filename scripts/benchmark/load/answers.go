@@ -25,18 +25,29 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+var vocabulary = func() []string {
+	syllables := strings.Fields("ba be bi bo bu da de di do du ka ke ki ko ku la le li lo lu ma me mi mo mu " +
+		"na ne ni no nu ra re ri ro ru sa se si so su ta te ti to tu")
+	random := rand.New(rand.NewSource(3))
+	out := make([]string, 1000)
+	for i := range out {
+		for n := 1 + random.Intn(3); n > 0; n-- {
+			out[i] += syllables[random.Intn(len(syllables))]
+		}
+	}
+	return out
+}()
+
 // words makes text that compresses about as well as prose does; the same for the same seed.
 func words(random *rand.Rand, size int) string {
-	const syllables = "ba be bi bo bu da de di do du ka ke ki ko ku la le li lo lu ma me mi mo mu na ne ni no nu ra re ri ro ru sa se si so su ta te ti to tu"
-	parts := strings.Fields(syllables)
 	var out strings.Builder
 	for out.Len() < size {
 		// Few words are frequent and many are rare, as in any language.
-		rank := int(random.ExpFloat64() * 40)
-		word := rand.New(rand.NewSource(int64(rank)))
-		for n := 1 + word.Intn(3); n > 0; n-- {
-			out.WriteString(parts[word.Intn(len(parts))])
+		rank := int(random.ExpFloat64() * 11)
+		if rank >= len(vocabulary) {
+			rank = len(vocabulary) - 1
 		}
+		out.WriteString(vocabulary[rank])
 		out.WriteByte(' ')
 	}
 	return out.String()[:size]

@@ -17,7 +17,7 @@ type settings struct {
 	scenario, protocol, address, host, trust, coding string
 	connections, streams, bytes, eventBytes          int
 	events, everyMicroseconds, iterations, seed      int
-	seconds                                          float64
+	seconds, limit                                   float64
 	other                                            bool
 }
 
@@ -30,6 +30,12 @@ type result struct {
 	Errors   []string           `json:"errors"`
 
 	mutex sync.Mutex
+}
+
+// ready waits until the benchmark has noted what the proxy has used so far: from here on it counts.
+func (r *result) ready() {
+	fmt.Println(`{"ready":true}`)
+	_, _ = os.Stdin.Read(make([]byte, 1))
 }
 
 func (r *result) fail(err error) {
@@ -59,6 +65,7 @@ func clientMain(arguments []string) error {
 	flags.IntVar(&s.iterations, "iterations", 10, "first, fresh: how often")
 	flags.IntVar(&s.seed, "seed", 0, "fresh: first number of a name")
 	flags.Float64Var(&s.seconds, "seconds", 1, "handshakes, requests, paced: how long")
+	flags.Float64Var(&s.limit, "limit", 120, "give up after so many seconds")
 	flags.BoolVar(&s.other, "other", false, "ask a path that is no model call")
 	if err := flags.Parse(arguments); err != nil {
 		return err
@@ -72,6 +79,7 @@ func clientMain(arguments []string) error {
 	if !known {
 		return fmt.Errorf("unknown scenario %q", s.scenario)
 	}
+	time.AfterFunc(time.Duration(s.limit*float64(time.Second)), d.end)
 	out := &result{Values: map[string]float64{"failures": 0}, Errors: []string{}}
 	if err := run(d, s, out); err != nil {
 		out.fail(err)
@@ -182,6 +190,7 @@ func bulkScenario(d *dialer, s settings, out *result) error {
 	}
 	defer closeAll(sessions)
 	target := fmt.Sprintf("%s?alt=sse&bytes=%d&coding=%s", s.target(pathStream), s.bytes, s.coding)
+	out.ready()
 	start := time.Now()
 	every(s.connections, func(i int) {
 		response, err := sessions[i].do(target, s.coding)
@@ -214,6 +223,7 @@ func bulkScenario(d *dialer, s settings, out *result) error {
 
 // loop repeats work on several goroutines until the time is over, and lets the last ones end.
 func loop(s settings, out *result, work func(worker int) error) {
+	out.ready()
 	deadline := time.Now().Add(time.Duration(s.seconds * float64(time.Second)))
 	var mutex sync.Mutex
 	var taken []int64
@@ -267,6 +277,7 @@ func requests(d *dialer, s settings, out *result) error {
 // first times connection, handshake and the first event of a stream, one after the other.
 func first(d *dialer, s settings, out *result) error {
 	var tcpTLS, firstByte, firstEvent []int64
+	out.ready()
 	for i := 0; i < s.iterations; i++ {
 		start := time.Now()
 		opened, err := d.open(s.host, 4096)
@@ -323,6 +334,7 @@ func readAll(body io.Reader, piece func([]byte)) error {
 // fresh connects to names that nobody asked for before.
 func fresh(d *dialer, s settings, out *result) error {
 	var shook []int64
+	out.ready()
 	for i := 0; i < s.iterations; i++ {
 		start := time.Now()
 		opened, err := d.open(fmt.Sprintf(s.host, s.seed+i), 4096)
@@ -340,17 +352,14 @@ func fresh(d *dialer, s settings, out *result) error {
 	return nil
 }
 
-// hold keeps idle connections open until standard input ends, and then uses each once more.
+// hold keeps idle connections open until it is told to go on, and then uses each once more.
 func hold(d *dialer, s settings, out *result) error {
 	sessions, err := openAll(d, s, out, 4096)
 	if err != nil {
 		return err
 	}
 	defer closeAll(sessions)
-	if _, err := fmt.Printf("{\"held\":%d}\n", len(sessions)); err != nil {
-		return err
-	}
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	out.ready()
 	alive := 0
 	for _, opened := range sessions {
 		if err := opened.small(pathOther); err != nil {

@@ -27,6 +27,7 @@ func paced(d *dialer, s settings, out *result) error {
 	defer closeAll(sessions)
 	interval := time.Duration(s.everyMicroseconds) * time.Microsecond
 	target := fmt.Sprintf("%s?alt=sse&events=%d&every_us=%d", s.target(pathStream), s.events, s.everyMicroseconds)
+	out.ready()
 	start := time.Now().Add(100 * time.Millisecond)
 	deadline := start.Add(time.Duration(s.seconds * float64(time.Second)))
 	length := time.Duration(s.events) * interval
@@ -41,7 +42,7 @@ func paced(d *dialer, s settings, out *result) error {
 		// A call that would end after the deadline is not begun, but each stream makes one.
 		for asked == 0 || time.Now().Add(length).Before(deadline) {
 			asked++
-			if err := mine.read(opened, target, s.events, 2*length+20*time.Second); err != nil {
+			if err := mine.read(opened, target, s.events); err != nil {
 				out.fail(err)
 				break
 			}
@@ -65,17 +66,10 @@ func paced(d *dialer, s settings, out *result) error {
 	return nil
 }
 
-func (t *tally) read(opened *session, target string, events int, limit time.Duration) error {
-	if opened.transport == nil {
-		_ = opened.connection.SetDeadline(time.Now().Add(limit))
-	}
+func (t *tally) read(opened *session, target string, events int) error {
 	response, err := opened.do(target, "identity")
 	if err != nil {
 		return err
-	}
-	if opened.transport != nil {
-		stop := time.AfterFunc(limit, func() { _ = response.Body.Close() })
-		defer stop.Stop()
 	}
 	var found marks
 	next := 0

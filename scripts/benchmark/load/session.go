@@ -29,6 +29,37 @@ type dialer struct {
 	verified sync.Map // of a leaf and a name; a chain is verified once, to keep the client light
 	cipher   atomic.Value
 	agreed   atomic.Value
+
+	mutex       sync.Mutex
+	connections map[net.Conn]bool // nil once the time is over
+}
+
+var errTimeIsOver = errors.New("the time for all of this was over")
+
+// end breaks everything that still runs: a peer that answers nothing must not stop the benchmark.
+func (d *dialer) end() {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	for connection := range d.connections {
+		_ = connection.Close()
+	}
+	d.connections = nil
+}
+
+func (d *dialer) remember(connection net.Conn) bool {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	if d.connections == nil {
+		return false
+	}
+	d.connections[connection] = true
+	return true
+}
+
+func (d *dialer) forget(connection net.Conn) {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	delete(d.connections, connection)
 }
 
 func newDialer(address, protocol, trust string) (*dialer, error) {
@@ -40,7 +71,7 @@ func newDialer(address, protocol, trust string) (*dialer, error) {
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("%s holds no certificate", trust)
 	}
-	return &dialer{address: address, protocol: protocol, roots: roots}, nil
+	return &dialer{address: address, protocol: protocol, roots: roots, connections: map[net.Conn]bool{}}, nil
 }
 
 func (d *dialer) verify(state tls.ConnectionState) error {
@@ -70,12 +101,17 @@ func (d *dialer) dial(host string) (*tls.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !d.remember(plain) {
+		_ = plain.Close()
+		return nil, errTimeIsOver
+	}
 	connection := tls.Client(plain, &tls.Config{ServerName: host, NextProtos: offered,
 		InsecureSkipVerify: true, VerifyConnection: d.verify}) // verify() above does, and remembers
 	context, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if err := connection.HandshakeContext(context); err != nil {
 		_ = plain.Close()
+		d.forget(plain)
 		return nil, err
 	}
 	state := connection.ConnectionState()
@@ -100,6 +136,7 @@ func versionName(version uint16) string {
 
 // session is one connection; several requests may run on it at a time over HTTP/2 only.
 type session struct {
+	dialer     *dialer
 	host       string
 	connection *tls.Conn
 	reader     *bufio.Reader      // HTTP/1.1
@@ -114,13 +151,13 @@ func (d *dialer) open(host string, readerBytes int) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{host: host, connection: connection, request: map[string]*[]byte{}}
+	s := &session{dialer: d, host: host, connection: connection, request: map[string]*[]byte{}}
 	if d.protocol != "h2" {
 		s.reader = bufio.NewReaderSize(connection, readerBytes)
 		return s, nil
 	}
 	if connection.ConnectionState().NegotiatedProtocol != "h2" {
-		_ = connection.Close()
+		s.close()
 		return nil, errNotNegotiated
 	}
 	used := false
@@ -141,6 +178,7 @@ func (s *session) close() {
 		s.transport.CloseIdleConnections()
 	}
 	_ = s.connection.Close()
+	s.dialer.forget(s.connection.NetConn())
 }
 
 // do sends one request. The answer's body must be read to its end before the next one over
