@@ -86,10 +86,18 @@ std::optional<Answer> check_request(const Options& options, Fields* fields) {
   const std::string name = options.sets_authority ? options.host
                            : authority != nullptr ? authority->value
                                                   : value_of(*fields, "host");
-  std::erase_if(*fields, [](const Field& f) { return f.name == "host" || f.name == ":authority"; });
-  const auto first_plain =
-      std::ranges::find_if(*fields, [](const Field& f) { return !f.name.starts_with(':'); });
-  fields->insert(first_plain, Field{":authority", name});
+  const bool has_pseudo = authority != nullptr;
+  std::erase_if(*fields, [](const Field& f) { return f.name == "host"; });
+  if (!has_pseudo) {
+    const auto first_plain =
+        std::ranges::find_if(*fields, [](const Field& f) { return !f.name.starts_with(':'); });
+    fields->insert(first_plain, Field{":authority", ""});
+  }
+  for (Field& field : *fields) {
+    if (field.name == ":authority") {
+      field.value = name;
+    }
+  }
   if (options.sets_authority) {
     for (Field& field : *fields) {
       if (field.name == ":scheme") {

@@ -33,6 +33,7 @@ class Http2Peer {
     nghttp2_session_callbacks_new(&callbacks);
     nghttp2_option_new(&options);
     nghttp2_option_set_no_auto_window_update(options, opens_windows ? 0 : 1);
+    nghttp2_option_set_max_send_header_block_length(options, 1 << 20);
     nghttp2_session_callbacks_set_on_begin_headers_callback(
         callbacks, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
           static_cast<Http2Peer*>(user)->got[frame->hd.stream_id].heads.emplace_back();
