@@ -7,11 +7,21 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <sstream>
 #include <string>
 #include <vector>
 
 namespace agp::rewrite {
+
+// For the texts of failures.
+inline void PrintTo(const Field& field, std::ostream* out) {
+  *out << field.name << ": " << field.value;
+}
+inline void PrintTo(const Event& event, std::ostream* out) {
+  *out << static_cast<int>(event.kind) << ' ' << event.method << ' ' << event.path << ' '
+       << event.reason << ' ' << event.where;
+}
 
 /// Rules as data.
 class FakeRules final : public Rules {

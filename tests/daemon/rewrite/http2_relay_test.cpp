@@ -1,0 +1,729 @@
+#include "daemon/rewrite/http2_relay.h"
+
+#include "daemon/rewrite/limits.h"
+#include "tests/daemon/rewrite/http2_peer.h"
+#include "tests/daemon/rewrite/support.h"
+
+#include <gtest/gtest.h>
+
+namespace agp::rewrite {
+namespace {
+
+using Role = Http2Peer::Role;
+
+/// Client, relay, upstream; octets cross in pieces of `piece`.
+struct Path {
+  explicit Path(const Rules* rules,
+                Options options = {"api.example.com"},
+                std::vector<nghttp2_settings_entry> upstream_settings = {},
+                bool client_reads = true,
+                bool upstream_reads = true)
+      : relay(std::move(options), rules),
+        client(Role::client, {}, client_reads),
+        upstream(Role::server, std::move(upstream_settings), upstream_reads) {}
+
+  void run() {
+    for (bool more = true; more;) {
+      more = cross(Peer::client, client.take());
+      more |= cross(Peer::upstream, upstream.take());
+      const Buffer down = relay.take_output(Peer::client);
+      const Buffer up = relay.take_output(Peer::upstream);
+      client_ok = client.feed(down) && client_ok;
+      upstream_ok = upstream.feed(up) && upstream_ok;
+      more |= !down.empty() || !up.empty();
+      most_held = std::max(most_held, relay.held_octets());
+      for (Event& event : relay.take_events()) {
+        events.push_back(std::move(event));
+      }
+    }
+  }
+  bool cross(Peer from, const std::string& octets) {
+    for (std::size_t at = 0; at < octets.size(); at += piece) {
+      relay.on_bytes(from, as_bytes(std::string_view(octets).substr(at, piece)));
+    }
+    return !octets.empty();
+  }
+  [[nodiscard]] bool is_closed() const {
+    return relay.wants_close(Peer::client) && relay.wants_close(Peer::upstream);
+  }
+
+  Http2Relay relay;
+  Http2Peer client;
+  Http2Peer upstream;
+  std::size_t piece = 1 << 20;
+  std::size_t most_held = 0;
+  bool client_ok = true;
+  bool upstream_ok = true;
+  std::vector<Event> events;
+};
+
+Fields get(std::string path = "/v1/a") {
+  return {{":method", "GET"},
+          {":scheme", "https"},
+          {":authority", "api.example.com"},
+          {":path", std::move(path)}};
+}
+Fields post(std::string path = "/v1/a") {
+  Fields fields = get(std::move(path));
+  fields[0].value = "POST";
+  return fields;
+}
+const Fields kOk = {{":status", "200"}};
+
+std::string status(const Http2Peer::Message& message) {
+  for (const Fields& head : message.heads) {
+    const Field* field = find(head, ":status");
+    if (field != nullptr && field->value[0] != '1') {
+      return field->value;
+    }
+  }
+  return "none";
+}
+
+TEST(Http2Relay, PassesAnExchangeWithTrailersInEveryPieceSize) {
+  for (const std::size_t piece : {1UL, 2UL, 3UL, 7UL, 9UL, 64UL, 100000UL}) {
+    FakeRules rules;
+    Path path(&rules);
+    path.piece = piece;
+    Fields request = post("/svc/Method?x=1");
+    request.push_back({"te", "trailers"});
+    request.push_back({"content-type", "application/grpc"});
+    request.push_back({"authorization", "secret", false, true});
+    request.push_back({"x-b", "2"});
+    request.push_back({"x-a", "1"});
+    const std::int32_t id = path.client.request(request, true);
+    path.client.send(id, "hello", true, {{"x-sum", "5"}});
+    path.run();
+    const auto& seen = path.upstream.got[1];
+    ASSERT_EQ(seen.heads.size(), 2U);
+    EXPECT_EQ(seen.heads[0], request);
+    EXPECT_EQ(seen.heads[1], (Fields{{"x-sum", "5"}}));
+    EXPECT_EQ(seen.body, "hello");
+    path.upstream.interim(1, {{":status", "103"}, {"link", "</a>"}});
+    path.upstream.respond(1, {{":status", "200"}, {"content-type", "application/grpc"}}, true);
+    path.upstream.send(1, "world", true, {{"grpc-status", "0"}});
+    path.run();
+    const auto& reply = path.client.got[id];
+    ASSERT_EQ(reply.heads.size(), 3U);
+    EXPECT_EQ(reply.heads[0][0].value, "103");
+    EXPECT_EQ(reply.heads[1][0].value, "200");
+    EXPECT_EQ(reply.heads[2], (Fields{{"grpc-status", "0"}}));
+    EXPECT_EQ(reply.body, "world");
+    EXPECT_TRUE(reply.closed);
+    EXPECT_EQ(reply.code, 0U);
+    EXPECT_TRUE(path.relay.is_idle());
+    EXPECT_TRUE(path.events.empty());
+    EXPECT_FALSE(path.is_closed());
+  }
+}
+
+TEST(Http2Relay, PassesATrailersOnlyAnswer) {
+  FakeRules rules;
+  Path path(&rules);
+  const std::int32_t id = path.client.request(post(), true);
+  path.client.send(id, "x", true);
+  path.run();
+  path.upstream.respond(1, {{":status", "200"}, {"grpc-status", "12"}});
+  path.run();
+  EXPECT_EQ(path.client.got[id].heads.size(), 1U);
+  EXPECT_TRUE(path.client.got[id].ended);
+}
+
+TEST(Http2Relay, AnswersABlockedStreamAndKeepsTheOthers) {
+  FakeRules rules;
+  rules.blocked = {"/admin"};
+  Path path(&rules);
+  const std::int32_t good = path.client.request(get());
+  const std::int32_t bad = path.client.request(post("/admin/x?key=secret"), true);
+  path.client.send(bad, std::string(1000000, 'x'), false);
+  path.run();
+  EXPECT_EQ(path.upstream.got.size(), 1U);
+  EXPECT_EQ(status(path.client.got[bad]), "403");
+  EXPECT_NE(path.client.got[bad].body.find(R"("message":"Not here.")"), std::string::npos);
+  EXPECT_TRUE(path.client.got[bad].closed);
+  EXPECT_EQ(path.client.got[bad].code, std::uint32_t{NGHTTP2_NO_ERROR});
+  ASSERT_EQ(path.events.size(), 1U);
+  EXPECT_EQ(path.events[0],
+            (Event{Event::Kind::blocked, "POST", "/admin/x", "Not here.", "policy.yaml:7"}));
+  path.upstream.respond(1, kOk);
+  path.run();
+  EXPECT_EQ(status(path.client.got[good]), "200");
+}
+
+TEST(Http2Relay, RefusesWhatIsForAnotherHost) {
+  FakeRules rules;
+  Path path(&rules);
+  Fields wrong = get();
+  wrong[2].value = "evil.example.com";
+  Fields host_differs = get();
+  host_differs.push_back({"host", "evil.example.com"});
+  Fields port = get();
+  port[2].value = "api.example.com:8443";
+  Fields scheme = get();
+  scheme[1].value = "http";
+  for (const Fields& each : {wrong, host_differs, port, scheme}) {
+    const std::int32_t id = path.client.request(each);
+    path.run();
+    EXPECT_EQ(status(path.client.got[id]), "421");
+  }
+  EXPECT_TRUE(path.upstream.got.empty());
+}
+
+TEST(Http2Relay, AHostFieldBecomesTheAuthority) {
+  FakeRules rules;
+  Path path(&rules);
+  Fields both = get();
+  both.push_back({"host", "api.example.com"});
+  path.client.request(both);
+  path.client.request(
+      {{":method", "GET"}, {":scheme", "https"}, {":path", "/v1/a"}, {"host", "api.example.com"}});
+  path.run();
+  for (const std::int32_t id : {1, 3}) {
+    const Fields& head = path.upstream.got[id].heads[0];
+    EXPECT_EQ(count(head, "host"), 0U);
+    EXPECT_EQ(find(head, ":authority")->value, "api.example.com");
+  }
+}
+
+TEST(Http2Relay, ReverseEndpointSetsTheAuthority) {
+  FakeRules rules;
+  Options options{"api.example.com"};
+  options.sets_authority = true;
+  Path path(&rules, options);
+  Fields local = get();
+  local[1].value = "http";
+  local[2].value = "127.0.0.1:8743";
+  path.client.request(local);
+  path.run();
+  EXPECT_EQ(path.upstream.got[1].heads[0], get());
+}
+
+TEST(Http2Relay, RefusesConnectTraceAndOddPaths) {
+  FakeRules rules;
+  Path path(&rules);
+  Fields trace = get();
+  trace[0].value = "TRACE";
+  Fields fragment = get("/a#b");
+  const std::int32_t first =
+      path.client.request({{":method", "CONNECT"}, {":authority", "api.example.com"}});
+  const std::int32_t second = path.client.request(trace);
+  const std::int32_t third = path.client.request(fragment);
+  path.run();
+  EXPECT_EQ(status(path.client.got[first]), "405");
+  EXPECT_EQ(status(path.client.got[second]), "405");
+  EXPECT_EQ(status(path.client.got[third]), "400");
+  EXPECT_TRUE(path.upstream.got.empty());
+}
+
+TEST(Http2Relay, FieldsOfHttp1ResetTheStream) {
+  FakeRules rules;
+  Path path(&rules);
+  for (const Field& odd : Fields{{"connection", "close"},
+                                 {"transfer-encoding", "chunked"},
+                                 {"upgrade", "h2c"},
+                                 {"te", "gzip"},
+                                 {"x-bad", "a\nb"}}) {
+    Fields request = get();
+    request.push_back(odd);
+    const std::int32_t id = path.client.request(request);
+    path.run();
+    EXPECT_TRUE(path.client.got[id].closed) << odd.name;
+    EXPECT_NE(path.client.got[id].code, 0U) << odd.name;
+  }
+  EXPECT_TRUE(path.upstream.got.empty());
+}
+
+TEST(Http2Relay, WrongContentLengthIsAReset) {
+  FakeRules rules;
+  Path path(&rules);
+  Fields request = post();
+  request.push_back({"content-length", "3"});
+  const std::int32_t id = path.client.request(request, true);
+  path.run();
+  path.client.send(id, "hello", true);
+  path.run();
+  EXPECT_TRUE(path.client.got[id].closed);
+  EXPECT_FALSE(path.upstream.got[1].ended);
+  EXPECT_TRUE(path.upstream.got[1].closed);
+}
+
+TEST(Http2Relay, ResetsPassBothWaysWithTheirCode) {
+  FakeRules rules;
+  Path path(&rules);
+  const std::int32_t first = path.client.request(get());
+  const std::int32_t second = path.client.request(get());
+  path.run();
+  path.client.reset(first, NGHTTP2_CANCEL);
+  path.upstream.reset(3, NGHTTP2_REFUSED_STREAM);
+  path.run();
+  EXPECT_EQ(path.upstream.got[1].code, std::uint32_t{NGHTTP2_CANCEL});
+  EXPECT_EQ(path.client.got[second].code, std::uint32_t{NGHTTP2_REFUSED_STREAM});
+  EXPECT_TRUE(path.relay.is_idle());
+}
+
+TEST(Http2Relay, DataBeforeAResetIsDelivered) {
+  FakeRules rules;
+  Path path(&rules);
+  const std::int32_t id = path.client.request(get());
+  path.run();
+  path.upstream.respond(1, kOk, true);
+  path.upstream.send(1, "partial", false);
+  (void)path.cross(Peer::upstream, path.upstream.take());
+  path.upstream.reset(1, NGHTTP2_INTERNAL_ERROR);
+  path.run();
+  EXPECT_EQ(path.client.got[id].body, "partial");
+  EXPECT_EQ(path.client.got[id].code, std::uint32_t{NGHTTP2_INTERNAL_ERROR});
+  EXPECT_FALSE(path.client.got[id].ended);
+}
+
+TEST(Http2Relay, EarlyAnswerEndsTheUploadWithoutAnError) {
+  FakeRules rules;
+  Path path(&rules);
+  const std::int32_t id = path.client.request(post(), true);
+  path.client.send(id, "part", false);
+  path.run();
+  path.upstream.respond(1, {{":status", "413"}});
+  path.run();
+  path.upstream.reset(1, NGHTTP2_NO_ERROR);
+  path.run();
+  EXPECT_EQ(status(path.client.got[id]), "413");
+  EXPECT_TRUE(path.client.got[id].closed);
+  EXPECT_EQ(path.client.got[id].code, std::uint32_t{NGHTTP2_NO_ERROR});
+}
+
+TEST(Http2Relay, GoawayOfUpstreamReachesTheClientAndWhatIsOpenFinishes) {
+  FakeRules rules;
+  Path path(&rules);
+  const std::int32_t first = path.client.request(get());
+  path.run();
+  nghttp2_submit_goaway(path.upstream.session(), 0, 1, NGHTTP2_NO_ERROR, nullptr, 0);
+  path.run();
+  EXPECT_TRUE(path.client.goaway);
+  EXPECT_EQ(path.client.goaway_last, first);
+  EXPECT_FALSE(path.is_closed());
+  path.upstream.respond(1, kOk);
+  path.run();
+  EXPECT_EQ(status(path.client.got[first]), "200");
+  EXPECT_TRUE(path.is_closed());
+}
+
+TEST(Http2Relay, StreamsBehindAGoawayAreRefusedSoThatTheyAreRepeated) {
+  FakeRules rules;
+  Path path(&rules);
+  path.client.request(get());
+  const std::int32_t second = path.client.request(get());
+  path.run();
+  nghttp2_submit_goaway(path.upstream.session(), 0, 1, NGHTTP2_NO_ERROR, nullptr, 0);
+  path.run();
+  EXPECT_EQ(path.client.got[second].code, std::uint32_t{NGHTTP2_REFUSED_STREAM});
+}
+
+TEST(Http2Relay, GoawayOfTheClientReachesUpstream) {
+  FakeRules rules;
+  Path path(&rules);
+  path.client.request(get());
+  path.run();
+  nghttp2_submit_goaway(path.client.session(), 0, 0, NGHTTP2_NO_ERROR, nullptr, 0);
+  path.run();
+  EXPECT_TRUE(path.upstream.goaway);
+  path.upstream.respond(1, kOk);
+  path.run();
+  EXPECT_EQ(status(path.client.got[1]), "200");
+  EXPECT_TRUE(path.is_closed());
+}
+
+TEST(Http2Relay, EndOfUpstreamResetsWhatIsOpen) {
+  FakeRules rules;
+  Path path(&rules);
+  const std::int32_t id = path.client.request(get());
+  path.run();
+  path.relay.on_end(Peer::upstream);
+  path.run();
+  EXPECT_TRUE(path.client.got[id].closed);
+  EXPECT_NE(path.client.got[id].code, 0U);
+  EXPECT_TRUE(path.client.goaway);
+  EXPECT_TRUE(path.is_closed());
+}
+
+TEST(Http2Relay, EndOfTheClientEndsUpstream) {
+  FakeRules rules;
+  Path path(&rules);
+  path.client.request(get());
+  path.run();
+  path.relay.on_end(Peer::client);
+  path.run();
+  EXPECT_TRUE(path.upstream.goaway);
+  EXPECT_TRUE(path.is_closed());
+}
+
+TEST(Http2Relay, ShutDownFinishesWhatIsOpen) {
+  FakeRules rules;
+  Path path(&rules);
+  const std::int32_t id = path.client.request(get());
+  path.run();
+  path.relay.shut_down();
+  path.run();
+  EXPECT_TRUE(path.client.goaway);
+  EXPECT_FALSE(path.is_closed());
+  path.upstream.respond(1, kOk);
+  path.run();
+  EXPECT_EQ(status(path.client.got[id]), "200");
+  EXPECT_TRUE(path.is_closed());
+}
+
+TEST(Http2Relay, PingIsAnsweredHere) {
+  FakeRules rules;
+  Path path(&rules);
+  path.run();
+  nghttp2_submit_ping(path.client.session(), 0, nullptr);
+  nghttp2_submit_ping(path.upstream.session(), 0, nullptr);
+  path.run();
+  EXPECT_EQ(path.client.pongs, 1);
+  EXPECT_EQ(path.upstream.pongs, 1);
+}
+
+TEST(Http2Relay, ConcurrentStreamsOfUpstreamAreRespected) {
+  FakeRules rules;
+  Path path(&rules, {"api.example.com"}, {{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2}});
+  path.run();
+  EXPECT_EQ(nghttp2_session_get_remote_settings(path.client.session(),
+                                                NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS),
+            2U);
+  // Later it allows fewer; what the client has opened waits.
+  const nghttp2_settings_entry fewer{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 1};
+  nghttp2_submit_settings(path.upstream.session(), 0, &fewer, 1);
+  path.run();
+  const std::int32_t first = path.client.request(get());
+  const std::int32_t second = path.client.request(get());
+  path.run();
+  EXPECT_EQ(path.upstream.got.size(), 1U);
+  path.upstream.respond(1, kOk);
+  path.run();
+  EXPECT_EQ(path.upstream.got.size(), 2U);
+  path.upstream.respond(3, kOk);
+  path.run();
+  EXPECT_EQ(status(path.client.got[first]), "200");
+  EXPECT_EQ(status(path.client.got[second]), "200");
+}
+
+TEST(Http2Relay, WebSocketOverHttp2OnlyWhereUpstreamHasIt) {
+  FakeRules rules;
+  Path without(&rules);
+  without.run();
+  EXPECT_EQ(nghttp2_session_get_remote_settings(without.client.session(),
+                                                NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL),
+            0U);
+
+  Path path(&rules, {"api.example.com"}, {{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}});
+  path.run();
+  EXPECT_EQ(nghttp2_session_get_remote_settings(path.client.session(),
+                                                NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL),
+            1U);
+  const Fields connect = {{":method", "CONNECT"},
+                          {":protocol", "websocket"},
+                          {":scheme", "https"},
+                          {":authority", "api.example.com"},
+                          {":path", "/v1/responses"}};
+  const std::int32_t id = path.client.request(connect, true);
+  path.run();
+  ASSERT_EQ(path.upstream.got[1].heads.size(), 1U);
+  EXPECT_EQ(count(path.upstream.got[1].heads[0], ":protocol"), 1U);
+  EXPECT_EQ(rules.checked.back(), "GET /v1/responses");
+  path.upstream.respond(1, kOk, true);
+  path.upstream.send(1, "frame", false);
+  path.client.send(id, "masked", false);
+  path.run();
+  EXPECT_EQ(path.client.got[id].body, "frame");
+  EXPECT_EQ(path.upstream.got[1].body, "masked");
+}
+
+TEST(Http2Relay, EditsFieldsInLowerCase) {
+  FakeRules rules;
+  rules.request = {{FieldEdit::Action::set, "X-Team", "a"}};
+  rules.response = {{FieldEdit::Action::remove, "Server", ""}};
+  rules.codings = {"gzip"};
+  Path path(&rules);
+  Fields request = get();
+  request.push_back({"accept-encoding", "gzip, br"});
+  path.client.request(request);
+  path.run();
+  EXPECT_EQ(find(path.upstream.got[1].heads[0], "accept-encoding")->value, "gzip");
+  EXPECT_EQ(path.upstream.got[1].heads[0].back(), (Field{"x-team", "a"}));
+  path.upstream.respond(1, {{":status", "200"}, {"server", "x"}});
+  path.run();
+  EXPECT_EQ(path.client.got[1].heads[0], kOk);
+}
+
+TEST(Http2Relay, EditsABody) {
+  FakeRules rules;
+  rules.body.system = BodyEdits::System::replace;
+  rules.body.system_text = "Be kind.";
+  Path path(&rules);
+  Fields request = post("/v1/messages");
+  request.push_back({"content-length", "13"});
+  const std::int32_t id = path.client.request(request, true);
+  path.client.send(id, R"({"model":)", false);
+  path.run();
+  EXPECT_TRUE(path.upstream.got.empty());
+  path.client.send(id, R"("m"})", true);
+  path.run();
+  EXPECT_EQ(path.upstream.got[1].body, R"({"system":"Be kind.","model":"m"})");
+  EXPECT_EQ(find(path.upstream.got[1].heads[0], "content-length")->value, "33");
+  EXPECT_TRUE(path.upstream.got[1].ended);
+  EXPECT_EQ(path.relay.held_octets(), 0U);
+
+  const std::int32_t bad = path.client.request(post("/v1/messages"), true);
+  path.client.send(bad, "{", true);
+  path.run();
+  EXPECT_EQ(status(path.client.got[bad]), "400");
+}
+
+TEST(Http2Relay, AnEditedBodyIsHeldUpToItsLimit) {
+  FakeRules rules;
+  rules.body.models = {{"a", "b"}};
+  Path path(&rules);
+  const std::int32_t id = path.client.request(post("/v1/messages"), true);
+  path.client.send(id, std::string(kMaxEditedBody + 1, ' '), true);
+  path.run();
+  EXPECT_EQ(status(path.client.got[id]), "413");
+  EXPECT_EQ(path.relay.held_octets(), 0U);
+  EXPECT_TRUE(path.upstream.got.empty());
+}
+
+TEST(Http2Relay, SixtyFourMebibytesPassInBoundedMemory) {
+  FakeRules rules;
+  Path path(&rules);
+  path.client.keeps_bodies = false;
+  const std::int32_t id = path.client.request(get());
+  path.run();
+  path.upstream.respond(1, kOk, true);
+  constexpr std::size_t kPiece = 4 << 20;
+  for (int i = 0; i < 16; ++i) {
+    path.upstream.send(1, std::string(kPiece, 'x'), i == 15);
+    path.run();
+  }
+  EXPECT_EQ(path.client.received, 16 * kPiece);
+  EXPECT_TRUE(path.client.got[id].ended);
+  EXPECT_LE(path.most_held, kStreamWindow);
+}
+
+TEST(Http2Relay, ASlowReaderSlowsOnlyItsStream) {
+  FakeRules rules;
+  Path path(&rules, {"api.example.com"}, {}, false);
+  const nghttp2_settings_entry window{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1000};
+  nghttp2_submit_settings(path.client.session(), 0, &window, 1);
+  nghttp2_session_set_local_window_size(path.client.session(), 0, 0, 1 << 30);
+  const std::int32_t slow = path.client.request(get());
+  const std::int32_t fast = path.client.request(get());
+  path.run();
+  nghttp2_session_set_local_window_size(path.client.session(), 0, fast, 1 << 30);
+  for (const std::int32_t id : {1, 3}) {
+    path.upstream.respond(id, kOk, true);
+    path.upstream.send(id, std::string(4 << 20, 'x'), true);
+  }
+  path.run();
+  EXPECT_EQ(path.client.got[slow].body.size(), 1000U);
+  EXPECT_EQ(path.client.got[fast].body.size(), std::size_t{4} << 20);
+  EXPECT_LE(path.most_held, 2 * kStreamWindow);
+  EXPECT_GT(path.upstream.unsent(1), std::size_t{3} << 20);
+}
+
+TEST(Http2Relay, AllStreamsTogetherHoldNoMoreThanTheirTotal) {
+  FakeRules rules;
+  Path path(&rules, {"api.example.com"}, {}, false);
+  const nghttp2_settings_entry window{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0};
+  nghttp2_submit_settings(path.client.session(), 0, &window, 1);
+  for (std::uint32_t i = 0; i < kMaxStreams; ++i) {
+    path.client.request(get());
+  }
+  path.run();
+  for (std::int32_t id = 1; id < 2 * static_cast<std::int32_t>(kMaxStreams); id += 2) {
+    path.upstream.respond(id, kOk, true);
+    path.upstream.send(id, std::string(1 << 20, 'x'), true);
+  }
+  path.run();
+  EXPECT_EQ(path.client.received, 0U);
+  EXPECT_LE(path.most_held, kMaxHeld + kConnectionWindow + kStreamWindow);
+  EXPECT_GT(path.most_held, kMaxHeld / 2);
+}
+
+TEST(Http2Relay, AnUploadThatUpstreamDoesNotTakeIsBounded) {
+  FakeRules rules;
+  Path path(&rules, {"api.example.com"}, {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0}}, true, false);
+  const std::int32_t id = path.client.request(post(), true);
+  path.client.send(id, std::string(8 << 20, 'x'), true);
+  path.run();
+  EXPECT_LE(path.relay.held_octets(), kStreamWindow);
+  EXPECT_GT(path.client.unsent(id), std::size_t{7} << 20);
+  path.client.reset(id, NGHTTP2_CANCEL);
+  path.run();
+  EXPECT_EQ(path.relay.held_octets(), 0U);
+  EXPECT_TRUE(path.relay.is_idle());
+}
+
+// -------------------------------------------------------------------------------------- abuse
+
+TEST(Http2Abuse, RapidResetIsCalmed) {
+  FakeRules rules;
+  Path path(&rules);
+  path.run();
+  unsigned resets = 0;
+  for (; resets <= 2 * kResetBudget && !path.client.goaway; ++resets) {
+    const std::int32_t id = path.client.request(get());
+    (void)path.cross(Peer::client, path.client.take());
+    path.client.reset(id, NGHTTP2_CANCEL);
+    path.run();
+  }
+  EXPECT_EQ(resets, kResetBudget + 1);
+  EXPECT_EQ(path.client.goaway_code, std::uint32_t{NGHTTP2_ENHANCE_YOUR_CALM});
+  EXPECT_TRUE(path.is_closed());
+  ASSERT_FALSE(path.events.empty());
+  EXPECT_EQ(path.events.back().where, "rapid_reset");
+}
+
+TEST(Http2Abuse, CancellingNowAndThenIsNoAbuse) {
+  FakeRules rules;
+  Path path(&rules);
+  path.run();
+  for (unsigned i = 0; i < 2 * kResetBudget; ++i) {
+    const std::int32_t id = path.client.request(get());
+    path.run();
+    if (i % 2 == 0) {
+      path.client.reset(id, NGHTTP2_CANCEL);
+    } else {
+      path.upstream.respond(id, kOk);
+    }
+    path.run();
+  }
+  EXPECT_FALSE(path.client.goaway);
+}
+
+/// A raw client: what nghttp2 would never send.
+struct RawClient {
+  explicit RawClient(const Rules* rules) : path(rules) {
+    (void)path.cross(Peer::upstream, path.upstream.take());
+    raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    frame(NGHTTP2_SETTINGS, 0, 0, "");
+  }
+  void raw(std::string_view octets) { path.relay.on_bytes(Peer::client, as_bytes(octets)); }
+  void frame(unsigned type, unsigned flags, std::uint32_t id, std::string_view payload) {
+    std::string out;
+    for (const std::size_t octet : {payload.size() >> 16, payload.size() >> 8, payload.size(),
+                                    std::size_t{type}, std::size_t{flags}, std::size_t{id >> 24},
+                                    std::size_t{id >> 16}, std::size_t{id >> 8}, std::size_t{id}}) {
+      out += static_cast<char>(octet & 0xff);
+    }
+    raw(out.append(payload));
+  }
+  [[nodiscard]] std::string event() {
+    const auto events = path.relay.take_events();
+    return events.empty() ? "none" : events.front().where;
+  }
+  Path path;
+};
+
+TEST(Http2Abuse, ContinuationFloodIsCalmed) {
+  FakeRules rules;
+  RawClient client(&rules);
+  client.frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1, "");
+  unsigned sent = 0;
+  while (!client.path.is_closed() && sent < 100) {
+    client.frame(NGHTTP2_CONTINUATION, 0, 1, std::string("\x00\x01x\x01y", 5));
+    ++sent;
+  }
+  EXPECT_LE(sent, kMaxContinuations + 1);
+  EXPECT_TRUE(client.path.is_closed());
+}
+
+TEST(Http2Abuse, PingFloodIsCalmedWhetherTheAnswersAreReadOrNot) {
+  FakeRules rules;
+  for (const bool reads : {true, false}) {
+    RawClient client(&rules);
+    unsigned sent = 0;
+    while (!client.path.is_closed() && sent < 2 * kIdleFrameBudget) {
+      client.frame(NGHTTP2_PING, 0, 0, "12345678");
+      ++sent;
+      if (reads) {
+        (void)client.path.relay.take_output(Peer::client);
+      }
+    }
+    EXPECT_TRUE(client.path.is_closed());
+    EXPECT_LE(sent, kIdleFrameBudget + 1);
+    EXPECT_LT(client.path.relay.take_output(Peer::client).size(), 2 * kHighWater);
+  }
+}
+
+TEST(Http2Abuse, SettingsPriorityWindowAndEmptyDataFloodsAreCalmed) {
+  FakeRules rules;
+  const struct {
+    unsigned type;
+    std::uint32_t id;
+    std::string payload;
+  } kinds[] = {{NGHTTP2_SETTINGS, 0, ""},
+               {NGHTTP2_PRIORITY, 1, std::string(5, '\0')},
+               {NGHTTP2_WINDOW_UPDATE, 0, std::string("\0\0\0\1", 4)}};
+  for (const auto& kind : kinds) {
+    RawClient client(&rules);
+    unsigned sent = 0;
+    while (!client.path.is_closed() && sent < 2 * kIdleFrameBudget) {
+      client.frame(kind.type, 0, kind.id, kind.payload);
+      (void)client.path.relay.take_output(Peer::client);
+      ++sent;
+    }
+    EXPECT_LE(sent, kIdleFrameBudget + 1) << kind.type;
+    EXPECT_EQ(client.event(), "empty_frame_flood") << kind.type;
+  }
+}
+
+TEST(Http2Abuse, AHeaderBombIsCountedAndNotKept) {
+  FakeRules rules;
+  Path path(&rules);
+  Fields request = get();
+  // Four kilobytes in the table, named a hundred times with one octet each.
+  for (int i = 0; i < 90; ++i) {
+    request.push_back({"x-bomb", std::string(3000, 'a')});
+  }
+  const std::int32_t id = path.client.request(request);
+  path.run();
+  EXPECT_TRUE(path.upstream.got.empty());
+  EXPECT_EQ(status(path.client.got[id]), "431");
+  EXPECT_FALSE(path.is_closed());
+}
+
+TEST(Http2Abuse, ABombInAnAnswerIsABadGateway) {
+  FakeRules rules;
+  Path path(&rules);
+  const std::int32_t id = path.client.request(get());
+  path.run();
+  Fields reply = kOk;
+  for (int i = 0; i < 90; ++i) {
+    reply.push_back({"x-bomb", std::string(3000, 'a')});
+  }
+  path.upstream.respond(1, reply);
+  path.run();
+  EXPECT_EQ(status(path.client.got[id]), "502");
+}
+
+TEST(Http2Abuse, NoHttp2AtAllIsRefused) {
+  FakeRules rules;
+  Path path(&rules);
+  (void)path.cross(Peer::upstream, path.upstream.take());
+  path.relay.on_bytes(Peer::client, as_bytes("GET / HTTP/1.1\r\nHost: api.example.com\r\n\r\n"));
+  EXPECT_TRUE(path.is_closed());
+  EXPECT_EQ(path.relay.take_events().size(), 1U);
+}
+
+TEST(Http2Abuse, AClientThatNeverReadsCannotMakeUsGrow) {
+  FakeRules rules;
+  rules.blocked = {"/"};
+  Path path(&rules);
+  (void)path.cross(Peer::upstream, path.upstream.take());
+  for (int i = 0; i < 5000 && !path.is_closed(); ++i) {
+    path.client.request(get());
+    (void)path.cross(Peer::client, path.client.take());
+  }
+  EXPECT_LE(path.relay.take_output(Peer::client).size(), 2 * kHighWater);
+}
+
+}  // namespace
+}  // namespace agp::rewrite
