@@ -145,6 +145,8 @@ class DaemonObject::Object final
         });
   }
 
+  [[nodiscard]] bool is_busy() const { return calls_ > 0; }
+
   void set_capture_active(bool active) {
     if (active == capture_active_) {
       return;
@@ -360,6 +362,10 @@ Result<std::unique_ptr<DaemonObject>> DaemonObject::create(bus::Connection* conn
     return Error(bus::code_of(error.getName()),
                  "registering the bus object: " + error.getMessage());
   }
+}
+
+bool DaemonObject::is_busy() const {
+  return object_->is_busy();
 }
 
 void DaemonObject::set_capture_active(bool active) {

@@ -51,6 +51,10 @@ class DaemonObject {
   /// Tells of a change; the same value again is silent.
   void set_capture_active(bool active);
 
+  /// Calls wait for polkit, the bus or the ledger: neither this nor the connection may go away
+  /// before their executor has.
+  [[nodiscard]] bool is_busy() const;
+
  private:
   class Object;
   explicit DaemonObject(std::shared_ptr<Object> object);
