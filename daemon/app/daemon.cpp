@@ -107,6 +107,12 @@ class Daemon {
   Daemon(const daemon_config::Config& config, const Options& options)
       : config_(config), options_(options), pool_(2) {}
 
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  Daemon(Daemon&&) = delete;
+  Daemon& operator=(Daemon&&) = delete;
+  ~Daemon();
+
   Result<> start();
   void run();
 
@@ -181,6 +187,15 @@ class Daemon {
   bool is_stopping_ = false;
   bool is_finished_ = false;
 };
+
+Daemon::~Daemon() {
+  if (object_ && object_->is_busy()) {
+    // A caller is still being asked for a password. What waits for that belongs to control_, uses
+    // the connection and ends after it: both are left to the end of the process.
+    (void)object_.release();
+    (void)bus_.release();
+  }
+}
 
 Result<> Daemon::open_state() {
   if (::mkdir(options_.state_dir.c_str(), 0700) != 0 && errno != EEXIST) {

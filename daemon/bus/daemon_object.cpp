@@ -145,6 +145,8 @@ class DaemonObject::Object final
         });
   }
 
+  [[nodiscard]] bool is_busy() const { return calls_ > 0; }
+
   void set_capture_active(bool active) {
     if (active == capture_active_) {
       return;
@@ -373,6 +375,10 @@ Result<std::unique_ptr<DaemonObject>> DaemonObject::create(bus::Connection* conn
 
 void DaemonObject::announce_refused_certificate(const std::string& host, std::uint64_t count) {
   object_->announce_refused_certificate(host, count);
+}
+
+bool DaemonObject::is_busy() const {
+  return object_->is_busy();
 }
 
 void DaemonObject::set_capture_active(bool active) {

@@ -56,6 +56,10 @@ class DaemonObject {
   /// Tells that programs do not accept our certificate for `host`, `count` times so far.
   void announce_refused_certificate(const std::string& host, std::uint64_t count);
 
+  /// Calls wait for polkit, the bus or the ledger: neither this nor the connection may go away
+  /// before their executor has.
+  [[nodiscard]] bool is_busy() const;
+
  private:
   class Object;
   explicit DaemonObject(std::shared_ptr<Object> object);

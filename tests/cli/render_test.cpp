@@ -66,6 +66,23 @@ TEST(Render, StatusNamesProblemsWithTheirRemedies) {
             std::string::npos);
 }
 
+TEST(Render, StatusShowsThePolicyAndThatRequestsAreChanged) {
+  const auto answer = render_status(
+      R"({"state":"ok","version":"1.0","policy":{"generation":3,"loaded_at":"2026-11-22T08:00:00Z",
+          "rewritten_hosts":["a.example","b.example"],"request_rules_hosts":["b.example"]}})",
+      {});
+  const auto* text = std::get_if<StatusText>(&answer);
+  ASSERT_NE(text, nullptr);
+  EXPECT_NE(text->text.find("3, loaded at 2026-11-22T08:00:00Z; rewritten: a.example, b.example\n"),
+            std::string::npos)
+      << text->text;
+  EXPECT_NE(text->text.find("Request rules are on: requests to b.example are changed"),
+            std::string::npos);
+  const auto plain = render_status(
+      R"({"state":"ok","policy":{"generation":1,"loaded_at":"x","request_rules_hosts":[]}})", {});
+  EXPECT_EQ(std::get<StatusText>(plain).text.find("Request rules"), std::string::npos);
+}
+
 TEST(Render, GroupsThousands) {
   EXPECT_EQ(grouped(0), "0");
   EXPECT_EQ(grouped(999), "999");

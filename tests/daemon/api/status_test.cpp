@@ -40,6 +40,27 @@ TEST(Status, AFailingLedgerDegradesAndBringsItsRemedy) {
   EXPECT_EQ(document.at("problems").at(1).at("code").as_string(), "records_lost");
 }
 
+TEST(Status, ARefusedPolicyDegradesUntilItIsCorrected) {
+  StatusReport report;
+  report.policy = StatusReport::Policy{
+      3, "2026-11-22T08:00:00Z", {"policy.yaml:1:1: a", "b"}, {}, {}, {"a.example"}, {"b.example"}};
+  judge(report);
+  EXPECT_EQ(report.state, StatusReport::State::degraded);
+  const auto document = boost::json::parse(render_status(report, {}));
+  EXPECT_EQ(document.at("policy").at("generation"), 3);
+  EXPECT_EQ(document.at("policy").at("faults").as_array().size(), 2U);
+  EXPECT_EQ(document.at("policy").at("rewritten_hosts").at(0).as_string(), "a.example");
+  EXPECT_EQ(document.at("policy").at("request_rules_hosts").at(0).as_string(), "b.example");
+  EXPECT_EQ(document.at("problems").at(0).at("code").as_string(), "policy_faulty");
+  EXPECT_NE(document.at("problems").at(0).at("message").as_string().find("(and 1 more)"),
+            boost::json::string::npos);
+  report.problems.clear();
+  report.state = StatusReport::State::ok;
+  report.policy->faults.clear();
+  judge(report);
+  EXPECT_EQ(report.state, StatusReport::State::ok);
+}
+
 TEST(Status, WithoutProblemsTheStateStays) {
   StatusReport report;
   report.state = StatusReport::State::waiting;

@@ -1,11 +1,17 @@
 #include "daemon/bus/daemon_object.h"
 
 #include "cli/daemon_client.h"
+#include "common/bus/compat.h"
 #include "common/bus/connection.h"
+#include "polkit_adaptor.h"
 #include "tests/daemon/api/fake_ledger.h"
 
+#include <atomic>
 #include <future>
+#include <map>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -15,6 +21,45 @@
 
 namespace agp::daemon_bus {
 namespace {
+
+using PolkitAnswer = sdbus::Struct<bool, bool, std::map<std::string, std::string>>;
+
+/// A polkit that says what the test wants.
+class FakePolkit final
+    : public sdbus::AdaptorInterfaces<org::freedesktop::PolicyKit1::Authority_adaptor> {
+ public:
+  FakePolkit(bus::Connection* connection, bool says_yes)
+      : AdaptorInterfaces(connection->raw(),
+                          bus::compat::ObjectPath("/org/freedesktop/PolicyKit1/Authority")),
+        connection_(connection),
+        says_yes_(says_yes) {
+    registerAdaptor();
+  }
+  FakePolkit(const FakePolkit&) = delete;
+  FakePolkit& operator=(const FakePolkit&) = delete;
+  FakePolkit(FakePolkit&&) = delete;
+  FakePolkit& operator=(FakePolkit&&) = delete;
+  ~FakePolkit() { unregisterAdaptor(); }
+
+  std::vector<std::string> actions;
+  std::vector<std::uint32_t> flags;
+
+ private:
+  void CheckAuthorization(sdbus::Result<PolkitAnswer>&& reply,
+                          sdbus::Struct<std::string, std::map<std::string, sdbus::Variant>>,
+                          std::string action,
+                          std::map<std::string, std::string>,
+                          std::uint32_t flag,
+                          std::string) override {
+    actions.push_back(action);
+    flags.push_back(flag);
+    PolkitAnswer answer(says_yes_, false, {});
+    reply.returnResults(answer);
+    connection_->kick();
+  }
+  bus::Connection* connection_;
+  bool says_yes_;
+};
 
 // Runs under dbus-run-session, whose bus is made the system bus by the environment.
 class DaemonObjectTest : public ::testing::Test {
@@ -35,6 +80,17 @@ class DaemonObjectTest : public ::testing::Test {
       report.version = "1.2.3";
       return report;
     };
+    ports.policy = [] {
+      return std::string("the policy");
+    };
+    ports.check_policy = [](const std::string& host, const std::string& method,
+                            const std::string& path) {
+      return host + ' ' + method + ' ' + path;
+    };
+    ports.reload_policy = [this] {
+      ++reloads_;
+      return std::string("reloaded");
+    };
     ports.visibility = rules_;
     ports.now = [] {
       return usage::Micros(std::chrono::seconds(1'795'320'000));
@@ -49,16 +105,35 @@ class DaemonObjectTest : public ::testing::Test {
       io_.run();
     });
   }
+  /// Before start().
+  void start_polkit(bool says_yes) {
+    auto connection = bus::Connection::open_system(io_.get_executor(), [](Error) {});
+    ASSERT_TRUE(connection) << connection.error().text();
+    polkit_connection_ = std::move(*connection);
+    polkit_.emplace(polkit_connection_.get(), says_yes);
+    ASSERT_TRUE(polkit_connection_->request_name("org.freedesktop.PolicyKit1"));
+    polkit_connection_->start();
+  }
   void TearDown() override {
     if (thread_.joinable()) {
       boost::asio::post(io_, [this] {
         connection_->stop();
+        if (polkit_connection_) {
+          polkit_connection_->stop();
+        }
         io_.stop();
       });
       thread_.join();
+      // A call ends after its answer was sent.
+      while (object_->is_busy()) {
+        io_.restart();
+        io_.run_one();
+      }
     }
     object_.reset();
     connection_.reset();
+    polkit_.reset();
+    polkit_connection_.reset();
     pool_.join();
   }
 
@@ -68,6 +143,9 @@ class DaemonObjectTest : public ::testing::Test {
   boost::asio::thread_pool pool_{1};
   std::unique_ptr<bus::Connection> connection_;
   std::unique_ptr<DaemonObject> object_;
+  std::unique_ptr<bus::Connection> polkit_connection_;
+  std::optional<FakePolkit> polkit_;
+  std::atomic<int> reloads_{0};
   std::thread thread_;
 };
 
@@ -118,7 +196,9 @@ TEST_F(DaemonObjectTest, StatusIsTheDocumentOfTheApi) {
 TEST_F(DaemonObjectTest, TheAccountOfTheLanguageServerIsRefused) {
   rules_.ls_uid = ::getuid();
   start();
-  for (const auto& answer : {cli::BusDaemon().status(), cli::BusDaemon().usage({})}) {
+  for (const auto& answer :
+       {cli::BusDaemon().status(), cli::BusDaemon().usage({}), cli::BusDaemon().policy(),
+        cli::BusDaemon().check_policy("a", "", "")}) {
     const auto* failure = std::get_if<cli::Failure>(&answer);
     ASSERT_NE(failure, nullptr);
     EXPECT_EQ(failure->exit, cli::Exit::refused);
@@ -219,6 +299,47 @@ TEST_F(DaemonObjectTest, CaptureActiveChangesAreVisible) {
                                         "CaptureActive", nullptr, 'b', &active),
             0);
   EXPECT_EQ(active, 1);
+}
+
+TEST_F(DaemonObjectTest, ThePolicyIsShownAndAsked) {
+  start();
+  EXPECT_EQ(document_of(cli::BusDaemon().policy()), "the policy");
+  EXPECT_EQ(document_of(cli::BusDaemon().check_policy("a.example", "GET", "/x")),
+            "a.example GET /x");
+  for (const auto& answer : {cli::BusDaemon().check_policy("a.example", "GET", ""),
+                             cli::BusDaemon().check_policy("", "GET", std::string(40'000, 'x'))}) {
+    const auto* failure = std::get_if<cli::Failure>(&answer);
+    ASSERT_NE(failure, nullptr);
+    EXPECT_EQ(failure->exit, cli::Exit::data);
+  }
+}
+
+TEST_F(DaemonObjectTest, PolkitDecidesWhetherThePolicyIsReloaded) {
+  start_polkit(true);
+  start();
+  EXPECT_EQ(document_of(cli::BusDaemon().reload_policy()), "reloaded");
+  EXPECT_EQ(reloads_, 1);
+  EXPECT_EQ(polkit_->actions, std::vector<std::string>{"org.antigravityproxy.reload-policy"});
+  EXPECT_EQ(polkit_->flags, std::vector<std::uint32_t>{1}) << "a person may be asked";
+}
+
+TEST_F(DaemonObjectTest, APolkitThatSaysNoKeepsThePolicy) {
+  start_polkit(false);
+  start();
+  const auto answer = cli::BusDaemon().reload_policy();
+  const auto* failure = std::get_if<cli::Failure>(&answer);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_EQ(failure->exit, cli::Exit::refused);
+  EXPECT_EQ(reloads_, 0);
+}
+
+TEST_F(DaemonObjectTest, WithoutPolkitThePolicyIsNotReloaded) {
+  start();
+  const auto answer = cli::BusDaemon().reload_policy();
+  const auto* failure = std::get_if<cli::Failure>(&answer);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_EQ(failure->exit, cli::Exit::refused);
+  EXPECT_EQ(reloads_, 0);
 }
 
 TEST_F(DaemonObjectTest, NobodyOnTheBusIsToldWithTheRemedy) {

@@ -2,6 +2,9 @@
 
 #include "config_folder.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include <sys/stat.h>
 
 namespace agp::daemon_config {
@@ -71,6 +74,20 @@ TEST_F(Policy, NothingIsRewrittenWithoutASpecialRequest) {
   EXPECT_TRUE(config->policy->parts().http.empty());
   for (const auto& rule : config->policy->parts().hosts) {
     EXPECT_EQ(rule.tunnel_after_refusals, 0U);
+  }
+}
+
+TEST_F(Policy, TheManualKnowsEveryKeyAndWhatItIsAbout) {
+  const auto plain = [](std::string text) {
+    text.erase(std::remove(text.begin(), text.end(), '\\'), text.end());
+    return text;
+  };
+  std::ifstream file(AGP_POLICY_MANUAL);
+  ASSERT_TRUE(file);
+  const auto manual = plain(std::string(std::istreambuf_iterator<char>(file), {}));
+  for (const auto& row : corp_rows()) {
+    EXPECT_NE(manual.find(".B " + row.key + "\n"), std::string::npos) << row.key;
+    EXPECT_NE(manual.find(row.about + "\n"), std::string::npos) << row.key;
   }
 }
 
