@@ -4,49 +4,85 @@
 #include "daemon/usage/text.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace agp::usage {
 namespace {
 
-template <class T>
-void take_if_present(std::optional<T>* into, std::optional<T>* later) {
-  if (later->has_value()) {
-    *into = std::move(*later);
-  }
-}
-
-void add_tool(std::vector<std::string>* names, std::string name) {
-  if (names->size() < kMaxToolNames &&
-      std::find(names->begin(), names->end(), name) == names->end()) {
-    names->push_back(std::move(name));
-  }
+constexpr unsigned mask(unsigned first, unsigned count) {
+  return ((1U << count) - 1) << first;
 }
 
 }  // namespace
 
-void GoogleSnapshot::merge(GoogleSnapshot&& later) {
-  has_usage = has_usage || later.has_usage;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    take_if_present(&counts[i], &later.counts[i]);
+ModalityCounts* GoogleSnapshot::begin_list(List which) {
+  mark(kFirstList + which);
+  lists_[which].clear();
+  return &lists_[which];
+}
+
+void GoogleSnapshot::add_tool_name(std::string name) {
+  if (!has(kHasTools)) {
+    tool_names_.clear();
+    mark(kHasTools);
   }
-  for (std::size_t i = 0; i < lists.size(); ++i) {
-    take_if_present(&lists[i], &later.lists[i]);
+  if (tool_names_.size() < kMaxToolNames &&
+      std::find(tool_names_.begin(), tool_names_.end(), name) == tool_names_.end()) {
+    tool_names_.push_back(std::move(name));
   }
-  take_if_present(&service_tier, &later.service_tier);
-  take_if_present(&traffic_type, &later.traffic_type);
-  take_if_present(&finish_reason, &later.finish_reason);
-  take_if_present(&block_reason, &later.block_reason);
-  take_if_present(&model, &later.model);
-  take_if_present(&response_id, &later.response_id);
-  take_if_present(&trace_id, &later.trace_id);
-  take_if_present(&error, &later.error);
-  for (std::string& name : later.tool_names) {
-    add_tool(&tool_names, std::move(name));
+}
+
+void GoogleSnapshot::add_credits(std::uint64_t more) {
+  credits_ = has(kHasCredits) ? credits_ + more : more;
+  mark(kHasCredits);
+}
+
+void GoogleSnapshot::set_error(CallError error) {
+  error_ = std::move(error);
+  mark(kHasError);
+}
+
+void GoogleSnapshot::clear() {
+  if (has(kHasTools)) {
+    tool_names_.clear();
   }
-  if (later.credits) {
-    credits = credits.value_or(0) + *later.credits;
+  present_ = 0;
+}
+
+void GoogleSnapshot::clear_response_fields() {
+  present_ &= ~(mask(0, kCounts) | mask(kFirstList, kLists) | mask(kHasUsage, 1) |
+                mask(kFirstWord + kFinishReason, 1) | mask(kFirstWord + kBlockReason, 1) |
+                mask(kFirstWord + kModel, 1) | mask(kFirstWord + kResponseId, 1));
+}
+
+void GoogleSnapshot::merge(GoogleSnapshot* later) {
+  for (unsigned rest = later->present_ & mask(0, kCounts); rest != 0; rest &= rest - 1) {
+    const auto i = static_cast<unsigned>(std::countr_zero(rest));
+    counts_[i] = later->counts_[i];
   }
-  has_bad_number = has_bad_number || later.has_bad_number;
+  for (unsigned rest = later->present_ >> kFirstWord & mask(0, kWords); rest != 0;
+       rest &= rest - 1) {
+    const auto i = static_cast<unsigned>(std::countr_zero(rest));
+    words_[i].swap(later->words_[i]);
+  }
+  for (unsigned rest = later->present_ >> kFirstList & mask(0, kLists); rest != 0;
+       rest &= rest - 1) {
+    const auto i = static_cast<unsigned>(std::countr_zero(rest));
+    lists_[i].swap(later->lists_[i]);
+  }
+  if (later->has(kHasTools)) {
+    for (std::string& name : later->tool_names_) {
+      add_tool_name(std::move(name));
+    }
+  }
+  if (later->has(kHasCredits)) {
+    add_credits(later->credits_);
+  }
+  if (later->has(kHasError)) {
+    error_ = std::move(later->error_);
+  }
+  present_ |= later->present_;
+  later->clear();
 }
 
 GoogleExtractor::GoogleExtractor(GoogleSnapshot* into) : into_(into) {
@@ -54,8 +90,8 @@ GoogleExtractor::GoogleExtractor(GoogleSnapshot* into) : into_(into) {
 }
 
 void GoogleExtractor::reset() {
-  outer_ = {};
-  inner_ = {};
+  outer_.clear();
+  inner_.clear();
   stack_.clear();
   skipped_depth_ = 0;
   at_ = At::outside;
@@ -109,7 +145,7 @@ void GoogleExtractor::on_container(bool is_object) {
       break;
   }
   if (field_ == Field::count || field_ == Field::modality_count || field_ == Field::credit) {
-    now().has_bad_number = true;
+    now().set_has_bad_number();
   }
   field_ = Field::none;
   next_ = At::skipped;
@@ -118,16 +154,16 @@ void GoogleExtractor::on_container(bool is_object) {
   if (child == At::skipped) {
     skipped_depth_ = 1;
   } else if (child == At::envelope) {
-    outer_ = {};
-    inner_ = {};
+    outer_.clear();
+    inner_.clear();
     has_response_ = false;
   } else if (child == At::response) {
     in_response_ = true;
     has_response_ = true;
   } else if (child == At::usage) {
-    now().has_usage = true;
+    now().set_has_usage();
   } else if (child == At::list) {
-    now().lists[index_].emplace();
+    (void)now().begin_list(static_cast<GoogleSnapshot::List>(index_));
   } else if (child == At::list_entry) {
     modality_.clear();
     modality_count_.reset();
@@ -162,7 +198,7 @@ void GoogleExtractor::finish_object(At closed) {
   if (closed == At::response) {
     in_response_ = false;
   } else if (closed == At::list_entry) {
-    auto& list = *now().lists[index_];
+    ModalityCounts& list = *now().open_list(static_cast<GoogleSnapshot::List>(index_));
     if (modality_count_.value_or(0) > 0 &&
         (list.size() < kMaxModalities || list.contains(modality_))) {
       list[modality_] += *modality_count_;
@@ -175,22 +211,15 @@ void GoogleExtractor::finish_object(At closed) {
     }
     error.type = word->empty() ? "unknown" : *word;
     error.code = error_.code;
-    now().error = std::move(error);
+    now().set_error(std::move(error));
   } else if (closed == At::envelope) {
     ++objects_;
     if (has_response_) {
       // The envelope's own fields stay valid: credits, the trace id, an error beside the response.
-      GoogleSnapshot inner = std::move(inner_);
-      outer_.has_usage = false;
-      outer_.counts = {};
-      outer_.lists = {};
-      outer_.finish_reason.reset();
-      outer_.block_reason.reset();
-      outer_.model.reset();
-      outer_.response_id.reset();
-      outer_.merge(std::move(inner));
+      outer_.clear_response_fields();
+      outer_.merge(&inner_);
     }
-    into_->merge(std::move(outer_));
+    into_->merge(&outer_);
   }
 }
 
@@ -345,13 +374,13 @@ bool GoogleExtractor::wants_string() {
 
 void GoogleExtractor::take_number(std::optional<std::uint64_t> value) {
   if (!value) {
-    now().has_bad_number = true;
+    now().set_has_bad_number();
   } else if (field_ == Field::count) {
-    now().counts[index_] = value;
+    now().set_count(static_cast<GoogleSnapshot::Count>(index_), *value);
   } else if (field_ == Field::modality_count) {
     modality_count_ = value;
   } else {
-    now().credits = now().credits.value_or(0) + *value;
+    now().add_credits(*value);
   }
 }
 
@@ -369,40 +398,40 @@ void GoogleExtractor::on_string(std::string_view text) {
       modality_ = lower(clip_word(text));
       break;
     case Field::service_tier:
-      to.service_tier = lower(clip_word(text));
+      *to.set_word(GoogleSnapshot::kServiceTier) = lower(clip_word(text));
       break;
     case Field::traffic_type:
-      to.traffic_type = lower(clip_word(text));
+      *to.set_word(GoogleSnapshot::kTrafficType) = lower(clip_word(text));
       break;
     case Field::finish_reason:
       if (!text.empty() && text != "FINISH_REASON_UNSPECIFIED") {
-        to.finish_reason = clip_word(text);
+        *to.set_word(GoogleSnapshot::kFinishReason) = clip_word(text);
       }
       break;
     case Field::block_reason:
       if (!text.empty() && text != "BLOCK_REASON_UNSPECIFIED" &&
           text != "BLOCKED_REASON_UNSPECIFIED") {
-        to.block_reason = clip_word(text);
+        *to.set_word(GoogleSnapshot::kBlockReason) = clip_word(text);
       }
       break;
     case Field::model:
-      if (std::string model = model_name(text); !model.empty()) {
-        to.model = std::move(model);
+      if (const std::string_view name = last_segment(text); !name.empty()) {
+        clip_into(to.set_word(GoogleSnapshot::kModel), name, kMaxModelBytes);
       }
       break;
     case Field::response_id:
       if (!text.empty()) {
-        to.response_id = clip(text, kMaxIdBytes);
+        clip_into(to.set_word(GoogleSnapshot::kResponseId), text, kMaxIdBytes);
       }
       break;
     case Field::trace_id:
       if (!text.empty()) {
-        to.trace_id = clip(text, kMaxIdBytes);
+        clip_into(to.set_word(GoogleSnapshot::kTraceId), text, kMaxIdBytes);
       }
       break;
     case Field::tool_name:
       if (!text.empty()) {
-        add_tool(&to.tool_names, clip(text, kMaxIdBytes));
+        to.add_tool_name(clip(text, kMaxIdBytes));
       }
       break;
     case Field::error_type:
@@ -429,7 +458,7 @@ void GoogleExtractor::on_number(std::string_view text) {
 
 void GoogleExtractor::on_bool() {
   if (field_ == Field::count || field_ == Field::modality_count || field_ == Field::credit) {
-    now().has_bad_number = true;
+    now().set_has_bad_number();
   }
   field_ = Field::none;
 }

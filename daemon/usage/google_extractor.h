@@ -11,28 +11,85 @@
 
 namespace agp::usage {
 
-/// What one GenerateContentResponse said, or several merged: per field the last one present.
-struct GoogleSnapshot {
+/// What one GenerateContentResponse said, or several merged: per field the last one present. One is
+/// filled and emptied for every event of a stream, so emptying keeps the strings' memory.
+class GoogleSnapshot {
+ public:
   enum Count { kPrompt, kCached, kCandidates, kThoughts, kToolUse, kTotal, kCounts };
   enum List { kPromptList, kCachedList, kCandidatesList, kToolUseList, kLists };
+  enum Word {
+    kServiceTier,
+    kTrafficType,
+    kFinishReason,
+    kBlockReason,
+    kModel,
+    kResponseId,
+    kTraceId,
+    kWords
+  };
 
-  bool has_usage = false;
-  std::array<usage::Count, kCounts> counts;
-  std::array<std::optional<ModalityCounts>, kLists> lists;
-  std::optional<std::string> service_tier;
-  std::optional<std::string> traffic_type;
-  std::optional<std::string> finish_reason;
-  std::optional<std::string> block_reason;
-  std::optional<std::string> model;
-  std::optional<std::string> response_id;
-  std::optional<std::string> trace_id;
-  std::vector<std::string> tool_names;  // distinct, in order of first appearance
-  std::optional<std::uint64_t> credits;
-  std::optional<CallError> error;
-  bool has_bad_number = false;
+  [[nodiscard]] usage::Count count(Count which) const {
+    return has(which) ? usage::Count(counts_[which]) : std::nullopt;
+  }
+  void set_count(Count which, std::uint64_t value) {
+    counts_[which] = value;
+    mark(which);
+  }
+  /// @return null when it is not there.
+  [[nodiscard]] const std::string* word(Word which) const {
+    return has(kFirstWord + which) ? &words_[which] : nullptr;
+  }
+  /// Present from now on; holds an older value until it is assigned.
+  [[nodiscard]] std::string* set_word(Word which) {
+    mark(kFirstWord + which);
+    return &words_[which];
+  }
+  [[nodiscard]] const ModalityCounts* list(List which) const {
+    return has(kFirstList + which) ? &lists_[which] : nullptr;
+  }
+  /// Present and empty from now on.
+  [[nodiscard]] ModalityCounts* begin_list(List which);
+  [[nodiscard]] ModalityCounts* open_list(List which) { return &lists_[which]; }
+  [[nodiscard]] bool has_usage() const { return has(kHasUsage); }
+  void set_has_usage() { mark(kHasUsage); }
+  [[nodiscard]] bool has_bad_number() const { return has(kHasBadNumber); }
+  void set_has_bad_number() { mark(kHasBadNumber); }
+  /// Distinct, in order of first appearance.
+  [[nodiscard]] const std::vector<std::string>& tool_names() const { return tool_names_; }
+  void add_tool_name(std::string name);
+  [[nodiscard]] std::optional<std::uint64_t> credits() const {
+    return has(kHasCredits) ? std::optional(credits_) : std::nullopt;
+  }
+  void add_credits(std::uint64_t more);
+  [[nodiscard]] const CallError* error() const { return has(kHasError) ? &error_ : nullptr; }
+  void set_error(CallError error);
 
-  /// `later` was sent after this one.
-  void merge(GoogleSnapshot&& later);
+  void clear();
+  /// Forgets what a response says and its envelope does not.
+  void clear_response_fields();
+  /// `later` was sent after this one, and is empty afterwards.
+  void merge(GoogleSnapshot* later);
+
+ private:
+  // Bits of present_: counts, words, lists, then the rest.
+  static constexpr unsigned kFirstWord = kCounts;
+  static constexpr unsigned kFirstList = kFirstWord + static_cast<unsigned>(kWords);
+  static constexpr unsigned kHasUsage = kFirstList + static_cast<unsigned>(kLists);
+  static constexpr unsigned kHasBadNumber = kHasUsage + 1;
+  static constexpr unsigned kHasTools = kHasUsage + 2;
+  static constexpr unsigned kHasCredits = kHasUsage + 3;
+  static constexpr unsigned kHasError = kHasUsage + 4;
+
+  [[nodiscard]] bool has(unsigned bit) const { return (present_ >> bit & 1U) != 0; }
+  void mark(unsigned bit) { present_ |= 1U << bit; }
+
+  std::uint32_t present_ = 0;
+  std::uint64_t credits_ = 0;
+  std::array<std::uint64_t, kCounts> counts_{};
+  std::array<std::string, kWords> words_;
+  std::array<ModalityCounts, kLists> lists_;
+  std::vector<std::string> tool_names_;
+  CallError error_;
 };
 
 /// Takes the few scalars we need out of response objects: bare, in Code Assist's envelope, or as

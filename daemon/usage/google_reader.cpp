@@ -46,13 +46,17 @@ Finish finish_of(std::string_view reason, bool has_tool_calls) {
   return Finish::other;
 }
 
-std::optional<ModalityCounts> not_empty(const std::optional<ModalityCounts>& list) {
-  return list && !list->empty() ? list : std::nullopt;
+std::optional<ModalityCounts> not_empty(const ModalityCounts* list) {
+  return list != nullptr && !list->empty() ? std::optional(*list) : std::nullopt;
+}
+
+std::optional<std::string> copy_of(const std::string* word) {
+  return word == nullptr ? std::nullopt : std::optional(*word);
 }
 
 Usage usage_of(const GoogleSnapshot& seen, std::set<std::string>* flags) {
   const auto count = [&seen](GoogleSnapshot::Count which) {
-    return seen.counts[which].value_or(0);
+    return seen.count(which).value_or(0);
   };
   Usage usage;
   usage.tool_use_prompt = count(GoogleSnapshot::kToolUse);
@@ -66,12 +70,12 @@ Usage usage_of(const GoogleSnapshot& seen, std::set<std::string>* flags) {
   usage.reasoning = count(GoogleSnapshot::kThoughts);
   usage.output_total = count(GoogleSnapshot::kCandidates) + *usage.reasoning;
   usage.total = usage.input_total + usage.output_total;
-  usage.reported_total = seen.counts[GoogleSnapshot::kTotal];
+  usage.reported_total = seen.count(GoogleSnapshot::kTotal);
   if (usage.reported_total && *usage.reported_total != usage.total) {
     flags->insert(flag::kTotalMismatch);
   }
-  usage.input_by_modality = not_empty(seen.lists[GoogleSnapshot::kPromptList]);
-  if (const auto tool_use = not_empty(seen.lists[GoogleSnapshot::kToolUseList])) {
+  usage.input_by_modality = not_empty(seen.list(GoogleSnapshot::kPromptList));
+  if (const auto tool_use = not_empty(seen.list(GoogleSnapshot::kToolUseList))) {
     if (!usage.input_by_modality) {
       usage.input_by_modality.emplace();
     }
@@ -79,8 +83,8 @@ Usage usage_of(const GoogleSnapshot& seen, std::set<std::string>* flags) {
       (*usage.input_by_modality)[modality] += tokens;
     }
   }
-  usage.output_by_modality = not_empty(seen.lists[GoogleSnapshot::kCandidatesList]);
-  usage.cached_by_modality = not_empty(seen.lists[GoogleSnapshot::kCachedList]);
+  usage.output_by_modality = not_empty(seen.list(GoogleSnapshot::kCandidatesList));
+  usage.cached_by_modality = not_empty(seen.list(GoogleSnapshot::kCachedList));
   return usage;
 }
 
@@ -91,7 +95,8 @@ GoogleReader::GoogleReader(const ResponseFacts& facts)
       extractor_(&event_),
       json_(&extractor_) {
   if (!facts.trace_id.empty()) {
-    seen_.trace_id = clip(facts.trace_id, kMaxIdBytes);  // the body's own, when it comes, wins
+    clip_into(seen_.set_word(GoogleSnapshot::kTraceId), facts.trace_id,
+              kMaxIdBytes);  // the body's own, when it comes, wins
   }
 }
 
@@ -179,8 +184,7 @@ void GoogleReader::feed_json(Bytes decoded) {
     flags_.insert(flag::kBadJson);
   }
   // Elements of an array count as they come, whatever becomes of the rest.
-  seen_.merge(std::move(event_));
-  event_ = {};
+  seen_.merge(&event_);
 }
 
 void GoogleReader::finish() {
@@ -234,8 +238,8 @@ void GoogleReader::on_orphans(Bytes lines) {
   GoogleExtractor extractor(&only);
   JsonReader json(&extractor);
   (void)json.feed(as_bytes(text));  // finish() says the same, and more
-  if (json.finish() == JsonReader::Status::done && only.error) {
-    seen_.error = std::move(only.error);
+  if (json.finish() == JsonReader::Status::done && only.error() != nullptr) {
+    seen_.set_error(*only.error());
     flags_.insert(flag::kTrailingErrorJson);
   }
 }
@@ -246,45 +250,50 @@ bool GoogleReader::take_object(Bytes text) {
   }
   extractor_.reset();
   json_.reset();
-  event_ = {};
+  event_.clear();
   (void)json_.feed(text);  // finish() says the same, and more
   if (json_.finish() != JsonReader::Status::done) {
     return false;  // a broken event leaves no trace
   }
-  seen_.merge(std::move(event_));
+  seen_.merge(&event_);
   return true;
 }
 
 bool GoogleReader::has_ended() const {
-  return is_whole_json_ || seen_.finish_reason.has_value() || seen_.block_reason.has_value();
+  return is_whole_json_ || seen_.word(GoogleSnapshot::kFinishReason) != nullptr ||
+         seen_.word(GoogleSnapshot::kBlockReason) != nullptr;
 }
 
 void GoogleReader::fill(Record* record) const {
   record->stream = shape_ == Shape::sse || (shape_ == Shape::json && extractor_.is_array());
-  if (seen_.model) {
-    record->model = seen_.model;
+  if (const std::string* model = seen_.word(GoogleSnapshot::kModel)) {
+    record->model = *model;
     record->model_source = ModelSource::response;
   }
-  record->response_id = seen_.response_id;
-  record->trace_id = seen_.trace_id;
-  record->tool_calls = seen_.tool_names;
-  record->credits_consumed = seen_.credits;
-  record->error = seen_.error;
-  if (seen_.service_tier || seen_.traffic_type) {
-    record->service_tier = seen_.service_tier ? seen_.service_tier : seen_.traffic_type;
+  record->response_id = copy_of(seen_.word(GoogleSnapshot::kResponseId));
+  record->trace_id = copy_of(seen_.word(GoogleSnapshot::kTraceId));
+  record->tool_calls = seen_.tool_names();
+  record->credits_consumed = seen_.credits();
+  if (seen_.error() != nullptr) {
+    record->error = *seen_.error();
   }
-  if (seen_.finish_reason) {
-    record->finish_raw = seen_.finish_reason;
-    record->finish = finish_of(*seen_.finish_reason, !seen_.tool_names.empty());
-  } else if (seen_.block_reason) {
-    record->finish_raw = seen_.block_reason;
+  if (const std::string* tier = seen_.word(GoogleSnapshot::kServiceTier)) {
+    record->service_tier = *tier;
+  } else if (const std::string* traffic = seen_.word(GoogleSnapshot::kTrafficType)) {
+    record->service_tier = *traffic;
+  }
+  if (const std::string* reason = seen_.word(GoogleSnapshot::kFinishReason)) {
+    record->finish_raw = *reason;
+    record->finish = finish_of(*reason, !seen_.tool_names().empty());
+  } else if (const std::string* block = seen_.word(GoogleSnapshot::kBlockReason)) {
+    record->finish_raw = *block;
     record->finish = Finish::content_filter;
   }
   record->flags.insert(flags_.begin(), flags_.end());
-  if (seen_.has_bad_number) {
+  if (seen_.has_bad_number()) {
     record->flags.insert(flag::kBadNumber);
   }
-  if (seen_.has_usage) {
+  if (seen_.has_usage()) {
     record->usage = usage_of(seen_, &record->flags);
   }
 }

@@ -19,7 +19,7 @@ class GoogleReader final : public ResponseReader, private sse::Sink {
   void feed(Bytes decoded) override;
   void finish() override;
   [[nodiscard]] bool has_ended() const override;
-  [[nodiscard]] bool has_usage() const override { return seen_.has_usage; }
+  [[nodiscard]] bool has_usage() const override { return seen_.has_usage(); }
   void fill(Record* record) const override;
 
  private:

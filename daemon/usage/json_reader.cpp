@@ -4,6 +4,9 @@
 #include <bit>
 
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace agp::usage {
 namespace {
@@ -12,9 +15,25 @@ bool is_space(std::uint8_t c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/// The first quote, backslash or control character. Eight octets at a time: this loop sees nearly
+/// The first quote, backslash or control character. Many octets at a time: this loop sees nearly
 /// every octet of every model answer.
-const std::uint8_t* find_special(const std::uint8_t* at, const std::uint8_t* end) {
+inline const std::uint8_t* find_special(const std::uint8_t* at, const std::uint8_t* end) {
+#if defined(__SSE2__)
+  const __m128i quotes = _mm_set1_epi8('"');
+  const __m128i backslashes = _mm_set1_epi8('\\');
+  const __m128i last_control = _mm_set1_epi8(0x1F);
+  while (end - at >= 16) {
+    const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i hits = _mm_or_si128(
+        _mm_or_si128(_mm_cmpeq_epi8(octets, quotes), _mm_cmpeq_epi8(octets, backslashes)),
+        _mm_cmpeq_epi8(_mm_min_epu8(octets, last_control), octets));
+    const auto mask = static_cast<std::uint32_t>(_mm_movemask_epi8(hits));
+    if (mask != 0) {
+      return at + std::countr_zero(mask);
+    }
+    at += 16;
+  }
+#endif
   constexpr std::uint64_t kOnes = 0x0101010101010101;
   constexpr std::uint64_t kHigh = 0x8080808080808080;
   while (end - at >= 8) {
@@ -38,6 +57,38 @@ const std::uint8_t* find_special(const std::uint8_t* at, const std::uint8_t* end
     ++at;
   }
   return at;
+}
+
+bool is_hex(std::uint8_t c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/// The letters of the escapes of two octets.
+constexpr std::array<bool, 256> kShortEscapes = [] {
+  std::array<bool, 256> table{};
+  for (const char c : {'"', '\\', '/', 'b', 'f', 'n', 'r', 't'}) {
+    table[static_cast<std::uint8_t>(c)] = true;
+  }
+  return table;
+}();
+
+/// Goes over plain text and well-formed escapes of a string that nobody wants.
+/// @return where the careful reader goes on: at its end, at a fault, or near the end of the input.
+const std::uint8_t* skip_text(const std::uint8_t* at, const std::uint8_t* end) {
+  constexpr std::ptrdiff_t kLongestEscape = 6;
+  while (true) {
+    at = find_special(at, end);
+    if (end - at < kLongestEscape || *at != '\\') {
+      return at;
+    }
+    if (kShortEscapes[at[1]]) {
+      at += 2;
+    } else if (at[1] == 'u' && is_hex(at[2]) && is_hex(at[3]) && is_hex(at[4]) && is_hex(at[5])) {
+      at += kLongestEscape;
+    } else {
+      return at;
+    }
+  }
 }
 
 bool is_number(std::string_view text) {
@@ -133,42 +184,68 @@ JsonReader::Status JsonReader::feed(Bytes in) {
       case State::done:
         break;
     }
+    at = read_structure(at, end);
+  }
+  return status();
+}
+
+/// Outside of tokens, until one begins or the input ends.
+const std::uint8_t* JsonReader::read_structure(const std::uint8_t* at, const std::uint8_t* end) {
+  while (at != end && is_outside_tokens()) {
     const std::uint8_t c = *at++;
     if (is_space(c)) {
       continue;
     }
-    if (state_ == State::value) {
-      begin_value(c);
-    } else if (state_ == State::first_element) {
-      if (c == ']') {
-        pop(false);
-      } else {
-        begin_value(c);
-      }
-    } else if (state_ == State::first_key && c == '}') {
-      pop(true);
-    } else if (state_ == State::first_key || state_ == State::key) {
-      if (c == '"') {
+    switch (state_) {
+      case State::first_element:
+        if (c == ']') {
+          pop(false);
+          break;
+        }
+        [[fallthrough]];
+      case State::value:
+        at = begin_value(c, at, end);
+        break;
+      case State::first_key:
+        if (c == '}') {
+          pop(true);
+          break;
+        }
+        [[fallthrough]];
+      case State::key:
+        if (c != '"') {
+          state_ = State::failed;
+          break;
+        }
         begin_string(true);
-      } else {
+        at = read_string(at, end);
+        break;
+      case State::colon:
+        state_ = c == ':' ? State::value : State::failed;
+        break;
+      case State::after_value:
+        if (c == ',') {
+          const bool in_object = (is_object_[(depth_ - 1) / 64] >> ((depth_ - 1) % 64) & 1) != 0;
+          state_ = in_object ? State::key : State::value;
+        } else if (c == '}' || c == ']') {
+          pop(c == '}');
+        } else {
+          state_ = State::failed;
+        }
+        break;
+      case State::done:  // something behind the end of the text
         state_ = State::failed;
-      }
-    } else if (state_ == State::colon) {
-      state_ = c == ':' ? State::value : State::failed;
-    } else if (state_ == State::after_value) {
-      const bool in_object = (is_object_[(depth_ - 1) / 64] >> ((depth_ - 1) % 64) & 1) != 0;
-      if (c == ',') {
-        state_ = in_object ? State::key : State::value;
-      } else if (c == '}' || c == ']') {
-        pop(c == '}');
-      } else {
-        state_ = State::failed;
-      }
-    } else {
-      state_ = State::failed;  // something behind the end of the text
+        break;
+      case State::string:
+      case State::escape:
+      case State::hex:
+      case State::number:
+      case State::literal:
+      case State::failed:
+        return at;  // not outside
     }
   }
-  return status();
+  return at;
 }
 
 JsonReader::Status JsonReader::finish() {
@@ -190,20 +267,46 @@ JsonReader::Status JsonReader::status() const {
   return state_ == State::done ? Status::done : Status::reading;
 }
 
-void JsonReader::begin_value(std::uint8_t c) {
+/// @param c  the value's first octet; what follows it starts at `at`.
+/// @return where reading goes on: behind the token, when all of it is there.
+const std::uint8_t* JsonReader::begin_value(std::uint8_t c,
+                                            const std::uint8_t* at,
+                                            const std::uint8_t* end) {
   if (c == '"') {
     begin_string(false);
-  } else if (c == '{' || c == '[') {
+    return read_string(at, end);
+  }
+  if (c == '{' || c == '[') {
     push(c == '{');
-  } else if (c == '-' || (c >= '0' && c <= '9')) {
+    return at;
+  }
+  const bool is_word = c == 't' || c == 'f' || c == 'n';
+  if (!is_word && c != '-' && !(c >= '0' && c <= '9')) {
+    state_ = State::failed;
+    return at;
+  }
+  // A number or word that ends in this input is not copied. One octet behind it tells that.
+  const std::uint8_t* stop = at;
+  const std::uint8_t* const most = end - at > 32 ? at + 32 : end;
+  while (stop != most && (is_word ? *stop >= 'a' && *stop <= 'z' : is_number_octet(*stop))) {
+    ++stop;
+  }
+  if (stop == most) {
     scratch_.assign(1, static_cast<char>(c));
-    state_ = State::number;
-  } else if (c == 't' || c == 'f' || c == 'n') {
-    scratch_.assign(1, static_cast<char>(c));
-    state_ = State::literal;
+    state_ = is_word ? State::literal : State::number;
+    return at;
+  }
+  const std::string_view text(reinterpret_cast<const char*>(at - 1),
+                              static_cast<std::size_t>(stop - at + 1));
+  if (is_word) {
+    take_literal(text);
+  } else if (is_number(text)) {
+    handler_->on_number(text);
+    end_value();
   } else {
     state_ = State::failed;
   }
+  return stop;
 }
 
 void JsonReader::end_value() {
@@ -251,6 +354,9 @@ void JsonReader::begin_string(bool is_key) {
 }
 
 const std::uint8_t* JsonReader::read_string(const std::uint8_t* at, const std::uint8_t* end) {
+  if (!wanted_) {
+    at = skip_text(at, end);
+  }
   while (true) {
     const std::uint8_t* stop = find_special(at, end);
     const std::string_view plain(reinterpret_cast<const char*>(at),
@@ -422,9 +528,13 @@ void JsonReader::end_number() {
 }
 
 void JsonReader::end_literal() {
-  if (scratch_ == "true" || scratch_ == "false") {
+  take_literal(scratch_);
+}
+
+void JsonReader::take_literal(std::string_view text) {
+  if (text == "true" || text == "false") {
     handler_->on_bool();
-  } else if (scratch_ == "null") {
+  } else if (text == "null") {
     handler_->on_null();
   } else {
     state_ = State::failed;

@@ -51,7 +51,8 @@ class JsonReader {
   [[nodiscard]] Status status() const;
 
  private:
-  // The next thing the grammar allows, outside tokens; then the insides of tokens.
+  // The next thing the grammar allows, outside tokens; then the insides of tokens. The order
+  // counts.
   enum class State : std::uint8_t {
     value,
     first_element,  // a value, or ]
@@ -59,12 +60,12 @@ class JsonReader {
     key,
     colon,
     after_value,  // a comma or the closing bracket
+    done,
     string,
     escape,
     hex,
     number,
     literal,
-    done,
     failed,
   };
 
@@ -76,10 +77,15 @@ class JsonReader {
   void keep(std::string_view text);
   void keep_code_point(std::uint32_t code);
   void flush_surrogate();
-  void begin_value(std::uint8_t c);
+  [[nodiscard]] bool is_outside_tokens() const { return state_ <= State::done; }
+  [[nodiscard]] const std::uint8_t* read_structure(const std::uint8_t* at, const std::uint8_t* end);
+  [[nodiscard]] const std::uint8_t* begin_value(std::uint8_t c,
+                                                const std::uint8_t* at,
+                                                const std::uint8_t* end);
   void end_value();
   void end_number();
   void end_literal();
+  void take_literal(std::string_view text);
   void push(bool is_object);
   void pop(bool is_object);
 

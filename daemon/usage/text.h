@@ -8,11 +8,17 @@
 
 namespace agp::usage {
 
-/// A name or id from the wire as it may be stored: cut, and printable ASCII only.
-[[nodiscard]] inline std::string clip(std::string_view text, std::size_t limit) {
-  std::string out(text.substr(0, limit));
+/// A name or id from the wire as it may be stored: cut, and printable ASCII only. Keeps the memory
+/// of `out`.
+inline void clip_into(std::string* out, std::string_view text, std::size_t limit) {
+  out->assign(text.substr(0, limit));
   std::replace_if(
-      out.begin(), out.end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
+      out->begin(), out->end(), [](char c) { return c < 0x20 || c > 0x7E; }, '?');
+}
+
+[[nodiscard]] inline std::string clip(std::string_view text, std::size_t limit) {
+  std::string out;
+  clip_into(&out, text, limit);
   return out;
 }
 
@@ -36,10 +42,14 @@ namespace agp::usage {
   return out;
 }
 
+[[nodiscard]] inline std::string_view last_segment(std::string_view text) {
+  const std::size_t slash = text.rfind('/');
+  return slash == std::string_view::npos ? text : text.substr(slash + 1);
+}
+
 /// `models/gemini-3-flash` and `publishers/google/models/x` name a model by their last segment.
 [[nodiscard]] inline std::string model_name(std::string_view text) {
-  const std::size_t slash = text.rfind('/');
-  return clip(slash == std::string_view::npos ? text : text.substr(slash + 1), kMaxModelBytes);
+  return clip(last_segment(text), kMaxModelBytes);
 }
 
 }  // namespace agp::usage

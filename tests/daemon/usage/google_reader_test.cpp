@@ -1,7 +1,9 @@
 #include "daemon/usage/google_reader.h"
 
+#include <algorithm>
 #include <random>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -163,6 +165,92 @@ TEST(GoogleReader, WhatABodyIsItsFirstOctetsSay) {
   EXPECT_TRUE(read("<html>", "text/html").flags.contains("bad_json"));
   EXPECT_FALSE(read("", kJson).usage);
   EXPECT_EQ(read("[]", kJson).usage_state, UsageState::none);
+}
+
+/// A response as a provider could send it: keys in any order and spelling, look-alikes in the text.
+std::string random_response(std::mt19937* random) {
+  const auto pick = [random](std::vector<std::string> words) {
+    return words[(*random)() % words.size()];
+  };
+  const auto number = [random] {
+    return std::to_string((*random)() % 5000);
+  };
+  const auto part = [&] {
+    return pick(
+        {R"({"text":"plain"})", R"({"text":"line\n\"usageMetadata\":{\"promptTokenCount\":9}"})",
+         R"({"text":"\u00e9\ud83d\ude00\\\"finishReason\\\": \"STOP\""})",
+         "{\"text\":\"caf\xC3\xA9 \xFF \"}", R"({"functionCall":{"name":"f","args":{"name":"g"}}})",
+         R"({"functionCall":{"na\u006de":"h"}})",
+         "{\"text\":\"" + std::string((*random)() % 90, 'x') + R"(\t\/\b"})"});
+  };
+  std::vector<std::string> fields;
+  const auto maybe = [&](std::string field) {
+    if ((*random)() % 2 == 0) {
+      fields.insert(fields.begin() + static_cast<std::ptrdiff_t>((*random)() % (fields.size() + 1)),
+                    std::move(field));
+    }
+  };
+  maybe(R"("candidates":[{"content":{"role":"model","parts":[)" + part() + "," + part() + "]}" +
+        pick({"", R"(,"finishReason":"STOP")", R"(, "finish\u0052eason" : "MAX_TOKENS")",
+              R"(,"finishReason":null)"}) +
+        "}]");
+  maybe(R"("usageMetadata":{"promptTokenCount":)" + number() + R"(,"candidatesTokenCount": )" +
+        pick({"7", "\"8\"", "null", "9.0", "-1", "true", "[]"}) + R"(,"totalTokenCount":)" +
+        number() +
+        pick({"", R"(,"promptTokensDetails":[{"modality":"TEXT","tokenCount":3}])",
+              R"(,"trafficType":"ON_DEMAND")"}) +
+        "}");
+  maybe(R"("\u0075sageMetadata":{"thoughtsTokenCount":)" + number() + "}");
+  maybe(R"("modelVersion":")" + pick({"gemini-3-flash", "models\\/gemini-3-pro", ""}) + "\"");
+  maybe(R"("responseId":"r)" + number() + "\"");
+  maybe(R"("promptFeedback":{"blockReason":")" + pick({"SAFETY", "BLOCK_REASON_UNSPECIFIED"}) +
+        "\"}");
+  maybe(R"("other":[1,-2.5e3,true,false,null,{"usageMetadata":{"promptTokenCount":1}}])");
+  std::string json = "{";
+  for (const std::string& field : fields) {
+    json += (json.size() > 1 ? "," : "") + field;
+  }
+  json += "}";
+  if ((*random)() % 2 == 0) {
+    json = R"({"response": )" + json + R"(, "traceId": "t)" + number() + "\"" +
+           pick({"", R"(,"consumedCredits":[{"creditAmount":"2"}])"}) + "}";
+  }
+  return json;
+}
+
+TEST(GoogleReader, WholeEventsReadAsTheSameJsonDoesOctetByOctet) {
+  std::mt19937 random(31);
+  for (int round = 0; round < 400; ++round) {
+    const std::string end = std::vector<std::string>{"\n", "\r\n", "\r"}[random() % 3];
+    std::string stream;
+    std::string array = "[";
+    for (std::size_t n = 1 + random() % 5; n > 0; --n) {
+      const std::string json = random_response(&random);
+      stream += "data: " + json + end + end;
+      array += (array.size() > 1 ? "," : "") + json;
+    }
+    array += "]";
+    ResponseFacts facts;
+    GoogleReader careful(facts);
+    for (const char& octet : array) {
+      careful.feed(as_bytes({&octet, 1}));
+    }
+    careful.finish();
+    GoogleReader fast(facts);
+    for (std::size_t at = 0; at < stream.size();) {
+      const std::size_t n = std::min<std::size_t>(1 + random() % 400, stream.size() - at);
+      fast.feed(as_bytes(std::string_view(stream).substr(at, n)));
+      at += n;
+    }
+    fast.finish();
+    Record expected;
+    careful.fill(&expected);
+    Record got;
+    fast.fill(&got);
+    ASSERT_EQ(got, expected) << stream;
+    ASSERT_EQ(fast.has_ended(), careful.has_ended()) << stream;
+    ASSERT_EQ(fast.has_usage(), careful.has_usage()) << stream;
+  }
 }
 
 TEST(GoogleReader, MutatedBodiesGiveTheSameRecordForAnySplit) {
