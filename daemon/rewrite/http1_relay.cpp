@@ -186,7 +186,7 @@ void Http1Relay::on_request_head() {
     from_ = From::hold;
   } else {
     if (exchange.edit.applies && exchange.edit.target != request.target) {
-      report(Event::Kind::rewritten, "model mapped", "");
+      report(Event::Kind::rewritten, "model mapped", rules_->body_edits()->where);
       exchange.request.target = exchange.edit.target;
     }
     forward_head();
@@ -254,7 +254,7 @@ void Http1Relay::send_edited() {
     return;
   }
   if (edited.changed || exchange.edit.target != exchange.request.target) {
-    report(Event::Kind::rewritten, "request body edited", "");
+    report(Event::Kind::rewritten, "request body edited", rules_->body_edits()->where);
   }
   Request& request = exchange.request;
   request.target = exchange.edit.target;
