@@ -147,7 +147,7 @@ std::size_t Http1Relay::take_request_body(Bytes in) {
 
 void Http1Relay::on_request_head() {
   exchange_.emplace();
-  Exchange& exchange = *exchange_;
+  Http1Exchange& exchange = *exchange_;
   if (auto fault = check_request(options_, request_head_.take(), &exchange.request)) {
     refuse(*fault);
     return;
@@ -186,7 +186,7 @@ void Http1Relay::on_request_head() {
     from_ = From::hold;
   } else {
     if (exchange.edit.applies && exchange.edit.target != request.target) {
-      report(Event::Kind::rewritten, "model mapped", "");
+      report(Event::Kind::rewritten, "model mapped", rules_->body_edits()->where);
       exchange.request.target = exchange.edit.target;
     }
     forward_head();
@@ -244,7 +244,7 @@ void Http1Relay::on_request_body_end() {
 }
 
 void Http1Relay::send_edited() {
-  Exchange& exchange = *exchange_;
+  Http1Exchange& exchange = *exchange_;
   EditedBody edited = edit_body(*rules_->body_edits(), exchange.edit.shape,
                                 exchange.edit.content_encoding, as_bytes(held_));
   held_ = {};
@@ -254,7 +254,7 @@ void Http1Relay::send_edited() {
     return;
   }
   if (edited.changed || exchange.edit.target != exchange.request.target) {
-    report(Event::Kind::rewritten, "request body edited", "");
+    report(Event::Kind::rewritten, "request body edited", rules_->body_edits()->where);
   }
   Request& request = exchange.request;
   request.target = exchange.edit.target;
@@ -268,7 +268,7 @@ void Http1Relay::send_edited() {
 
 /// The answer is ours; what is left of the request is read away as far as that is worth it.
 void Http1Relay::answer_locally(const Answer& answer) {
-  Exchange& exchange = *exchange_;
+  Http1Exchange& exchange = *exchange_;
   const Request& request = exchange.request;
   // Who expects 100 and gets something else may leave the body out: where it ends is unknown.
   const bool skips = exchange.request.expects_continue;
@@ -328,7 +328,7 @@ std::size_t Http1Relay::take_response(Bytes in) {
 void Http1Relay::on_response_head() {
   const Head head = response_head_.take();
   response_head_ = HeadReader(HeadReader::Kind::response);
-  Exchange& exchange = *exchange_;
+  Http1Exchange& exchange = *exchange_;
   const bool is_upgrade = head.status == 101;
   if (is_upgrade && !exchange.request.is_upgrade) {
     refuse_reply({502, "unasked_upgrade", "The server changed to a protocol nobody asked for."});

@@ -8,6 +8,19 @@
 
 namespace agp::rewrite {
 
+/// One request and its response.
+struct Http1Exchange {
+  Request request;
+  EditPlan edit;
+  bool sent = false;      // upstream has seen of it
+  bool answered = false;  // the final response has begun
+  bool request_done = false;
+  bool response_done = false;
+  bool closes = false;  // the connection ends with it
+  unsigned interim = 0;
+  Framing response_framing = Framing::none;
+};
+
 /// HTTP/1.1. One exchange at a time: the next request is looked at when the response before it
 /// has ended, so that answers cannot change places and octets behind a fault are never a request.
 class Http1Relay final : public Relay {
@@ -37,19 +50,6 @@ class Http1Relay final : public Relay {
     bool ended = false;
     bool wants_close = false;
   };
-  /// One request and its response.
-  struct Exchange {
-    Request request;
-    EditPlan edit;
-    bool sent = false;      // upstream has seen of it
-    bool answered = false;  // the final response has begun
-    bool request_done = false;
-    bool response_done = false;
-    bool closes = false;  // the connection ends with it
-    unsigned interim = 0;
-    Framing response_framing = Framing::none;
-  };
-
   [[nodiscard]] Side& side(Peer peer) { return peer == Peer::client ? client_ : upstream_; }
   void run();
   [[nodiscard]] bool run_parked(Peer from);
@@ -85,7 +85,7 @@ class Http1Relay final : public Relay {
   HeadReader response_head_{HeadReader::Kind::response};
   BodyReader response_body_;
   bool in_response_body_ = false;
-  std::optional<Exchange> exchange_;
+  std::optional<Http1Exchange> exchange_;
   std::string held_;  // the body that a rule edits
   std::uint64_t drained_ = 0;
   bool has_answered_ = false;  // some response has been passed on before

@@ -721,7 +721,7 @@ void Http2Relay::on_request_end(Stream* stream) {
     return;
   }
   if (edited.changed) {
-    report(Event::Kind::rewritten, stream, "request body edited", "");
+    report(Event::Kind::rewritten, stream, "request body edited", rules_->body_edits()->where);
     stream->edits_reported = true;
   }
   std::erase_if(stream->fields, [](const Field& f) { return f.name == "content-encoding"; });
@@ -744,7 +744,7 @@ void Http2Relay::forward(Stream* stream) {
       if (field.name == ":path" && field.value != stream->edit.target) {
         field.value = stream->edit.target;
         if (!stream->edits_reported) {
-          report(Event::Kind::rewritten, stream, "model mapped", "");
+          report(Event::Kind::rewritten, stream, "model mapped", rules_->body_edits()->where);
         }
       }
     }

@@ -36,6 +36,7 @@ struct BodyEdits {
   std::string system_text;
   /// From and to; "*" as from matches every model that no other entry names.
   std::vector<std::pair<std::string, std::string>> models;
+  std::string where = {};  // the rule, for the journal
 
   [[nodiscard]] bool empty() const { return system == System::keep && models.empty(); }
   friend bool operator==(const BodyEdits&, const BodyEdits&) = default;

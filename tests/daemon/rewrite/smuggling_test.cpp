@@ -107,14 +107,17 @@ TEST(Smuggling, EveryRequestHasItsDefinedOutcome) {
   }
 }
 
-TEST(Smuggling, EverySplitOfARequestHasTheSameOutcome) {
+TEST(Smuggling, SplitsOfARequestHaveTheSameOutcome) {
+  std::size_t turn = 0;
   for (const Case& each : cases("requests.tsv")) {
     const std::string raw = read_file(kFolder + each.name + ".raw");
     const Outcome whole = send_request(raw, "");
-    const std::size_t step = raw.size() > 1000 ? 97 : 1;
+    // Long ones are long because of a run of the same octet; the others take turns in thirds.
+    const std::size_t step = raw.size() > 1000 ? 97 : 3;
+    ++turn;
     // What stands behind a fault is the same request in all files.
     const std::size_t last = raw.size() - (whole.closed && raw.size() > 50 ? 50 : 0);
-    for (std::size_t cut = 0; cut <= last; cut += step) {
+    for (std::size_t cut = turn % 3; cut <= last; cut += step) {
       Outcome split =
           send_request(std::string_view(raw).substr(0, cut), std::string_view(raw).substr(cut));
       ASSERT_EQ(split.code, whole.code) << each.name << " cut at " << cut;
