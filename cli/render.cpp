@@ -288,6 +288,43 @@ std::string server_text(const json::object& document) {
   return out;
 }
 
+std::string connections_text(const json::object& document) {
+  const auto& seen = part_of(document, "interception");
+  std::string out = number_text(seen, "open") + " open; since the start " +
+                    number_text(seen, "intercepted") + " measured, " +
+                    number_text(seen, "tunnelled") + " tunnelled, " + number_text(seen, "blocked") +
+                    " blocked";
+  if (const auto unparsed = number_of(seen, "unparsed").value_or(0); unparsed > 0) {
+    out += ", " + grouped(unparsed) + " not understood";
+  }
+  if (yes_or_no(part_of(seen, "accept"), "paused") == "yes") {
+    out += "; full, new ones wait";
+  }
+  return out;
+}
+
+// Hosts that do not work because one side does not accept the other's certificate.
+std::string refusals_text(const json::object& document, const Style& style) {
+  std::string out;
+  const auto& seen = part_of(document, "interception");
+  for (const auto& [key, what] : {std::pair{"refused_by_client", "programs refuse our certificate"},
+                                  std::pair{"refused_by_upstream", "its certificate is refused"}}) {
+    const auto* value = find(seen, key);
+    const auto* hosts = value == nullptr ? nullptr : value->if_array();
+    if (hosts == nullptr) {
+      continue;
+    }
+    for (const auto& host : *hosts) {
+      if (const auto* object = host.if_object()) {
+        out += "\n" + painted(style, "1;33", "Refused: ") + text_of(*object, "host") + ": " + what +
+               ", " + number_text(*object, "count") + " times, last at " +
+               text_of(*object, "last_at") + "\n Remedy: " + text_of(*object, "remedy") + "\n";
+      }
+    }
+  }
+  return out;
+}
+
 std::string problems_text(const json::object& document, const Style& style) {
   const auto* value = find(document, "problems");
   const auto* problems = value == nullptr ? nullptr : value->if_array();
@@ -352,15 +389,22 @@ Answer<StatusText> render_status(std::string_view document, const Style& style) 
   out.text = "antigravity-proxy " + text_of(root, "version") + ": " + painted(style, color, state) +
              "\n\n";
   const auto& sockets = part_of(root, "sockets");
-  const std::vector<Row> rows = {
+  std::vector<Row> rows = {
       {"  Capture", capture_text(root)},
       {"  Helper", "reachable: " + yes_or_no(part_of(root, "helper"), "reachable")},
       {"  Certificate", "valid until " + text_of(part_of(root, "ca"), "not_after")},
       {"  Ledger", ledger_text(root)},
       {"  Language server", server_text(root)},
+      {"  Connections", connections_text(root)},
       {"  API", joined(sockets, "api")},
       {"  Interception", joined(sockets, "intercept")}};
-  out.text += table_of(rows, 2) + problems_text(root, style);
+  if (find(sockets, "connect") != nullptr && joined(sockets, "connect") != joined({}, "")) {
+    rows.push_back({"  HTTP CONNECT", joined(sockets, "connect")});
+  }
+  if (find(sockets, "reverse") != nullptr && joined(sockets, "reverse") != joined({}, "")) {
+    rows.push_back({"  Reverse", joined(sockets, "reverse")});
+  }
+  out.text += table_of(rows, 2) + refusals_text(root, style) + problems_text(root, style);
   return out;
 }
 
