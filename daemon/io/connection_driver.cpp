@@ -61,7 +61,7 @@ asio::awaitable<void> ConnectionDriver::run() {
   if (!ignored && worker_->hooks_.uid_of) {
     facts.local_uid = worker_->hooks_.uid_of(peer, destination_);
   }
-  core_.emplace(std::move(facts), worker_->surroundings_.get(), &worker_->plaintext_);
+  core_.emplace(std::move(facts), worker_->surroundings_.get(), &worker_->scratch_);
 
   // Until the client has said where it wants to go there is only one leg.
   co_await pump(Side::client);
@@ -264,6 +264,7 @@ void ConnectionDriver::flush() {
       to.write_progress = Clock::now();
     } else {
       append(to.queue, made);
+      worker_->scratch_.spare.give(std::move(made));
     }
     send_queued(side);
   }
@@ -291,7 +292,8 @@ void ConnectionDriver::send_queued(Side side) {
     to.sent += static_cast<std::size_t>(taken);
     to.write_progress = activity_ = Clock::now();
   }
-  to.queue = {};  // gives the memory back: most connections are idle most of the time
+  // The memory goes back: most connections are idle most of the time.
+  worker_->scratch_.spare.give(std::exchange(to.queue, {}));
   to.sent = 0;
   if (to.wants_fin && !to.is_shut) {
     to.is_shut = true;

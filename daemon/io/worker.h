@@ -117,8 +117,8 @@ class Worker {
   std::unique_ptr<relay::Surroundings> surroundings_;
   Hooks hooks_;
   Counters* counters_;
-  Buffer receive_;    // ciphertext of the read in progress; used between two suspensions only
-  Buffer plaintext_;  // relay::Connection's scratch
+  Buffer receive_;        // ciphertext of the read in progress; used between two suspensions only
+  tls::Scratch scratch_;  // relay::Connection's
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<ConnectionDriver*> drivers_;
   boost::asio::steady_timer tick_;
