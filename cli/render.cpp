@@ -298,6 +298,21 @@ std::string policy_text(const json::object& document) {
   return out;
 }
 
+std::string connections_text(const json::object& document) {
+  const auto& seen = part_of(document, "interception");
+  std::string out = number_text(seen, "open") + " open; since the start " +
+                    number_text(seen, "intercepted") + " measured, " +
+                    number_text(seen, "tunnelled") + " tunnelled, " + number_text(seen, "blocked") +
+                    " blocked";
+  if (const auto unparsed = number_of(seen, "unparsed").value_or(0); unparsed > 0) {
+    out += ", " + grouped(unparsed) + " not understood";
+  }
+  if (yes_or_no(part_of(seen, "accept"), "paused") == "yes") {
+    out += "; full, new ones wait";
+  }
+  return out;
+}
+
 // What a user must be able to see at a glance: their model is asked something else.
 std::string request_rules_text(const json::object& document, const Style& style) {
   const auto hosts = joined(part_of(document, "policy"), "request_rules_hosts");
@@ -305,6 +320,28 @@ std::string request_rules_text(const json::object& document, const Style& style)
              ? ""
              : "\n" + painted(style, "1;33", "Request rules are on: ") + "requests to " + hosts +
                    " are changed; see: antigravity-proxy policy show\n";
+}
+
+// Hosts that do not work because one side does not accept the other's certificate.
+std::string refusals_text(const json::object& document, const Style& style) {
+  std::string out;
+  const auto& seen = part_of(document, "interception");
+  for (const auto& [key, what] : {std::pair{"refused_by_client", "programs refuse our certificate"},
+                                  std::pair{"refused_by_upstream", "its certificate is refused"}}) {
+    const auto* value = find(seen, key);
+    const auto* hosts = value == nullptr ? nullptr : value->if_array();
+    if (hosts == nullptr) {
+      continue;
+    }
+    for (const auto& host : *hosts) {
+      if (const auto* object = host.if_object()) {
+        out += "\n" + painted(style, "1;33", "Refused: ") + text_of(*object, "host") + ": " + what +
+               ", " + number_text(*object, "count") + " times, last at " +
+               text_of(*object, "last_at") + "\n Remedy: " + text_of(*object, "remedy") + "\n";
+      }
+    }
+  }
+  return out;
 }
 
 std::string problems_text(const json::object& document, const Style& style) {
@@ -377,12 +414,20 @@ Answer<StatusText> render_status(std::string_view document, const Style& style) 
       {"  Certificate", "valid until " + text_of(part_of(root, "ca"), "not_after")},
       {"  Ledger", ledger_text(root)},
       {"  Language server", server_text(root)},
+      {"  Connections", connections_text(root)},
       {"  API", joined(sockets, "api")},
       {"  Interception", joined(sockets, "intercept")}};
   if (object_in(root, "policy") != nullptr) {
     rows.push_back({"  Policy", policy_text(root)});
   }
-  out.text += table_of(rows, 2) + request_rules_text(root, style) + problems_text(root, style);
+  if (find(sockets, "connect") != nullptr && joined(sockets, "connect") != joined({}, "")) {
+    rows.push_back({"  HTTP CONNECT", joined(sockets, "connect")});
+  }
+  if (find(sockets, "reverse") != nullptr && joined(sockets, "reverse") != joined({}, "")) {
+    rows.push_back({"  Reverse", joined(sockets, "reverse")});
+  }
+  out.text += table_of(rows, 2) + request_rules_text(root, style) + refusals_text(root, style) +
+              problems_text(root, style);
   return out;
 }
 

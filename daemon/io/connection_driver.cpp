@@ -64,7 +64,7 @@ asio::awaitable<void> ConnectionDriver::run() {
   if (!ignored && worker_->hooks_.uid_of) {
     facts.local_uid = worker_->hooks_.uid_of(peer, meant);
   }
-  core_.emplace(std::move(facts), worker_->surroundings_.get(), &worker_->plaintext_,
+  core_.emplace(std::move(facts), worker_->surroundings_.get(), &worker_->scratch_,
                 relay_entry());
 
   if (!early_.empty()) {
@@ -426,6 +426,7 @@ void ConnectionDriver::flush() {
       to.write_progress = Clock::now();
     } else {
       append(to.queue, made);
+      worker_->scratch_.spare.give(std::move(made));
     }
     send_queued(side);
   }
@@ -454,7 +455,8 @@ void ConnectionDriver::send_queued(Side side) {
     count_relayed(side, static_cast<std::uint64_t>(taken));
     to.write_progress = activity_ = Clock::now();
   }
-  to.queue = {};  // gives the memory back: most connections are idle most of the time
+  // The memory goes back: most connections are idle most of the time.
+  worker_->scratch_.spare.give(std::exchange(to.queue, {}));
   to.sent = 0;
   if (to.wants_fin && !to.is_shut) {
     to.is_shut = true;

@@ -7,7 +7,10 @@ namespace agp::io {
 PolicySurroundings::PolicySurroundings(std::shared_ptr<const policy::Policy> policy,
                                        std::shared_ptr<const tls::Authority> authority,
                                        std::shared_ptr<SSL_CTX> upstream)
-    : policy_(std::move(policy)), leaves_(std::move(authority)), upstream_(std::move(upstream)) {}
+    : policy_(std::move(policy)),
+      authority_(std::move(authority)),
+      leaves_(authority_),
+      upstream_(std::move(upstream)) {}
 
 relay::Decision PolicySurroundings::decide(const relay::Hello& hello,
                                            std::string_view /*destination*/,

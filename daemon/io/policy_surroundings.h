@@ -32,6 +32,8 @@ class PolicySurroundings final : public relay::Surroundings {
   [[nodiscard]] SSL_CTX* upstream_context() override { return upstream_.get(); }
   [[nodiscard]] Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host,
                                                               usage::Micros now) override;
+  [[nodiscard]] X509* own_issuer() override { return authority_->certificate(); }
+  [[nodiscard]] tls::SessionCache* upstream_sessions() override { return &sessions_; }
 
  private:
   struct Ready {
@@ -40,8 +42,10 @@ class PolicySurroundings final : public relay::Surroundings {
   };
 
   std::shared_ptr<const policy::Policy> policy_;
+  std::shared_ptr<const tls::Authority> authority_;
   tls::LeafCache leaves_;
   std::shared_ptr<SSL_CTX> upstream_;
+  tls::SessionCache sessions_;  // verified against upstream_, and never used with another
   // Contexts cost more than leaves (session tickets, parsed chain), so they are kept as well; there
   // are never more than the cache holds leaves.
   std::map<std::string, Ready, std::less<>> contexts_;

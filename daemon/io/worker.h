@@ -151,8 +151,8 @@ class Worker {
   std::unique_ptr<relay::Surroundings> surroundings_;
   Hooks hooks_;
   Counters* counters_;
-  Buffer receive_;    // ciphertext of the read in progress; used between two suspensions only
-  Buffer plaintext_;  // relay::Connection's scratch
+  Buffer receive_;        // ciphertext of the read in progress; used between two suspensions only
+  tls::Scratch scratch_;  // relay::Connection's
   PipePool pipes_;
   std::vector<ConnectionDriver*> drivers_;
   std::atomic<std::size_t> load_{0};

@@ -80,7 +80,7 @@ const char* to_string(Hello::Why why) {
 
 Connection::Connection(ConnectionFacts facts,
                        Surroundings* surroundings,
-                       Buffer* scratch,
+                       tls::Scratch* scratch,
                        Entry entry)
     : facts_(std::move(facts)),
       surroundings_(surroundings),
@@ -179,7 +179,7 @@ void Connection::on_bytes(Side from, Bytes in, usage::Micros now) {
         on_client_handshake(in, now);
       } else if (auto fed = upstream_engine_->feed(in, early_); !fed) {
         break_off(fed.error(), now);
-      } else if (early_.size() > kMaxEarly) {
+      } else if (keep_session(now); early_.size() > kMaxEarly) {
         break_off(Error{make_error_code(boost::system::errc::no_buffer_space),
                         "upstream sends before the client's handshake is done"},
                   now);
@@ -293,12 +293,23 @@ void Connection::on_upstream_open(const Result<>& opened, usage::Micros now) {
     phase_ = Phase::tunnelling;
     return;
   }
-  auto made = tls::Engine::client(surroundings_->upstream_context(), facts_.host, offers_);
+  std::optional<tls::UpstreamSession> session;
+  if (auto* sessions = surroundings_->upstream_sessions()) {
+    session_key_ = tls::SessionCache::key(facts_.host, offers_);
+    session = sessions->take(session_key_, now);
+  }
+  auto made = tls::Engine::client(surroundings_->upstream_context(), facts_.host, offers_,
+                                  session ? session->handle.get() : nullptr);
   if (!made) {
     refuse(Report::Kind::upstream_refused, kAlertInternalError, made.error().text());
     return;
   }
   upstream_engine_ = std::move(*made);
+  upstream_engine_->use_spare_buffers(&scratch_->spare);
+  if (session) {
+    verified_until_ =
+        std::chrono::time_point_cast<usage::Micros::duration>(session->verified_until);
+  }
   phase_ = Phase::upstream_handshake;
   if (auto step = upstream_engine_->handshake(); !step) {
     on_upstream_failure(step.error(), now);
@@ -310,14 +321,42 @@ void Connection::on_upstream_handshake(Bytes in, usage::Micros now) {
     on_upstream_failure(fed.error(), now);
     return;
   }
-  if (upstream_engine_->is_ready()) {
-    start_client_handshake(now);
+  if (!upstream_engine_->is_ready()) {
+    return;
+  }
+  if (auto* own = surroundings_->own_issuer();
+      own != nullptr && upstream_engine_->is_signed_by(own)) {
+    on_upstream_failure(Error{make_error_code(tls::EngineErrc::certificate_refused),
+                              "it was signed by this machine's own interception issuer: another "
+                              "interceptor, or ourselves, stands where upstream should"},
+                        now);
+    return;
+  }
+  // A resumption proves no more than the verification that its session stems from.
+  if (!upstream_engine_->was_resumed()) {
+    const auto kept = now + tls::SessionCache::kVerifiedFor;
+    const auto chain = upstream_engine_->verified_until();
+    verified_until_ =
+        chain ? std::min(kept, std::chrono::time_point_cast<usage::Micros::duration>(*chain)) : now;
+  }
+  keep_session(now);
+  start_client_handshake(now);
+}
+
+void Connection::keep_session(usage::Micros now) {
+  auto session = upstream_engine_->take_session();
+  auto* sessions = surroundings_->upstream_sessions();
+  if (session && sessions != nullptr) {
+    sessions->put(session_key_, {std::move(session), verified_until_}, now);
   }
 }
 
 // The client is told in upstream's own words where upstream said something (RFC 7301 section 3.2
 // asks for no_application_protocol), and internal_error where it is we who refuse.
 void Connection::on_upstream_failure(const Error& error, usage::Micros /*now*/) {
+  if (auto* sessions = surroundings_->upstream_sessions()) {
+    sessions->drop(session_key_);  // the next connection starts with a full handshake
+  }
   if (error.code == tls::EngineErrc::no_application_protocol) {
     refuse(Report::Kind::no_common_protocol, kAlertNoApplicationProtocol,
            "upstream takes none of the protocols that the client offers");
@@ -340,11 +379,11 @@ void Connection::start_client_handshake(usage::Micros now) {
     }
     start_relaying(now);
     if (phase_ == Phase::relaying) {
-      *scratch_ = std::exchange(hello_, {});
+      scratch_->plaintext.append(std::exchange(hello_, {}));
       pass_on(Side::client, now);
       observe(now);
       if (!early_.empty() && phase_ == Phase::relaying) {
-        *scratch_ = std::exchange(early_, {});
+        scratch_->plaintext.append(std::exchange(early_, {}));
         pass_on(Side::upstream, now);
       }
     }
@@ -362,14 +401,15 @@ void Connection::start_client_handshake(usage::Micros now) {
     return;
   }
   client_engine_ = std::move(*made);
+  client_engine_->use_spare_buffers(&scratch_->spare);
   phase_ = Phase::client_handshake;
   const Buffer hello = std::exchange(hello_, {});
   on_client_handshake(hello, now);
 }
 
 void Connection::on_client_handshake(Bytes in, usage::Micros now) {
-  scratch_->clear();
-  if (auto fed = client_engine_->feed(in, *scratch_); !fed) {
+  scratch_->plaintext.clear();
+  if (auto fed = client_engine_->feed(in, scratch_->plaintext); !fed) {
     on_client_failure(fed.error(), now);
     return;
   }
@@ -385,7 +425,7 @@ void Connection::on_client_handshake(Bytes in, usage::Micros now) {
   if (!early_.empty() && phase_ == Phase::relaying) {
     // An HTTP/2 server speaks first. Its octets go out now and are read without delay.
     observe(now);
-    *scratch_ = std::exchange(early_, {});
+    scratch_->plaintext.append(std::exchange(early_, {}));
     pass_on(Side::upstream, now);
   }
 }
@@ -422,12 +462,16 @@ void Connection::start_relaying(usage::Micros now) {
 
 void Connection::relay(Side from, Bytes in, usage::Micros now) {
   if (is_cleartext(from)) {
-    scratch_->assign(in.begin(), in.end());
+    scratch_->plaintext.clear();
+    scratch_->plaintext.append(in);
     pass_on(from, now);
     return;
   }
-  scratch_->clear();
-  auto fed = engine(from)->feed(in, *scratch_);
+  scratch_->plaintext.clear();
+  auto fed = engine(from)->feed(in, scratch_->plaintext);
+  if (from == Side::upstream) {
+    keep_session(now);  // TLS 1.3 offers tickets at any time
+  }
   pass_on(from, now);
   if (!fed && phase_ == Phase::relaying) {
     break_off(fed.error(), now);
@@ -448,12 +492,12 @@ bool Connection::send(Side to, Bytes plaintext, usage::Micros now) {
 
 // Sends what is in scratch_ on to the other side, and its close_notify once it has come.
 void Connection::pass_on(Side from, usage::Micros now) {
-  if (!scratch_->empty()) {
+  if (!scratch_->plaintext.empty()) {
     unobserved_ = from;
     if (rewriter_) {
-      rewriter_->on_bytes(from, *scratch_);
+      rewriter_->on_bytes(from, scratch_->plaintext.bytes());
       pass_rewritten(from, now);
-    } else if (!send(other(from), *scratch_, now)) {
+    } else if (!send(other(from), scratch_->plaintext.bytes(), now)) {
       return;
     }
   }
@@ -467,7 +511,7 @@ void Connection::pass_rewritten(Side from, usage::Micros now) {
   const Buffer down = rewriter_->take_output(Side::client);
   if (from == Side::client) {
     // The observer reads what upstream gets, not what the client sent.
-    scratch_->clear();
+    scratch_->plaintext.clear();
   }
   append(rewritten_, up);
   if (!up.empty() && !send(Side::upstream, up, now)) {
@@ -507,8 +551,8 @@ void Connection::pass_close_on(Side from) {
 
 void Connection::observe(usage::Micros now) {
   if (unobserved_ && observer_) {
-    if (!scratch_->empty()) {
-      observer_->on_bytes(*unobserved_, *scratch_, now);
+    if (!scratch_->plaintext.empty()) {
+      observer_->on_bytes(*unobserved_, scratch_->plaintext.bytes(), now);
     }
     if (!rewritten_.empty()) {
       observer_->on_bytes(Side::client, std::exchange(rewritten_, {}), now);
@@ -520,7 +564,7 @@ void Connection::observe(usage::Micros now) {
   }
   unobserved_.reset();
   rewritten_.clear();
-  scratch_->clear();
+  scratch_->plaintext.clear();
 }
 
 bool Connection::is_idle() const {

@@ -5,6 +5,8 @@
 #include "daemon/relay/observer.h"
 #include "daemon/tls/client_hello.h"
 #include "daemon/tls/engine.h"
+#include "daemon/tls/scratch.h"
+#include "daemon/tls/session_cache.h"
 
 #include <memory>
 #include <optional>
@@ -84,6 +86,11 @@ class Surroundings {
                                                            std::string_view /*protocol*/) {
     return nullptr;
   }
+  /// Sessions to resume connections to upstream with; null for full handshakes only. What it holds
+  /// must have been verified against upstream_context().
+  [[nodiscard]] virtual tls::SessionCache* upstream_sessions() { return nullptr; }
+  /// Our own issuer: a chain that it signed is refused upstream, even where something trusts it.
+  [[nodiscard]] virtual X509* own_issuer() { return nullptr; }
   /// The client does not accept our certificate for `host`.
   virtual void on_client_refused(const std::string& /*host*/, usage::Micros /*now*/) {}
 };
@@ -150,7 +157,10 @@ class Connection {
   /// @param facts       local_uid and instance; host and protocol are filled in here.
   /// @param surroundings, scratch  outlive the connection. `scratch` holds decrypted octets between
   ///                    on_bytes and observe; connections of one worker share it.
-  Connection(ConnectionFacts facts, Surroundings* surroundings, Buffer* scratch, Entry entry = {});
+  Connection(ConnectionFacts facts,
+             Surroundings* surroundings,
+             tls::Scratch* scratch,
+             Entry entry = {});
 
   /// Any split is equivalent; `in` is borrowed for the call. Call observe() before the next
   /// on_bytes of any connection that shares the scratch buffer.
@@ -200,6 +210,7 @@ class Connection {
   void on_client_handshake(Bytes in, usage::Micros now);
   void on_upstream_failure(const Error& error, usage::Micros now);
   void on_client_failure(const Error& error, usage::Micros now);
+  void keep_session(usage::Micros now);
   void start_client_handshake(usage::Micros now);
   void start_relaying(usage::Micros now);
   void relay(Side from, Bytes in, usage::Micros now);
@@ -223,7 +234,7 @@ class Connection {
 
   ConnectionFacts facts_;
   Surroundings* surroundings_;
-  Buffer* scratch_;
+  tls::Scratch* scratch_;
   Entry entry_;
   Phase phase_ = Phase::hello;
 
@@ -236,6 +247,8 @@ class Connection {
   Buffer early_;                   // decrypted from upstream before the client's handshake was done
   Buffer to_client_;
   Buffer to_upstream_;
+  std::string session_key_;
+  usage::Micros verified_until_{};  // what our upstream sessions' verification is worth
   Decision decision_;
   Ends client_ends_;
   Ends upstream_ends_;
@@ -244,7 +257,7 @@ class Connection {
   std::unique_ptr<Rewriter> rewriter_;
   Buffer rewritten_;  // what the rewriter sent upstream, until it is observed
   std::optional<Observer> observer_;
-  std::optional<Side> unobserved_;  // scratch_ holds octets of this side
+  std::optional<Side> unobserved_;  // the scratch holds octets of this side
   std::vector<Command> commands_;   // oldest first
 };
 

@@ -344,6 +344,10 @@ Result<std::shared_ptr<Authority>> AuthorityStore::finish(KeyPtr key,
   std::shared_ptr<Authority> authority(new Authority());  // the constructor is private
   authority->key_ = std::move(key);
   authority->leaf_key_ = std::move(*leaf_key);
+  if (RAND_bytes(authority->ticket_secret_.data(),
+                 static_cast<int>(authority->ticket_secret_.size())) != 1) {
+    return openssl_error("session ticket secret");
+  }
   authority->certificate_ = std::move(certificate);
   authority->pem_ = std::move(*pem);
   authority->not_after_ = *not_after;

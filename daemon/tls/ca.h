@@ -4,6 +4,7 @@
 #include "common/config/values.h"
 #include "daemon/tls/openssl.h"
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <span>
@@ -51,6 +52,10 @@ class Authority {
   [[nodiscard]] EVP_PKEY* key() const { return key_.get(); }
   /// The key of every leaf of this process. Borrowed.
   [[nodiscard]] EVP_PKEY* leaf_key() const { return leaf_key_.get(); }
+  /// What the session tickets of this process are sealed with, by way of a key for each name.
+  [[nodiscard]] const std::array<unsigned char, 32>& ticket_secret() const {
+    return ticket_secret_;
+  }
 
  private:
   friend class AuthorityStore;
@@ -58,6 +63,7 @@ class Authority {
 
   KeyPtr key_;
   KeyPtr leaf_key_;
+  std::array<unsigned char, 32> ticket_secret_{};
   CertificatePtr certificate_;
   std::string pem_;
   Time not_after_;

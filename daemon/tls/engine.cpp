@@ -1,5 +1,7 @@
 #include "daemon/tls/engine.h"
 
+#include "daemon/tls/certificate.h"
+
 #include <algorithm>
 #include <cassert>
 #include <cstring>
@@ -39,6 +41,17 @@ class EngineCategory final : public boost::system::error_category {
 struct Wire {
   Bytes input;
   Buffer output;
+  SpareBuffers* spare = nullptr;
+
+  void make_room(std::size_t size) {
+    if (output.capacity() == 0 && spare != nullptr) {
+      output = spare->take();
+    }
+    // Growing by doubling: one flight of a handshake comes in many small writes.
+    if (output.capacity() - output.size() < size) {
+      output.reserve(std::max(output.size() + size, output.capacity() * 2));
+    }
+  }
 };
 
 Wire& wire_of(BIO* bio) {
@@ -61,6 +74,7 @@ int wire_read(BIO* bio, char* into, std::size_t size, std::size_t* got) {
 
 int wire_write(BIO* bio, const char* from, std::size_t size, std::size_t* written) {
   BIO_clear_retry_flags(bio);
+  wire_of(bio).make_room(size);
   append(wire_of(bio).output, as_bytes({from, size}));
   *written = size;
   return 1;
@@ -97,10 +111,39 @@ std::string drain_error_queue() {
   return text;
 }
 
-// What an answering endpoint may say; reached from OpenSSL's callback through the app data.
-struct AlpnChoice {
-  std::string selected;  // empty for none
-  bool is_mismatch = false;
+// What a person can do about it.
+std::string advice_for(long problem) {
+  switch (problem) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "; check this machine's clock, otherwise its owner must renew it";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+      return "; it is made out to other names, so this is another server than the client asked for";
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+      return "; if a company's own CA signs it, name that CA in upstream.extra_ca_file";
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      return "; its server does not send an intermediate certificate, or a company's own CA signs "
+             "it and belongs in upstream.extra_ca_file";
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_MD_TOO_WEAK:
+      return "; its owner must replace it with a stronger one";
+    case X509_V_ERR_PERMITTED_VIOLATION:
+    case X509_V_ERR_EXCLUDED_VIOLATION:
+      return "; its CA may not sign for this name";
+    default:
+      return "; it cannot be trusted as it is";
+  }
+}
+
+// What OpenSSL's callbacks work on; they find it through the app data.
+struct Own {
+  std::string selected;      // the ALPN that an answering end may choose; empty for none
+  bool is_mismatch = false;  // the client does not offer it
+  SessionPtr session;        // the newest one that the peer offered
 };
 
 int select_alpn(SSL* ssl,
@@ -109,7 +152,7 @@ int select_alpn(SSL* ssl,
                 const unsigned char* offers,
                 unsigned offers_size,
                 void* /*unused*/) {
-  auto* choice = static_cast<AlpnChoice*>(SSL_get_app_data(ssl));
+  auto* choice = static_cast<Own*>(SSL_get_app_data(ssl));
   if (choice == nullptr || choice->selected.empty()) {
     return SSL_TLSEXT_ERR_NOACK;
   }
@@ -129,6 +172,15 @@ int select_alpn(SSL* ssl,
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+int collect_session(SSL* ssl, SSL_SESSION* session) {
+  auto* own = static_cast<Own*>(SSL_get_app_data(ssl));
+  if (own == nullptr) {
+    return 0;
+  }
+  own->session.reset(session);
+  return 1;  // the reference is ours
+}
+
 Error make_error(EngineErrc code, std::string context) {
   return {make_error_code(code), std::move(context)};
 }
@@ -144,8 +196,21 @@ struct Engine::State {
   struct SslDeleter {
     void operator()(SSL* ssl) const { SSL_free(ssl); }
   };
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  State(State&&) = delete;
+  State& operator=(State&&) = delete;
+  ~State() {
+    // SSL_free takes a session out of use when nothing was said about closing. How the sockets
+    // end says nothing about the keys: only a broken stream is a reason.
+    if (ssl && !is_dead && SSL_is_init_finished(ssl.get()) == 1) {
+      SSL_set_shutdown(ssl.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
+  }
+
   Wire wire;
-  AlpnChoice alpn;
+  Own own;
   bool is_server = false;
   bool is_dead = false;
   std::optional<std::uint8_t> peer_alert;
@@ -159,7 +224,8 @@ Engine::~Engine() = default;
 
 Result<Engine> Engine::client(SSL_CTX* context,
                               const std::string& host,
-                              const std::vector<std::string>& alpn) {
+                              const std::vector<std::string>& alpn,
+                              SSL_SESSION* resume) {
   auto state = std::make_unique<State>();
   state->ssl.reset(SSL_new(context));
   BIO* bio = BIO_new(wire_method());
@@ -171,6 +237,7 @@ Result<Engine> Engine::client(SSL_CTX* context,
   BIO_set_init(bio, 1);
   SSL_set_bio(state->ssl.get(), bio, bio);
   SSL_set_connect_state(state->ssl.get());
+  SSL_set_app_data(state->ssl.get(), &state->own);
   SSL_set_hostflags(state->ssl.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   if (SSL_set_tlsext_host_name(state->ssl.get(), host.c_str()) != 1 ||
       SSL_set1_host(state->ssl.get(), host.c_str()) != 1) {
@@ -188,13 +255,16 @@ Result<Engine> Engine::client(SSL_CTX* context,
                           static_cast<unsigned>(offers.size())) != 0) {
     return make_error(EngineErrc::handshake_failed, "unusable ALPN list");
   }
+  if (resume != nullptr) {
+    (void)SSL_set_session(state->ssl.get(), resume);  // when it does not fit, the handshake is full
+  }
   return Engine(std::move(state));
 }
 
 Result<Engine> Engine::server(SSL_CTX* context, std::string alpn) {
   auto state = std::make_unique<State>();
   state->is_server = true;
-  state->alpn.selected = std::move(alpn);
+  state->own.selected = std::move(alpn);
   state->ssl.reset(SSL_new(context));
   BIO* bio = BIO_new(wire_method());
   if (!state->ssl || bio == nullptr) {
@@ -205,7 +275,7 @@ Result<Engine> Engine::server(SSL_CTX* context, std::string alpn) {
   BIO_set_init(bio, 1);
   SSL_set_bio(state->ssl.get(), bio, bio);
   SSL_set_accept_state(state->ssl.get());
-  SSL_set_app_data(state->ssl.get(), &state->alpn);
+  SSL_set_app_data(state->ssl.get(), &state->own);
   return Engine(std::move(state));
 }
 
@@ -229,11 +299,17 @@ Result<> Engine::fail(int ssl_result, EngineErrc otherwise) {
     state_->peer_alert = static_cast<std::uint8_t>(reason - SSL_AD_REASON_OFFSET);
   }
   if (!state_->is_server && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+    const long problem = SSL_get_verify_result(ssl);
     return make_error(EngineErrc::certificate_refused,
-                      X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
+                      X509_verify_cert_error_string(problem) + advice_for(problem));
   }
-  if (state_->alpn.is_mismatch || state_->peer_alert == SSL_AD_NO_APPLICATION_PROTOCOL) {
+  if (state_->own.is_mismatch || state_->peer_alert == SSL_AD_NO_APPLICATION_PROTOCOL) {
     return make_error(EngineErrc::no_application_protocol, std::move(text));
+  }
+  const bool is_too_old =
+      reason == SSL_R_UNSUPPORTED_PROTOCOL || state_->peer_alert == SSL_AD_PROTOCOL_VERSION;
+  if (is_too_old && !state_->is_server) {
+    text += "; it does not speak TLS 1.2 or newer, which it must learn";
   }
   if (is_alert) {
     return make_error(EngineErrc::peer_alert, std::move(text));
@@ -252,6 +328,13 @@ Result<> Engine::handshake() {
 }
 
 Result<> Engine::feed(Bytes ciphertext, Buffer& plaintext) {
+  Plaintext read;
+  auto fed = feed(ciphertext, read);
+  append(plaintext, read.bytes());
+  return fed;
+}
+
+Result<> Engine::feed(Bytes ciphertext, Plaintext& plaintext) {
   assert(!state_->is_dead);
   SSL* ssl = state_->ssl.get();
   state_->wire.input = ciphertext;
@@ -263,16 +346,15 @@ Result<> Engine::feed(Bytes ciphertext, Buffer& plaintext) {
   }
   ERR_clear_error();
   for (;;) {
-    const std::size_t before = plaintext.size();
-    plaintext.resize(before + kRecord);
     std::size_t got = 0;
-    const int done = SSL_read_ex(ssl, plaintext.data() + before, kRecord, &got);
-    plaintext.resize(before + got);
-    if (done != 1) {
-      auto result = fail(done, EngineErrc::protocol_error);
-      state_->wire.input = {};
-      return result;
+    const int done = SSL_read_ex(ssl, plaintext.room(kRecord), kRecord, &got);
+    if (done == 1) {
+      plaintext.added(got);
+      continue;
     }
+    auto result = fail(done, EngineErrc::protocol_error);
+    state_->wire.input = {};
+    return result;
   }
 }
 
@@ -282,9 +364,7 @@ Result<> Engine::write(Bytes plaintext) {
   }
   assert(is_ready() && !state_->is_dead);
   ERR_clear_error();
-  auto& output = state_->wire.output;
-  output.reserve(output.size() + plaintext.size() +
-                 (plaintext.size() / kRecord + 1) * kRecordOverhead);
+  state_->wire.make_room(plaintext.size() + (plaintext.size() / kRecord + 1) * kRecordOverhead);
   std::size_t written = 0;
   const int done = SSL_write_ex(state_->ssl.get(), plaintext.data(), plaintext.size(), &written);
   if (done != 1) {
@@ -334,12 +414,59 @@ bool Engine::has_refused_certificate() const {
   }
 }
 
+bool Engine::was_resumed() const {
+  return SSL_session_reused(state_->ssl.get()) == 1;
+}
+
+bool Engine::has_early_data() const {
+  return SSL_get_early_data_status(state_->ssl.get()) != SSL_EARLY_DATA_NOT_SENT;
+}
+
+SessionPtr Engine::take_session() {
+  return std::move(state_->own.session);
+}
+
+std::optional<std::chrono::system_clock::time_point> Engine::verified_until() const {
+  const STACK_OF(X509)* chain = SSL_get0_verified_chain(state_->ssl.get());
+  std::optional<std::chrono::system_clock::time_point> first;
+  if (chain == nullptr || was_resumed()) {
+    return first;
+  }
+  for (int i = 0; i < sk_X509_num(chain); ++i) {
+    const auto until = to_time(X509_get0_notAfter(sk_X509_value(chain, i)));
+    if (until && (!first || *until < *first)) {
+      first = until;
+    }
+  }
+  return first;
+}
+
+bool Engine::is_signed_by(X509* issuer) const {
+  const STACK_OF(X509)* chain = SSL_get0_verified_chain(state_->ssl.get());
+  for (int i = 0; chain != nullptr && i < sk_X509_num(chain); ++i) {
+    if (EVP_PKEY_eq(X509_get0_pubkey(sk_X509_value(chain, i)), X509_get0_pubkey(issuer)) == 1) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Engine::use_spare_buffers(SpareBuffers* spare) {
+  state_->wire.spare = spare;
+}
+
 std::string_view Engine::version() const {
   return SSL_get_version(state_->ssl.get());
 }
 
 Buffer Engine::take_output() {
   return std::exchange(state_->wire.output, {});
+}
+
+void enable_session_collection(SSL_CTX* context) {
+  // Without the internal store: it knows sessions by id alone, not by name and offers.
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context, collect_session);
 }
 
 Result<SslContext> upstream_context(const std::string& extra_ca_file) {
@@ -350,6 +477,10 @@ Result<SslContext> upstream_context(const std::string& extra_ca_file) {
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_read_ahead(context.get(), 1);
+  // Level 2 whatever the distribution says: RSA and DH of 2048 bits, no SHA-1 signatures.
+  SSL_CTX_set_security_level(context.get(), 2);
+  enable_session_collection(context.get());
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   if (SSL_CTX_set_default_verify_paths(context.get()) != 1) {
     return make_error(EngineErrc::certificate_refused, "cannot load the system's CA certificates");

@@ -2,7 +2,10 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "daemon/tls/scratch.h"
+#include "daemon/tls/session_cache.h"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -32,9 +35,12 @@ class Engine {
  public:
   /// The end that dials. Verifies the chain against the context's store and the name against
   /// `host` (RFC 9525, no partial wildcards). `alpn` may be empty: then no ALPN is offered.
+  /// @param resume  a session of an earlier connection to the same host with the same offers and
+  ///                the same store, or null. Nothing is ever sent as early data.
   static Result<Engine> client(SSL_CTX* context,
                                const std::string& host,
-                               const std::vector<std::string>& alpn);
+                               const std::vector<std::string>& alpn,
+                               SSL_SESSION* resume = nullptr);
 
   /// The end that answers, with the certificate in `context`. `alpn` is the one protocol to
   /// select; empty answers without ALPN. A client that does not offer it gets the alert
@@ -49,6 +55,7 @@ class Engine {
 
   /// Takes ciphertext from the peer; decrypted octets are appended to `plaintext`. After an error
   /// only take_output (which may hold an alert for the peer) is of use.
+  [[nodiscard]] Result<> feed(Bytes ciphertext, Plaintext& plaintext);
   [[nodiscard]] Result<> feed(Bytes ciphertext, Buffer& plaintext);
 
   /// Starts (client) or goes on with the handshake without new input.
@@ -70,6 +77,22 @@ class Engine {
   /// The peer's alert was about our certificate.
   [[nodiscard]] bool has_refused_certificate() const;
 
+  [[nodiscard]] bool was_resumed() const;
+  /// The peer sent early data, accepted or not. Answering end; an engine never sends any.
+  [[nodiscard]] bool has_early_data() const;
+  /// A session that the peer has offered since the last call, for Engine::client. Dialling end with
+  /// enable_session_collection() only; TLS 1.3 offers them after the handshake.
+  [[nodiscard]] SessionPtr take_session();
+  /// The first notAfter in the chain that was verified; empty when the handshake was resumed and
+  /// no chain was.
+  [[nodiscard]] std::optional<std::chrono::system_clock::time_point> verified_until() const;
+
+  /// The verified chain holds the key of `issuer`. False for a resumed handshake.
+  [[nodiscard]] bool is_signed_by(X509* issuer) const;
+
+  /// Output buffers come from here from now on; outlives the engine.
+  void use_spare_buffers(SpareBuffers* spare);
+
   /// Ciphertext for the peer; owned by the caller.
   [[nodiscard]] Buffer take_output();
 
@@ -89,6 +112,9 @@ struct SslContextDeleter {
 };
 using SslContext = std::unique_ptr<SSL_CTX, SslContextDeleter>;
 [[nodiscard]] Result<SslContext> upstream_context(const std::string& extra_ca_file);
+
+/// Lets engines that dial with `context` collect sessions. upstream_context() has done so.
+void enable_session_collection(SSL_CTX* context);
 
 /// Lets `context` (made for the answering end) take part in Engine::server's ALPN selection.
 void enable_alpn_selection(SSL_CTX* context);

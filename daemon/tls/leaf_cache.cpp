@@ -3,8 +3,11 @@
 #include "daemon/tls/certificate.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <utility>
+
+#include <openssl/hmac.h>
 
 namespace agp::tls {
 namespace {
@@ -12,7 +15,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLife = 24h;
-constexpr auto kBackdated = 1h;             // for clients whose clock is behind
+constexpr auto kBackdated = 1h;         // for clients whose clock is behind
+constexpr long kSessionsPerName = 256;  // TLS 1.2 without tickets; there the state is ours
+constexpr long kSessionSeconds = 7200;
 constexpr std::size_t kMaxCommonName = 64;  // RFC 5280, ub-common-name
 
 bool add_host_name(X509* certificate, std::string_view host) {
@@ -135,25 +140,64 @@ void LeafCache::replace_authority(std::shared_ptr<const Authority> authority) {
   by_use_.clear();
 }
 
+// Tickets of one name must open under all workers and under no other name, so the key is derived
+// from a secret of this process, the issuer and the leaf's name.
+static Result<> set_ticket_keys(SSL_CTX* context, const Leaf& leaf) {
+  const std::string label = leaf.authority().fingerprint() + leaf.host();
+  std::array<unsigned char, 2 * EVP_MAX_MD_SIZE> keys{};
+  for (const unsigned half : {0U, 1U}) {
+    const std::string input = std::string(1, static_cast<char>(half)) + label;
+    unsigned size = 0;
+    const auto& secret = leaf.authority().ticket_secret();
+    if (HMAC(EVP_sha512(), secret.data(), static_cast<int>(secret.size()),
+             reinterpret_cast<const unsigned char*>(input.data()), input.size(),
+             keys.data() + half * EVP_MAX_MD_SIZE, &size) == nullptr) {
+      return openssl_error("session ticket keys");
+    }
+  }
+  // Name of the key, MAC key, cipher key: OpenSSL says how long they are together.
+  const long size = SSL_CTX_set_tlsext_ticket_keys(context, nullptr, 0);
+  assert(size > 0 && static_cast<std::size_t>(size) <= keys.size());
+  if (SSL_CTX_set_tlsext_ticket_keys(context, keys.data(), size) != 1) {
+    return openssl_error("session ticket keys");
+  }
+  OPENSSL_cleanse(keys.data(), keys.size());
+  return {};
+}
+
 Result<SslCtxPtr> server_context(const Leaf& leaf) {
   SslCtxPtr context(SSL_CTX_new(TLS_server_method()));
   if (!context) {
     return openssl_error("TLS server context");
   }
   SSL_CTX* ctx = context.get();
-  // Resumption is allowed only within one context, hence within one host name.
-  const std::string_view host = leaf.host();
-  const auto id_size = std::min<std::size_t>(host.size(), SSL_MAX_SID_CTX_LENGTH);
-  if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+  // Resumption is allowed only within one host name and issuer. A digest, because the field is
+  // shorter than a name may be.
+  const std::string scope = leaf.authority().fingerprint() + leaf.host();
+  std::array<unsigned char, EVP_MAX_MD_SIZE> id{};
+  unsigned id_size = 0;
+  if (EVP_Digest(scope.data(), scope.size(), id.data(), &id_size, EVP_sha256(), nullptr) != 1 ||
+      SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
       SSL_CTX_use_certificate(ctx, leaf.certificate()) != 1 ||
       SSL_CTX_use_PrivateKey(ctx, leaf.key()) != 1 ||
       SSL_CTX_add1_chain_cert(ctx, leaf.authority().certificate()) != 1 ||
-      SSL_CTX_set_session_id_context(ctx, reinterpret_cast<const unsigned char*>(host.data()),
-                                     static_cast<unsigned>(id_size)) != 1) {
+      SSL_CTX_set_session_id_context(ctx, id.data(), id_size) != 1 ||
+      // One ticket: a second one would cost each handshake and is hardly ever used.
+      SSL_CTX_set_num_tickets(ctx, 1) != 1 ||
+      // A replayed request is not ours to tell from the first one (RFC 8446 section 8).
+      SSL_CTX_set_max_early_data(ctx, 0) != 1) {
     return openssl_error("TLS server context");
+  }
+  if (auto keyed = set_ticket_keys(ctx, leaf); !keyed) {
+    return keyed.error();
   }
   (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_read_ahead(ctx, 1);
+  SSL_CTX_set_security_level(ctx, 2);
+  (void)SSL_CTX_sess_set_cache_size(ctx, kSessionsPerName);
+  // Well below the half-life of a leaf: the client verified one when the session began.
+  (void)SSL_CTX_set_timeout(ctx, kSessionSeconds);
   return context;
 }
 

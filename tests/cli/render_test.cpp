@@ -51,6 +51,24 @@ TEST(Render, NothingRecordedIsSaidInWords) {
             std::string::npos);
 }
 
+TEST(Render, StatusNamesHostsWhoseCertificatesAreRefused) {
+  const auto answer = render_status(
+      R"({"state":"ok","version":"1.0","sockets":{"connect":["127.0.0.1:8745"],"reverse":[]},
+          "interception":{"open":3,"intercepted":1200,"tunnelled":4,"blocked":0,"unparsed":0,
+          "accept":{"paused":true},"refused_by_client":[{"host":"api.example.com","count":7,
+          "last_at":"2026-11-22T04:00:00Z","remedy":"trust the bundle"}]},"problems":[]})",
+      {});
+  const auto* text = std::get_if<StatusText>(&answer);
+  ASSERT_NE(text, nullptr);
+  for (const auto* expected :
+       {"3 open; since the start 1,200 measured, 4 tunnelled", "full, new ones wait",
+        "api.example.com: programs refuse our certificate, 7 times", "Remedy: trust the bundle",
+        "HTTP CONNECT     127.0.0.1:8745"}) {
+    EXPECT_NE(text->text.find(expected), std::string::npos) << expected << "\n" << text->text;
+  }
+  EXPECT_EQ(text->text.find("Reverse"), std::string::npos);
+}
+
 TEST(Render, StatusNamesProblemsWithTheirRemedies) {
   const auto answer = render_status(
       R"({"state":"degraded","version":"1.0","capture":{"mode":"service","active":false},

@@ -438,7 +438,7 @@ TEST(Worker, ManyConnectionsAtOnce) {
   EXPECT_EQ(good, kMany);
 }
 
-TEST(Worker, EndsWhatIsLeftAfterTheGraceWhatIsLeftAfterTheGrace) {
+TEST(Worker, EndsWhatIsLeftAfterTheGrace) {
   Rig rig;
   Connected peers(rig);
   ASSERT_TRUE(peers.ok);

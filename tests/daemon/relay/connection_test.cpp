@@ -1,6 +1,6 @@
 #include "daemon/relay/connection.h"
 
-#include "tests/support/certificates.h"
+#include "tests/daemon/relay/support.h"
 
 #include <algorithm>
 #include <map>
@@ -11,173 +11,6 @@ namespace agp::relay {
 namespace {
 
 using testing::make_certificate;
-
-constexpr const char* kHost = "daily-cloudcode-pa.googleapis.com";
-constexpr usage::Micros kNow{std::chrono::microseconds(1'000'000)};
-
-// Made once per name: keys are what makes these tests slow.
-const testing::TestKeyPair& authority(const std::string& name) {
-  static std::map<std::string, testing::TestKeyPair> made;
-  auto& pair = made[name];
-  if (!pair.key) {
-    pair = make_certificate({.name = name, .is_authority = true});
-  }
-  return pair;
-}
-
-class FakeSurroundings final : public Surroundings {
- public:
-  Decision decide(const Hello& hello, std::string_view where, usage::Micros) override {
-    asked = hello.host;
-    why = hello.why;
-    destination = where;
-    return {.disposition = disposition, .rewrite = rewrite};
-  }
-  SSL_CTX* upstream_context() override { return upstream.get(); }
-  Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host, usage::Micros) override {
-    minted = host;
-    if (leaf_fails) {
-      return Error{make_error_code(boost::system::errc::io_error), "test"};
-    }
-    auto made = testing::server_context(make_certificate({.name = host}, &our_authority));
-    SSL_CTX_set1_groups_list(made.get(), leaf_groups.c_str());
-    return made;
-  }
-
-  void on_client_refused(const std::string& host, usage::Micros) override {
-    refused_by_client.push_back(host);
-  }
-  std::unique_ptr<Rewriter> rewriter(const std::string&, std::string_view protocol) override {
-    rewritten_protocol = protocol;
-    return std::move(next_rewriter);
-  }
-
-  Disposition disposition = Disposition::inspect;
-  bool rewrite = false;
-  std::unique_ptr<Rewriter> next_rewriter;
-  std::optional<std::string> rewritten_protocol;
-  std::optional<std::string> asked;
-  std::optional<Hello::Why> why;
-  std::string destination;
-  std::vector<std::string> refused_by_client;
-  std::string minted;
-  bool leaf_fails = false;
-  std::string leaf_groups = "X25519:P-256:P-384";
-  testing::TestKeyPair our_authority = authority("ours");
-  testing::TestKeyPair their_authority = authority("theirs");
-  std::shared_ptr<SSL_CTX> upstream = testing::client_context(their_authority);
-};
-
-// A client and a server around one connection, all without sockets.
-struct Bench {
-  FakeSurroundings surroundings;
-  Buffer scratch;
-  Connection connection;
-  std::shared_ptr<SSL_CTX> client_side = testing::client_context(surroundings.our_authority);
-  std::shared_ptr<SSL_CTX> server_side;
-  std::optional<tls::Engine> client;
-  std::optional<tls::Engine> server;
-  Buffer client_got;
-  Buffer server_got;
-  Buffer to_client_raw;  // what the connection sent to the client before any engine looked at it
-  std::vector<Command> commands;
-  std::vector<usage::Record> records;
-  Result<> client_result;
-  std::size_t step = 1 << 20;
-  bool answers_open = true;
-
-  // Upstream chooses "http/1.1" unless told otherwise; "" answers without ALPN.
-  explicit Bench(std::vector<std::string> offers = {"h2", "http/1.1"},
-                 const testing::CertificateSpec& leaf = {.name = kHost},
-                 const std::string& choice = "http/1.1",
-                 Entry entry = {})
-      : connection(ConnectionFacts{}, &surroundings, &scratch, std::move(entry)) {
-    server_side = testing::server_context(make_certificate(leaf, &surroundings.their_authority));
-    client = std::move(*tls::Engine::client(client_side.get(), kHost, offers));
-    server =
-        std::move(*tls::Engine::server(server_side.get(), offers.empty() ? std::string() : choice));
-  }
-
-  void give(Side from, Bytes wire) {
-    for (std::size_t at = 0; at < wire.size(); at += step) {
-      connection.on_bytes(from, wire.subspan(at, std::min(step, wire.size() - at)), kNow);
-      collect();
-      connection.observe(kNow);
-      collect();
-    }
-  }
-
-  void collect() {
-    while (auto command = connection.next_command()) {
-      if (std::holds_alternative<OpenUpstream>(*command) && answers_open) {
-        commands.push_back(*command);
-        connection.on_upstream_open({}, kNow);
-        continue;
-      }
-      commands.push_back(*command);
-    }
-    while (auto record = connection.next_record()) {
-      records.push_back(*record);
-    }
-  }
-
-  // Carries octets until nobody has any left.
-  void run() {
-    if (!client->is_ready() && client_result) {
-      client_result = client->handshake();
-    }
-    for (bool moved = true; moved;) {
-      moved = false;
-      if (Buffer up = client->take_output(); !up.empty()) {
-        moved = true;
-        give(Side::client, up);
-      }
-      if (Buffer up = connection.take_output(Side::upstream); !up.empty()) {
-        moved = true;
-        (void)server->feed(up, server_got);
-      }
-      if (Buffer down = server->take_output(); !down.empty()) {
-        moved = true;
-        give(Side::upstream, down);
-      }
-      if (Buffer down = connection.take_output(Side::client); !down.empty() && client_result) {
-        moved = true;
-        append(to_client_raw, down);
-        client_result = client->feed(down, client_got);
-      }
-    }
-    collect();
-  }
-
-  bool has(Report::Kind kind) const {
-    for (const auto& command : commands) {
-      if (const auto* report = std::get_if<Report>(&command); report && report->kind == kind) {
-        return true;
-      }
-    }
-    return false;
-  }
-  template <class T>
-  bool has() const {
-    for (const auto& command : commands) {
-      if (std::holds_alternative<T>(command)) {
-        return true;
-      }
-    }
-    return false;
-  }
-};
-
-constexpr const char* kRequest =
-    "POST /v1internal:streamGenerateContent?alt=sse HTTP/1.1\r\nHost: "
-    "daily-cloudcode-pa.googleapis.com\r\nContent-Length: 2\r\n\r\n{}";
-const std::string kBody =
-    "data: {\"response\":{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"x\"}]},"
-    "\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":7,"
-    "\"candidatesTokenCount\":3,\"totalTokenCount\":10},\"modelVersion\":\"gemini-3-flash\"}}\n\n";
-const std::string kAnswer =
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: " +
-    std::to_string(kBody.size()) + "\r\n\r\n" + kBody;
 
 TEST(Connection, CarriesBothDirectionsUnchangedAndCountsTheCall) {
   Bench bench;
@@ -458,7 +291,7 @@ TEST(Connection, AHelloWithoutANameIsDecidedAsSuch) {
 
 TEST(Connection, SaysWhereTheClientWasGoing) {
   Bench bench;
-  Buffer scratch;
+  tls::Scratch scratch;
   bench.surroundings.disposition = Disposition::tunnel;
   Connection connection({}, &bench.surroundings, &scratch, {.destination = "192.0.2.1:443"});
   connection.on_bytes(Side::client, as_bytes("GET / HTTP/1.1\r\n\r\n"), kNow);

@@ -1,6 +1,7 @@
 #include "daemon/tls/leaf_cache.h"
 
 #include "daemon/tls/certificate.h"
+#include "daemon/tls/engine.h"
 #include "tests/daemon/tls/support.h"
 
 #include <cstdlib>
@@ -278,6 +279,82 @@ TEST_F(LeafCacheTest, ServerContextOutlivesTheLeaf) {
   leaf.reset();
   EXPECT_EQ(handshake(context->get(), authority()->certificate(), "api.openai.com", TLS1_3_VERSION),
             X509_V_OK);
+}
+
+// A client of one program, which keeps its sessions, and our server contexts.
+struct Resumer {
+  std::shared_ptr<SSL_CTX> client{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
+
+  Resumer(X509* trusted, int version) {
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(client.get()), trusted);
+    SSL_CTX_set_verify(client.get(), SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_max_proto_version(client.get(), version);
+    enable_session_collection(client.get());
+  }
+
+  // One connection; `session` is offered, and replaced by what the server gave.
+  [[nodiscard]] bool is_resumed(SSL_CTX* server_side, const char* host, SessionPtr& session) const {
+    enable_alpn_selection(server_side);
+    auto dialling = Engine::client(client.get(), host, {"h2"}, session.get());
+    auto answering = Engine::server(server_side, "h2");
+    Buffer got;
+    (void)dialling->handshake();
+    for (int round = 0; round < 6; ++round) {
+      EXPECT_TRUE(answering->feed(dialling->take_output(), got));
+      EXPECT_TRUE(dialling->feed(answering->take_output(), got));
+    }
+    EXPECT_TRUE(dialling->is_ready() && answering->is_ready());
+    EXPECT_EQ(dialling->alpn(), "h2");
+    if (auto offered = dialling->take_session()) {
+      session = std::move(offered);
+      EXPECT_EQ(SSL_SESSION_get_max_early_data(session.get()), 0U);
+    }
+    return dialling->was_resumed();
+  }
+};
+
+TEST_F(LeafCacheTest, AClientResumesItsNameUnderEveryWorkerAndNoOther) {
+  // Two names that agree in more octets than a session's scope may have.
+  const std::string host =
+      "a-name-of-a-region-so-long-that-it-exceeds-32-aiplatform.googleapis.com";
+  const std::string other =
+      "b-name-of-a-region-so-long-that-it-exceeds-32-aiplatform.googleapis.com";
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const auto one = server_context(**mint_leaf(authority(), host, now()));
+    const auto two = server_context(**mint_leaf(authority(), host, now()));
+    const auto stranger = server_context(**mint_leaf(authority(), other, now()));
+    ASSERT_TRUE(one && two && stranger);
+    const Resumer resumer(authority()->certificate(), version);
+    SessionPtr session;
+    EXPECT_FALSE(resumer.is_resumed(one->get(), host.c_str(), session));
+    ASSERT_TRUE(session);
+    EXPECT_TRUE(resumer.is_resumed(one->get(), host.c_str(), session)) << version;
+    EXPECT_TRUE(resumer.is_resumed(two->get(), host.c_str(), session)) << version;
+    EXPECT_FALSE(resumer.is_resumed(stranger->get(), other.c_str(), session)) << version;
+  }
+}
+
+TEST_F(LeafCacheTest, Tls12ClientsWithoutTicketsResumeBySessionId) {
+  const auto context = server_context(**mint_leaf(authority(), "api.openai.com", now()));
+  const Resumer resumer(authority()->certificate(), TLS1_2_VERSION);
+  SSL_CTX_set_options(resumer.client.get(), SSL_OP_NO_TICKET);
+  SessionPtr session;
+  EXPECT_FALSE(resumer.is_resumed(context->get(), "api.openai.com", session));
+  ASSERT_TRUE(session);
+  EXPECT_TRUE(resumer.is_resumed(context->get(), "api.openai.com", session));
+}
+
+TEST_F(LeafCacheTest, AnotherIssuerEndsAllSessions) {
+  const StateDirectory dir;
+  const auto opened = Authority::open_or_create(dir.path(), patterns({"api.openai.com"}), now());
+  const auto before = server_context(**mint_leaf(authority(), "api.openai.com", now()));
+  const auto after = server_context(**mint_leaf(opened->authority, "api.openai.com", now()));
+  const Resumer resumer(authority()->certificate(), TLS1_3_VERSION);
+  X509_STORE_add_cert(SSL_CTX_get_cert_store(resumer.client.get()),
+                      opened->authority->certificate());
+  SessionPtr session;
+  EXPECT_FALSE(resumer.is_resumed(before->get(), "api.openai.com", session));
+  EXPECT_FALSE(resumer.is_resumed(after->get(), "api.openai.com", session));
 }
 
 /// Go decides for the real language server, and its rules differ from OpenSSL's.
