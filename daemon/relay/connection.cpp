@@ -644,7 +644,8 @@ void Connection::on_eof(Side from, usage::Micros now) {
 }
 
 void Connection::on_reset(Side from, usage::Micros now) {
-  assert(!unobserved_);
+  // A failed write can say so between on_bytes and observe: what had come in by then still counts.
+  observe(now);
   if (phase_ == Phase::closed) {
     return;
   }

@@ -48,6 +48,16 @@ host_packages() {
     die "could not install: ${missing[*]}" "See the messages of apt-get above."
 }
 
+# optional_packages NAME...: installs what there is of them, one by one, and goes on without the others.
+optional_packages() {
+  local name
+  for name in "$@"; do
+    [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2> /dev/null)" = 'ii ' ] && continue
+    apt_update_once
+    apt-get -qq -y --no-install-recommends install "$name" >&2 || note "warning: could not install $name"
+  done
+}
+
 # The build dependencies have one home, packaging/deb/control; the host takes them from there too.
 host_build_dependencies() {
   host_packages dpkg-dev

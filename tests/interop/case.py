@@ -41,7 +41,7 @@ class Case(unittest.TestCase):
     def tearDown(self):
         self.assertIsNone(self.world.children['daemon'].poll(), 'the daemon died')
 
-    def new_records(self, count, seconds=5):
+    def new_records(self, count, seconds=10):
         """The records since the case began, oldest first, once there are so many."""
         def there():
             found = [r for r in self.world.records() if r['id'] not in self.before]

@@ -23,6 +23,9 @@ SIGN_IN_HOST = 'oauth2.googleapis.com'
 HOSTS = (MODEL_HOST, 'cloudcode-pa.googleapis.com', 'generativelanguage.googleapis.com',
          SIGN_IN_HOST, 'accounts.google.com', 'www.googleapis.com', 'antigravity-unleash.goog',
          'api.anthropic.com', 'api.openai.com')
+# Model hosts as far as the configuration of a case goes, each with a certificate that is wrong in its way.
+BAD_HOSTS = {'expired.example.test': 'expired', 'self-signed.example.test': 'self-signed',
+             'wrong-name.example.test': 'wrong-host', 'untrusted.example.test': 'untrusted-root'}
 DROP_IN = '/etc/antigravity-proxy/{}.yaml.d/50-test.yaml'
 APT = ('apt-get', '-qq', '-y', '-o', 'Dpkg::Use-Pty=0')
 # One of the places where the real one is installed, so that no configuration is needed for it.
@@ -67,7 +70,7 @@ class World:
         self.box.copy_in(self.doubles / 'fake-language-server', LS_BINARY, 0o755)
         self.box.copy_in(self.deb, '/opt/antigravity-proxy.deb', 0o644)
         lines = ['127.0.0.1 localhost', '::1 localhost']
-        for host in HOSTS:
+        for host in (*HOSTS, *BAD_HOSTS):
             lines += [f'{UPSTREAM4} {host}', f'{UPSTREAM6} {host}']
         self.box.write('/etc/hosts', '\n'.join(lines) + '\n')
         self.box.boot()
@@ -95,6 +98,7 @@ class World:
     def _start_upstream(self):
         self.box.unit('fake-upstream', 'ip', 'netns', 'exec', 'upstream', f'{DOUBLES}/fake-upstream',
                       '--listen', f'{UPSTREAM4}:443', '--listen', f'[{UPSTREAM6}]:443',
+                      *(f'--host={host};cert={kind}' for host, kind in BAD_HOSTS.items()),
                       '--control', f'{UPSTREAM4}:8080', '--cert-dir', '/var/lib/fake-upstream',
                       '--truth', '/var/log/fake-upstream.jsonl')
         poll(lambda: self.box.run(f'curl -fsS {CONTROL}/health', check=False).code == 0, 20,

@@ -5,6 +5,8 @@ import re
 from case import Case
 from world import MODEL_HOST, TUNNELLED, UPSTREAM_CA, poll
 
+SIZE = 3000
+BODY = bytes((i * 7 + (i >> 8)) & 255 for i in range(SIZE))
 REQUEST = 'GET /bytes?size=3000 HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n'
 
 
@@ -21,7 +23,7 @@ class Handshakes(Case):
         text = done.out.decode('latin-1')
         find = lambda pattern: (re.findall(pattern, text) or [''])[-1]
         return {'protocol': find(r'(?:New|Reused), (TLSv[\d.]+)'), 'alpn': find(r'ALPN protocol: (.*)') or find(r'No ALPN negotiated'),
-                'issuer': find(r'issuer=(.*)'), 'status': find(r'HTTP/1.1 (\d+)'), 'length': len(text.rpartition('\r\n\r\n')[2])}
+                'issuer': find(r'issuer=(.*)'), 'status': find(r'HTTP/1.1 (\d+)'), 'body': BODY in done.out}
 
     def same(self, host, *more, **rest):
         direct, proxied = (self.facts(self.s_client(host, *more, proxied=p, **rest)) for p in (False, True))
@@ -44,13 +46,19 @@ class Handshakes(Case):
 
     def test_alpn_is_mirrored_for_every_kind_of_offer(self):
         for host in (MODEL_HOST, 'h1.example.test', 'none.example.test'):
-            for offer in ('http/1.1', 'h2,http/1.1', 'http/1.1,h2', 'http/1.0,http/1.1', 'spdy/3,http/1.1', ''):
+            for offer in ('http/1.1', 'h2,http/1.1', 'http/1.1,h2', 'http/1.0,http/1.1', 'spdy/3,http/1.1', 'h2', ''):
                 with self.subTest(host=host, offer=offer):
-                    facts = self.same(host, *(('-alpn', offer) if offer else ()), request='\r\n' if 'h2' in offer else None, code=None)
-                    self.world.reset()
-                    expected = {'h1.example.test': 'http/1.1', 'none.example.test': '', MODEL_HOST: ''}[host]
-                    if offer and expected:
-                        self.assertEqual(expected, facts['alpn'])
+                    said = []
+                    for proxied in (False, True):
+                        # Ends with its input, right after the handshake.
+                        done = self.world.run('openssl', 's_client', '-connect', f'{host}:443', '-servername', host, '-CAfile',
+                                              self.world.bundle, *(('-alpn', offer) if offer else ()), proxied=proxied)
+                        said.append((done.code, self.facts(done)['alpn'], 'no application protocol' in str(done)))
+                    self.assertEqual(said[0], said[1])
+                    if host == 'h1.example.test' and offer == 'h2':
+                        self.assertTrue(said[0][2])
+                    elif host == MODEL_HOST and 'h2' in offer:
+                        self.assertEqual((0, 'h2', False), said[0])
 
     def test_an_offer_that_upstream_refuses_gets_the_alert(self):
         for proxied in (False, True):
@@ -116,19 +124,6 @@ class Handshakes(Case):
             self.assertIn(UPSTREAM_CA, self.facts(done)['issuer'])
             self.assertEqual('200', self.facts(done)['status'])
 
-    def test_octets_that_are_no_http_pass_with_and_without_alpn(self):
-        for host, more in (('raw.example.test', ()), (MODEL_HOST, ('-alpn', 'agp-echo/1'))):
-            with self.subTest(host=host):
-                sent = 'neither HTTP nor anything else \x01\x02\r\n' * 50
-                outputs = []
-                for proxied in (False, True):
-                    done = self.world.run('sh', '-c', 'exec openssl s_client -quiet -connect "$0:443" -servername "$0" "$@" 2>/dev/null',
-                                          host, *more, proxied=proxied, stdin=sent.encode())
-                    outputs.append(done.out)
-                # s_client leaves at the end of its input, so that only a beginning may have come back.
-                self.assertTrue(all(sent.encode().startswith(out) for out in outputs))
-                self.assertEqual([], self.new_records(0))
-
 
 class BadUpstreams(Case):
     """Nothing is sent to an upstream that cannot be verified, and the reason is in the log."""
@@ -164,7 +159,6 @@ class RefusingClients(Case):
             done = self.world.run('curl', '-sS', '--cacert', self.world.certs / 'upstream-ca.pem', f'https://{MODEL_HOST}/',
                                   proxied=True)
             self.assertEqual(60, done.code, str(done))
-        status = str(self.world.status())
-        self.assertIn('client_refused', status)
+        self.assertGreaterEqual(self.world.status()['interception']['client_refused'], 3)
         self.assertIn(MODEL_HOST, self.world.daemon_log())
         self.assertEqual([], self.world.truth()['other'])

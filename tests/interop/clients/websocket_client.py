@@ -22,7 +22,7 @@ async def main():
     except TypeError:  # renamed in the asyncio implementation of release 14
         options['additional_headers'] = options.pop('extra_headers')
         connection = await websockets.connect(url, **options)
-    async with connection:
+    try:
         for number, prompt in enumerate(prompts):
             marked = f'{prompt} [[fake:;id={fixed}{number}]]'
             await connection.send(json.dumps({'type': 'response.create', 'model': 'gpt-5.3-codex', 'input': marked}))
@@ -31,6 +31,8 @@ async def main():
                 print(message)
                 if json.loads(message)['type'] in ('response.completed', 'response.incomplete', 'error'):
                     break
+    finally:
+        await connection.close()
 
 
 asyncio.run(main())

@@ -1,0 +1,51 @@
+"""TLS and HTTP/2 through the installed service: what is spoken, and what is refused and said."""
+
+from case import Case
+from container import poll
+from world import BAD_HOSTS, MODEL_HOST, PROXY_YAML
+
+
+class Interception(Case):
+    def records(self, count):
+        def there():
+            found = self.world.http('/v1/usage/records?limit=100')[1]['records']
+            return found if len(found) >= count else None
+        return poll(there, 15, f'{count} records')
+
+    def test_h2_is_spoken_when_the_upstream_has_it_and_the_record_says_so(self):
+        self.world.start()
+        report = self.world.client('--alpn', 'h2,http/1.1', '--count', '6', '--parallel', '3')
+        self.assertEqual({'h2'}, {call['alpn'] for call in report['calls']})
+        self.world.client('--alpn', 'http/1.1', '--count', '2')
+        self.world.client('--alpn', 'none', '--count', '1')
+        self.assertCounted()
+        spoken = sorted(record['protocol'] for record in self.records(9))
+        self.assertEqual(['h2'] * 6 + ['http/1.1'] * 3, sorted(spoken))
+
+    def test_an_upstream_with_a_bad_certificate_gets_nothing_and_the_reason_is_said(self):
+        hosts = ', '.join([MODEL_HOST, *BAD_HOSTS])
+        self.world.configure(proxy=PROXY_YAML.format(mode='off') + f'capture:\n  inspect: [{hosts}]\n')
+        self.world.start()
+        for host in BAD_HOSTS:
+            with self.subTest(host=host):
+                report = self.world.client('--url', f'https://{host}', '--expect', 'any', check=False)
+                self.assertNotEqual(200, report['calls'][0]['status'])
+                poll(lambda: host in self.world.journal(), 10, f'the journal names {host}')
+        truth = self.world.truth_calls()
+        self.assertEqual([], truth['calls'] + truth['other'])
+        self.assertSays(self.world.journal(), 'expired', 'self-signed', 'mismatch')
+        # The next call to a good one works and is counted.
+        self.world.client('--count', '1')
+        self.assertEqual(1, self.world.wait_usage(1)['totals']['calls'])
+
+    def test_a_client_that_refuses_our_certificate_shows_in_status(self):
+        self.world.start()
+        for _ in range(3):
+            self.world.client('--reject-cert')
+        status = poll(lambda: self.refused(), 10, 'status counts the refusals')
+        self.assertGreaterEqual(status, 3)
+        self.assertIn(MODEL_HOST, self.world.journal())
+
+    def refused(self):
+        document = self.world.http('/v1/status')[1]
+        return (document.get('interception') or {}).get('client_refused')
