@@ -163,17 +163,19 @@ std::string Head::codings() const {
 
 ConnectionReader::ConnectionReader(Sink* sink) : sink_(sink) {}
 
-void ConnectionReader::feed(Direction direction, Bytes bytes) {
+std::size_t ConnectionReader::feed(Direction direction, Bytes bytes) {
+  const std::size_t size = bytes.size();
   while (!bytes.empty() && !failed_ && !upgraded_) {
     Half& self = half(direction);
     if (self.state == State::ended || self.state == State::waiting) {
       // Octets behind a CONNECT, before its answer: too late to read them as anything.
       fail();
-      return;
+      return size;
     }
     const std::size_t used = step(direction, bytes);
     bytes = bytes.subspan(used);
   }
+  return upgraded_ ? size - bytes.size() : size;
 }
 
 void ConnectionReader::finish(Direction direction, bool clean) {

@@ -2,6 +2,7 @@
 
 #include "common/base/bytes.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -62,7 +63,8 @@ class ConnectionReader {
   explicit ConnectionReader(Sink* sink);
 
   /// The next octets of that direction, in order. Any split is equivalent.
-  void feed(Direction direction, Bytes bytes);
+  /// @return how many belong to HTTP/1.1: fewer than all only once is_upgraded().
+  std::size_t feed(Direction direction, Bytes bytes);
 
   /// That direction will bring no more. A response that is open ends here.
   void finish(Direction direction, bool clean);

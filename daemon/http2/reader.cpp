@@ -266,9 +266,6 @@ void ConnectionReader::begin_body(Direction direction) {
     self.stream = at != streams_.end() && at->second.sink != nullptr ? &at->second : nullptr;
   } else if (self.type == NGHTTP2_SETTINGS) {
     self.table_size_in_frame = false;
-    if (!has(self.flags, NGHTTP2_FLAG_ACK)) {
-      ++self.settings_sent;
-    }
   } else if (self.type == NGHTTP2_PUSH_PROMISE) {
     // What is pushed is a GET that nobody asked for: no model call, but the connection is busy.
     const StreamId promised = read_u32(self.small.data()) & kIdMask;
@@ -351,6 +348,8 @@ void ConnectionReader::end_frame(Direction direction) {
     case NGHTTP2_SETTINGS:
       if (has(self.flags, NGHTTP2_FLAG_ACK)) {
         on_settings_acknowledged(direction);
+      } else {
+        ++self.settings_sent;  // now, not earlier: nobody can acknowledge half a frame
       }
       break;
     case NGHTTP2_GOAWAY:
@@ -448,7 +447,7 @@ void ConnectionReader::on_setting(Direction direction) {
         fail();
         return;
       }
-      self.table_sizes.push_back({self.settings_sent, value, value});
+      self.table_sizes.push_back({self.settings_sent + 1, value, value});
     }
     self.table_sizes.back().smallest =
         std::min<std::size_t>(self.table_sizes.back().smallest, value);

@@ -10,4 +10,8 @@ inline constexpr std::size_t kMaxMethodBytes = 32;
 /// first, and that much, speaks no protocol of ours.
 inline constexpr std::size_t kMaxHeldBytes = 16 * 1024;
 
+/// `response.create` events on one WebSocket that wait for their answer: above it the oldest one is
+/// counted as it is.
+inline constexpr std::size_t kMaxWaitingTurns = 64;
+
 }  // namespace agp::relay

@@ -1,7 +1,11 @@
 #include "daemon/http1/reader.h"
 #include "daemon/relay/protocol_reader.h"
+#include "daemon/relay/websocket_calls.h"
+#include "daemon/usage/text.h"
 
+#include <memory>
 #include <utility>
+#include <vector>
 
 namespace agp::relay {
 namespace {
@@ -15,7 +19,10 @@ class Http1Observer final : public ProtocolReader, private http1::Sink {
   explicit Http1Observer(Books* books) : books_(books), reader_(this) {}
 
   void on_bytes(Side from, Bytes plaintext) override {
-    reader_.feed(direction(from), plaintext);
+    const std::size_t used = reader_.feed(direction(from), plaintext);
+    if (reader_.is_upgraded() && websocket_ != nullptr) {
+      websocket_->on_bytes(from, plaintext.subspan(used));
+    }
     if (reader_.is_unparsed()) {
       give_up();
     }
@@ -24,6 +31,9 @@ class Http1Observer final : public ProtocolReader, private http1::Sink {
   void on_end(Side from, End how) override {
     reader_.finish(direction(from), how == End::clean);
     upstream_ended_ = upstream_ended_ || from == Side::upstream;
+    if (websocket_ != nullptr) {
+      websocket_->on_end(how == End::abrupt ? Side::upstream : from);
+    }
     if (upstream_ended_ || how == End::abrupt) {
       give_up();
       return;
@@ -37,20 +47,26 @@ class Http1Observer final : public ProtocolReader, private http1::Sink {
   }
 
   [[nodiscard]] bool is_unparsed() const override {
-    return reader_.is_unparsed() || reader_.is_upgraded();
+    const bool is_read = websocket_ != nullptr && !websocket_->is_unparsed();
+    return reader_.is_unparsed() || (reader_.is_upgraded() && !is_read);
   }
   [[nodiscard]] bool is_idle() const override {
-    return !is_unparsed() && exchanges_.empty() &&
+    return !reader_.is_unparsed() && !reader_.is_upgraded() && exchanges_.empty() &&
            reader_.open_octets(http1::Direction::request) == 0;
   }
 
  private:
   /// One request, and its response when it comes.
   struct Exchange {
-    usage::Call* call = nullptr;  // null: no model call, or counted already
+    usage::Call* call = nullptr;              // null: no model call, or counted already
+    std::unique_ptr<WebSocketCalls> upgrade;  // it asks for a WebSocket that we read
     std::uint64_t bytes_out = 0;
     bool request_ended = false;
   };
+
+  static bool asks_for_websocket(const http1::Head& head) {
+    return head.method == "GET" && usage::lower(head.field("upgrade")) == "websocket";
+  }
 
   void on_begin(http1::Direction which) override {
     if (which == http1::Direction::request) {
@@ -68,8 +84,10 @@ class Http1Observer final : public ProtocolReader, private http1::Sink {
       facts.started_at = request_began_;
       facts.request_encoding = head.codings();
       exchange.call = books_->open(std::move(*endpoint), std::move(facts));
+    } else if (asks_for_websocket(head)) {
+      exchange.upgrade = WebSocketCalls::open(books_, host, head.target);
     }
-    exchanges_.push_back(exchange);
+    exchanges_.push_back(std::move(exchange));
   }
 
   void on_request_body(Bytes body) override {
@@ -91,11 +109,19 @@ class Http1Observer final : public ProtocolReader, private http1::Sink {
   }
 
   void on_response(const http1::Head& head) override {
-    if (!exchanges_.empty() && exchanges_.front().call != nullptr) {
+    if (exchanges_.empty()) {
+      return;
+    }
+    Exchange& exchange = exchanges_.front();
+    if (exchange.call != nullptr) {
       auto facts =
           response_facts(head.status, [&head](std::string_view name) { return head.field(name); });
       facts.content_encoding = head.codings();  // HTTP/1 may have coded the transfer as well
-      exchanges_.front().call->on_response_head(std::move(facts));
+      exchange.call->on_response_head(std::move(facts));
+    }
+    if (head.status == 101 && exchange.upgrade != nullptr) {
+      websocket_ = std::move(exchange.upgrade);
+      websocket_->on_handshake(head.status, head.field("sec-websocket-extensions"), true);
     }
   }
 
@@ -144,6 +170,7 @@ class Http1Observer final : public ProtocolReader, private http1::Sink {
   Books* books_;
   http1::ConnectionReader reader_;
   usage::Micros request_began_{};
+  std::unique_ptr<WebSocketCalls> websocket_;  // behind a 101
   bool upstream_ended_ = false;
   std::vector<Exchange> exchanges_;  // oldest first; the last one is being sent
 };

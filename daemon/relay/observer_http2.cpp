@@ -1,5 +1,6 @@
 #include "daemon/http2/reader.h"
 #include "daemon/relay/protocol_reader.h"
+#include "daemon/relay/websocket_calls.h"
 
 #include <utility>
 
@@ -69,6 +70,27 @@ class CallStream final : public http2::StreamSink {
   usage::Call* call_;
 };
 
+/// A WebSocket over extended CONNECT, RFC 8441: DATA is what a connection would carry.
+class WebSocketStream final : public http2::StreamSink {
+ public:
+  explicit WebSocketStream(std::unique_ptr<WebSocketCalls> calls) : calls_(std::move(calls)) {}
+
+  void on_request_body(Bytes body) override { calls_->on_bytes(Side::client, body); }
+  void on_request_end() override { calls_->on_end(Side::client); }
+  void on_response_begin() override {}
+  void on_response(const http2::Head& head) override {
+    calls_->on_handshake(head.status, head.field("sec-websocket-extensions"),
+                         head.status >= 200 && head.status < 300);
+  }
+  void on_response_body(Bytes body) override { calls_->on_bytes(Side::upstream, body); }
+  void on_trailers(http2::Direction, const http2::Head&) override {}
+  void on_client_end(http2::Octets) override { calls_->on_end(Side::client); }
+  void on_end(http2::StreamEnd, http2::Octets) override { calls_->on_end(Side::upstream); }
+
+ private:
+  std::unique_ptr<WebSocketCalls> calls_;
+};
+
 class Http2Observer final : public ProtocolReader, private http2::Sink {
  public:
   explicit Http2Observer(Books* books) : books_(books), reader_(this) {}
@@ -95,6 +117,12 @@ class Http2Observer final : public ProtocolReader, private http2::Sink {
     std::string_view authority = head.authority;
     if (authority.empty()) {
       authority = head.field("host");
+    }
+    if (!head.protocol.empty()) {
+      auto calls = head.method == "CONNECT" && head.protocol == "websocket"
+                       ? WebSocketCalls::open(books_, authority, head.target)
+                       : nullptr;
+      return calls == nullptr ? nullptr : std::make_unique<WebSocketStream>(std::move(calls));
     }
     auto endpoint = usage::classify(books_->host_of(authority), head.method, head.target);
     // Length-prefixed protobuf on a path of ours would be no payload that a reader knows.

@@ -3,6 +3,7 @@
 #include "daemon/coding/decoder.h"
 #include "daemon/usage/flags.h"
 #include "daemon/usage/google_reader.h"
+#include "daemon/usage/openai_responses_reader.h"
 #include "daemon/usage/request_reader.h"
 #include "daemon/usage/text.h"
 
@@ -35,10 +36,11 @@ std::unique_ptr<ResponseReader> make_response_reader(Wire wire, const ResponseFa
   switch (wire) {
     case Wire::google:
       return std::make_unique<GoogleReader>(facts);
+    case Wire::openai_responses:
+      return std::make_unique<OpenAiResponsesReader>(facts);
     case Wire::interactions:
     case Wire::anthropic:
     case Wire::openai_chat:
-    case Wire::openai_responses:
     case Wire::openai_completions:
       break;
   }
@@ -67,6 +69,10 @@ Call::Call(Endpoint endpoint, CallFacts facts)
   record_.protocol = std::move(facts.protocol);
   record_.local_uid = facts.local_uid;
   record_.instance = std::move(facts.instance);
+  if (!facts.request_model.empty()) {
+    record_.model = model_name(facts.request_model);
+    record_.model_source = ModelSource::request;
+  }
   record_.provider = endpoint_.provider;
   record_.api = endpoint_.api;
   if (endpoint_.is_tab) {
@@ -200,7 +206,7 @@ Record Call::finish(const End& end) {
           break;
       }
     }
-  } else if (endpoint_.wire != Wire::google) {
+  } else if (make_response_reader(endpoint_.wire, ResponseFacts()) == nullptr) {
     record.flags.insert(flag::kReaderMissing);
   }
   if (!end.body_complete) {

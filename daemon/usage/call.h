@@ -22,6 +22,7 @@ struct CallFacts {
   std::string instance;
   Micros started_at{};
   std::string request_encoding;  // content-encoding of the request
+  std::string request_model;     // of a request that is no body of its own (WebSocket)
 };
 
 /// One model call, from the bodies of one exchange to its record; the framing below it may be

@@ -391,6 +391,23 @@ TEST(Http2Reader, TheOtherSidesTableSizeGovernsTheEncoder) {
   EXPECT_FALSE(run.reader.is_unparsed());
 }
 
+TEST(Http2Reader, AnAcknowledgementOfHalfAFrameIsNone) {
+  Wire w;
+  Peers run;
+  run.client(w.out);
+  run.upstream(wire::settings());
+  const std::string two = wire::settings(wire::setting(NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, 100) +
+                                         wire::setting(NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, 0));
+  run.upstream(two.substr(0, 16));
+  run.client(wire::settings_ack() + wire::settings_ack() + wire::settings_ack());
+  run.upstream(two.substr(16));
+  // Not in force yet: the encoder may still use what it has.
+  run.client(w.client.headers(1, wire::request("/a"), true));
+  run.client(w.client.headers(3, wire::request("/a"), true));
+  EXPECT_FALSE(run.reader.is_unparsed());
+  EXPECT_EQ(run.events(3), "POST /a\nsent\n");
+}
+
 TEST(Http2Reader, ATableLargerThanAllowedIsUnparsed) {
   wire::Encoder client(65536);
   client.change_table_size(65536);
