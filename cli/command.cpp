@@ -1,7 +1,9 @@
 #include "cli/command.h"
 
+#include "cli/policy_command.h"
 #include "cli/render.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -16,6 +18,8 @@ Measures what language models on this machine use, to the token.
 Verbs:
   status     what the service does, and what it lacks
   usage      tokens used, per model or otherwise grouped
+  policy     show, check HOST [METHOD PATH], reload: what is opened, passed on or blocked
+  config     check: every fault of the configuration files
   version    version of this command
 
 Options of every verb:
@@ -195,6 +199,11 @@ Output usage(const Arguments& arguments, Daemon& daemon, const Style& style) {
 }  // namespace
 
 Output run(const std::vector<std::string>& words, Daemon& daemon, bool color) {
+  const auto verb = std::find_if(words.begin(), words.end(),
+                                 [](const std::string& word) { return !word.starts_with('-'); });
+  if (verb != words.end() && (*verb == "policy" || *verb == "config")) {
+    return run_policy(words, daemon, color);
+  }
   const auto arguments = parse(words);
   const bool is_known =
       arguments.verb == "status" || arguments.verb == "usage" || arguments.verb == "version";

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -16,7 +17,8 @@ namespace {
 constexpr const char* kName = "org.antigravityproxy.Daemon1";
 constexpr const char* kPath = "/org/antigravityproxy/Daemon1";
 constexpr const char* kUnit = "antigravity-proxy.service";
-constexpr std::uint64_t kPatience = 20'000'000;  // microseconds
+constexpr std::uint64_t kPatience = 20'000'000;        // microseconds
+constexpr std::uint64_t kHumanPatience = 150'000'000;  // polkit may ask for a password
 
 // The plain C library: one blocking call per run needs no object, no proxy and no event loop, and
 // it is the same on every release.
@@ -111,7 +113,14 @@ Failure failure_of(sd_bus* bus, const sd_bus_error& error) {
     return not_there(bus);
   }
   if (name == SD_BUS_ERROR_INVALID_ARGS) {
-    return {Exit::data, "invalid_parameter", text, "see: antigravity-proxy usage --help"};
+    return {Exit::data, "invalid_parameter", text, "see: antigravity-proxy --help"};
+  }
+  if (name == SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) {
+    return {Exit::refused, "refused", text, "run it as root"};
+  }
+  if (name == SD_BUS_ERROR_UNKNOWN_METHOD) {
+    return {Exit::failed, "too_old", "the running antigravity-proxy does not know this question",
+            "restart it: systemctl restart antigravity-proxy"};
   }
   if (name == SD_BUS_ERROR_ACCESS_DENIED) {
     return {Exit::refused, "refused", text,
@@ -125,7 +134,22 @@ Failure failure_of(sd_bus* bus, const sd_bus_error& error) {
   return {Exit::failed, "failed", text, "see: antigravity-proxy status"};
 }
 
-Answer<std::string> call(const char* member, const std::map<std::string, std::string>* query) {
+// Puts the arguments into a request; negative like everything of sd-bus.
+using Fill = std::function<int(sd_bus_message*)>;
+
+int fill_query(sd_bus_message* message, const std::map<std::string, std::string>& query) {
+  int result = sd_bus_message_open_container(message, 'a', "{ss}");
+  for (const auto& [key, value] : query) {
+    if (result >= 0) {
+      result = sd_bus_message_append(message, "{ss}", key.c_str(), value.c_str());
+    }
+  }
+  return result < 0 ? result : sd_bus_message_close_container(message);
+}
+
+Answer<std::string> call(const char* member,
+                         const Fill& fill = {},
+                         std::uint64_t patience = kPatience) {
   sd_bus* raw_bus = nullptr;
   const int opened = sd_bus_open_system(&raw_bus);
   if (opened < 0) {
@@ -135,16 +159,11 @@ Answer<std::string> call(const char* member, const std::map<std::string, std::st
   sd_bus_message* raw = nullptr;
   int result = sd_bus_message_new_method_call(raw_bus, &raw, kName, kPath, kName, member);
   const Message request(raw);
-  if (result >= 0 && query != nullptr) {
-    result = sd_bus_message_open_container(raw, 'a', "{ss}");
-    for (const auto& [key, value] : *query) {
-      if (result >= 0) {
-        result = sd_bus_message_append(raw, "{ss}", key.c_str(), value.c_str());
-      }
-    }
-    if (result >= 0) {
-      result = sd_bus_message_close_container(raw);
-    }
+  if (result >= 0 && patience == kHumanPatience) {
+    result = sd_bus_message_set_allow_interactive_authorization(raw, 1);
+  }
+  if (result >= 0 && fill) {
+    result = fill(raw);
   }
   if (result < 0) {
     return Failure{Exit::data, "invalid_parameter",
@@ -153,7 +172,7 @@ Answer<std::string> call(const char* member, const std::map<std::string, std::st
   }
   BusError error;
   sd_bus_message* raw_reply = nullptr;
-  result = sd_bus_call(raw_bus, raw, kPatience, &error.error, &raw_reply);
+  result = sd_bus_call(raw_bus, raw, patience, &error.error, &raw_reply);
   const Message reply(raw_reply);
   if (result < 0) {
     return failure_of(raw_bus, error.error);
@@ -169,11 +188,27 @@ Answer<std::string> call(const char* member, const std::map<std::string, std::st
 }  // namespace
 
 Answer<std::string> BusDaemon::status() {
-  return call("Status", nullptr);
+  return call("Status");
 }
 
 Answer<std::string> BusDaemon::usage(const std::map<std::string, std::string>& query) {
-  return call("Usage", &query);
+  return call("Usage", [&](sd_bus_message* message) { return fill_query(message, query); });
+}
+
+Answer<std::string> BusDaemon::policy() {
+  return call("GetPolicy");
+}
+
+Answer<std::string> BusDaemon::check_policy(const std::string& host,
+                                            const std::string& method,
+                                            const std::string& path) {
+  return call("CheckPolicy", [&](sd_bus_message* message) {
+    return sd_bus_message_append(message, "sss", host.c_str(), method.c_str(), path.c_str());
+  });
+}
+
+Answer<std::string> BusDaemon::reload_policy() {
+  return call("ReloadPolicy", {}, kHumanPatience);
 }
 
 }  // namespace agp::cli

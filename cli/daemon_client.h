@@ -29,10 +29,15 @@ class Daemon {
   Daemon& operator=(Daemon&&) = delete;
   virtual ~Daemon() = default;
 
-  /// Both answer with a JSON document.
+  /// All answer with a JSON document.
   [[nodiscard]] virtual Answer<std::string> status() = 0;
   [[nodiscard]] virtual Answer<std::string> usage(
       const std::map<std::string, std::string>& query) = 0;
+  [[nodiscard]] virtual Answer<std::string> policy() = 0;
+  [[nodiscard]] virtual Answer<std::string> check_policy(const std::string& host,
+                                                         const std::string& method,
+                                                         const std::string& path) = 0;
+  [[nodiscard]] virtual Answer<std::string> reload_policy() = 0;
 };
 
 /// Over the system bus, blocking.
@@ -40,6 +45,11 @@ class BusDaemon final : public Daemon {
  public:
   [[nodiscard]] Answer<std::string> status() override;
   [[nodiscard]] Answer<std::string> usage(const std::map<std::string, std::string>& query) override;
+  [[nodiscard]] Answer<std::string> policy() override;
+  [[nodiscard]] Answer<std::string> check_policy(const std::string& host,
+                                                 const std::string& method,
+                                                 const std::string& path) override;
+  [[nodiscard]] Answer<std::string> reload_policy() override;
 };
 
 }  // namespace agp::cli

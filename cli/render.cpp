@@ -288,6 +288,25 @@ std::string server_text(const json::object& document) {
   return out;
 }
 
+std::string policy_text(const json::object& document) {
+  const auto& policy = part_of(document, "policy");
+  std::string out =
+      number_text(policy, "generation") + ", loaded at " + text_of(policy, "loaded_at");
+  if (joined(policy, "rewritten_hosts") != "none") {
+    out += "; rewritten: " + joined(policy, "rewritten_hosts");
+  }
+  return out;
+}
+
+// What a user must be able to see at a glance: their model is asked something else.
+std::string request_rules_text(const json::object& document, const Style& style) {
+  const auto hosts = joined(part_of(document, "policy"), "request_rules_hosts");
+  return hosts == "none"
+             ? ""
+             : "\n" + painted(style, "1;33", "Request rules are on: ") + "requests to " + hosts +
+                   " are changed; see: antigravity-proxy policy show\n";
+}
+
 std::string problems_text(const json::object& document, const Style& style) {
   const auto* value = find(document, "problems");
   const auto* problems = value == nullptr ? nullptr : value->if_array();
@@ -352,7 +371,7 @@ Answer<StatusText> render_status(std::string_view document, const Style& style) 
   out.text = "antigravity-proxy " + text_of(root, "version") + ": " + painted(style, color, state) +
              "\n\n";
   const auto& sockets = part_of(root, "sockets");
-  const std::vector<Row> rows = {
+  std::vector<Row> rows = {
       {"  Capture", capture_text(root)},
       {"  Helper", "reachable: " + yes_or_no(part_of(root, "helper"), "reachable")},
       {"  Certificate", "valid until " + text_of(part_of(root, "ca"), "not_after")},
@@ -360,7 +379,10 @@ Answer<StatusText> render_status(std::string_view document, const Style& style) 
       {"  Language server", server_text(root)},
       {"  API", joined(sockets, "api")},
       {"  Interception", joined(sockets, "intercept")}};
-  out.text += table_of(rows, 2) + problems_text(root, style);
+  if (object_in(root, "policy") != nullptr) {
+    rows.push_back({"  Policy", policy_text(root)});
+  }
+  out.text += table_of(rows, 2) + request_rules_text(root, style) + problems_text(root, style);
   return out;
 }
 

@@ -21,6 +21,16 @@ struct StatusText {
 };
 [[nodiscard]] Answer<StatusText> render_status(std::string_view document, const Style& style);
 
+/// A document about the policy, and what the command ends with after showing it.
+struct PolicyText {
+  std::string text;
+  Exit exit = Exit::ok;
+};
+[[nodiscard]] Answer<PolicyText> render_policy(std::string_view document);
+[[nodiscard]] Answer<PolicyText> render_policy_check(std::string_view document);
+[[nodiscard]] Answer<PolicyText> render_policy_reload(std::string_view document);
+[[nodiscard]] Answer<PolicyText> render_config_check(std::string_view document);
+
 /// {"error":{"code","message","hint"}} for --json.
 [[nodiscard]] std::string failure_document(const Failure& failure);
 

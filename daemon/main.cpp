@@ -100,6 +100,7 @@ int main(int argc, char** argv) {
     return EX_OK;
   }
   agp::log::init("antigravity-proxyd", config->log_level);
+  arguments.options.files = arguments.files;
   const auto ran = agp::app::run(*config, arguments.options);
   if (!ran) {
     agp::log::err("cannot start", {{"ERROR", ran.error()}});

@@ -54,15 +54,18 @@ ARROWS = {
 ROOTS = {
     'daemon': ('common/', 'daemon/'),
     'helper': ('common/', 'helper/'),
-    'cli': ('common/',),
+    # What the command says about the files without a daemon is what the daemon would say.
+    'cli': ('common/', 'daemon/config/', 'daemon/policy/'),
 }
 
 # Third-party headers: pattern -> folders that may include them (a trailing / means all below).
 # The first pattern that matches decides.
 EVERYWHERE = ('',)
 LIBRARIES = (
-    # The ledger keeps an open set of counters of a record as one JSON column.
-    (r'boost/json', ('daemon/usage', 'daemon/api', 'daemon/ls', 'daemon/bus', 'daemon/ledger', 'cli')),
+    # The ledger keeps an open set of counters of a record as one JSON column; request rules of the
+    # rewriting relay check the JSON that they edit.
+    (r'boost/json', ('daemon/policy', 'daemon/usage', 'daemon/api', 'daemon/ls', 'daemon/bus', 'daemon/ledger',
+                     'daemon/rewrite', 'cli')),
     (r'boost/(asio|beast)', ('common/bus', 'daemon/io', 'daemon/api', 'daemon/bus', 'daemon/ls',
                              'daemon/.', 'helper/bus', 'helper/.')),
     (r'boost/url', ('daemon/api', 'daemon/ls', 'cli')),

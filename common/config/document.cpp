@@ -184,7 +184,7 @@ class Builder final : public YAML::EventHandler {
   int documents_ = 0;
 };
 
-Checked<std::string> read_file(const std::string& path) {
+Checked<std::string> read_file(const std::string& path, std::optional<std::uint32_t> owner) {
   const auto fault = [&](std::string message) {
     return Faults{{file_fault(path, std::move(message))}};
   };
@@ -195,6 +195,10 @@ Checked<std::string> read_file(const std::string& path) {
   }
   if (!S_ISREG(st.st_mode)) {
     return fault("is not a regular file");
+  }
+  if (owner && (st.st_uid != *owner || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)) {
+    return fault("must belong to uid " + std::to_string(*owner) +
+                 " and be writable by nobody else: chown it and chmod go-w");
   }
   std::string text;
   text.resize(kMaxFileBytes + 1);
@@ -243,8 +247,8 @@ Checked<std::vector<std::string>> list_drop_ins(const std::string& directory) {
   return names;
 }
 
-void read_into(Documents& documents, const std::string& path) {
-  auto text = read_file(path);
+void read_into(Documents& documents, const std::string& path, std::optional<std::uint32_t> owner) {
+  auto text = read_file(path, owner);
   if (!text) {
     documents.faults.append(text.error());
     return;
@@ -285,10 +289,10 @@ Document parse(std::string_view text, const std::string& file, Faults& faults) {
   return document;
 }
 
-Documents read_files(const std::string& path, Missing missing) {
+Documents read_files(const std::string& path, Missing missing, std::optional<std::uint32_t> owner) {
   Documents documents;
   if (missing == Missing::is_fault || ::access(path.c_str(), F_OK) == 0 || errno != ENOENT) {
-    read_into(documents, path);
+    read_into(documents, path, owner);
   }
   auto drop_ins = list_drop_ins(path + ".d");
   if (!drop_ins) {
@@ -296,7 +300,7 @@ Documents read_files(const std::string& path, Missing missing) {
     return documents;
   }
   for (const auto& name : *drop_ins) {
-    read_into(documents, name);
+    read_into(documents, name, owner);
   }
   return documents;
 }

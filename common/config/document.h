@@ -3,6 +3,8 @@
 #include "common/config/fault.h"
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +62,9 @@ enum class Missing { is_fault, is_empty };
 
 /// Reads `path` and then `path`.d/*.yaml in the order of their names, the order in which later
 /// files win. A missing `path`.d is no fault; an unreadable one is.
-[[nodiscard]] Documents read_files(const std::string& path, Missing missing);
+/// @param owner  a file that another user owns, or that its group or others may write, is a fault.
+[[nodiscard]] Documents read_files(const std::string& path,
+                                   Missing missing,
+                                   std::optional<std::uint32_t> owner = std::nullopt);
 
 }  // namespace agp::config

@@ -57,6 +57,7 @@ struct Schema::Entry {
   Describe begin;    // objects: appends an element and describes it
   Describe example;  // objects: describes an element that is thrown away
   bool is_required = false;
+  bool accepts_single_value = false;  // lists only
 };
 
 Schema::Schema() = default;
@@ -248,6 +249,11 @@ void Schema::require() {
   entries_.back().is_required = true;
 }
 
+void Schema::accept_single_value() {
+  assert(!entries_.empty() && entries_.back().shape == Entry::Shape::list);
+  entries_.back().accepts_single_value = true;
+}
+
 void Schema::add_scalar(Row row, Take take) {
   Entry entry;
   if (!row.fallback.empty()) {
@@ -323,8 +329,11 @@ void Schema::add_objects(std::string key,
 }
 
 Faults Schema::load(const std::string& path, Missing missing) {
+  return load(read_files(path, missing));
+}
+
+Faults Schema::load(Documents documents) {
   set_defaults();
-  Documents documents = read_files(path, missing);
   Faults faults = std::move(documents.faults);
   for (const auto& document : documents.list) {
     faults.append(apply(document));
@@ -397,7 +406,8 @@ void Schema::apply_entry(const Document& document,
     fault(value, key, "has no value; give it one or remove the line");
     return;
   }
-  if (value.kind != (wants_list ? Node::Kind::list : Node::Kind::scalar)) {
+  const bool is_list_of_one = entry.accepts_single_value && value.kind == Node::Kind::scalar;
+  if (value.kind != (wants_list ? Node::Kind::list : Node::Kind::scalar) && !is_list_of_one) {
     fault(value, key,
           std::string("expected ") + (wants_list ? "a list" : "a single value") + ", got " +
               in_words(value.kind));
@@ -421,8 +431,9 @@ void Schema::apply_entry(const Document& document,
     return;
   }
   entry.clear();
-  for (std::size_t i = 0; i < value.items.size(); ++i) {
-    const auto& item = value.items[i];
+  const auto& items = is_list_of_one ? std::vector<Node>{value} : value.items;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto& item = items[i];
     const std::string item_key = key + '[' + std::to_string(i) + ']';
     positions_[item_key] = {document.file, item.line, item.column};
     if (item.kind != Node::Kind::scalar) {

@@ -130,10 +130,14 @@ class Schema {
 
   /// The key added last must be present. For elements of `objects`.
   void require();
+  /// The list added last may be written as a single value, too: a list of one.
+  void accept_single_value();
 
   /// Sets every default, then reads `path` and its drop-ins; later files win key by key.
   /// @return all faults of all files; the targets are unspecified unless it is empty.
   [[nodiscard]] Faults load(const std::string& path, Missing missing);
+  /// The same for files that have been read.
+  [[nodiscard]] Faults load(Documents documents);
   void set_defaults();
   /// Applies one document over what was applied before.
   [[nodiscard]] Faults apply(const Document& document);

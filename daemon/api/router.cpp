@@ -1,12 +1,13 @@
 #include "daemon/api/router.h"
 
+#include "daemon/api/metrics.h"
 #include "daemon/api/responses_api.h"
 #include "daemon/api/usage_api.h"
 
 namespace agp::api {
 namespace {
 
-enum class Endpoint { health, usage, records, status, responses };
+enum class Endpoint { health, usage, records, status, metrics, responses };
 
 struct Entry {
   const char* path;
@@ -19,6 +20,7 @@ constexpr Entry kEntries[] = {
     {"/v1/usage", "GET", Endpoint::usage},
     {"/v1/usage/records", "GET", Endpoint::records},
     {"/v1/status", "GET", Endpoint::status},
+    {"/metrics", "GET", Endpoint::metrics},
     {"/v1/responses", "POST", Endpoint::responses},
 };
 
@@ -121,8 +123,8 @@ Route route_head(const Request& request, const Visibility& who) {
                              "invalid_request_error",
                              "not_found",
                              "there is nothing at this path",
-                             "known are /health, /v1/usage, /v1/usage/records, /v1/status and "
-                             "/v1/responses",
+                             "known are /health, /metrics, /v1/usage, /v1/usage/records, "
+                             "/v1/status and /v1/responses",
                              ""};
     return route;
   }
@@ -163,6 +165,13 @@ Step handle(const Request& request, const Visibility& who, usage::Micros now) {
       return StatusJob{[now](const StatusReport& report) {
         Response response;
         response.body = render_status(report, now);
+        return response;
+      }};
+    case Endpoint::metrics:
+      return StatusJob{[](const StatusReport& report) {
+        Response response;
+        response.content_type = kMetricsType;
+        response.body = render_metrics(report);
         return response;
       }};
     case Endpoint::responses:

@@ -56,6 +56,20 @@ json::array strings(const std::vector<std::string>& values) {
   return out;
 }
 
+json::value policy_value(const StatusReport& report) {
+  if (!report.policy) {
+    return nullptr;
+  }
+  const auto& policy = *report.policy;
+  return json::object{{"generation", policy.generation},
+                      {"loaded_at", policy.loaded_at},
+                      {"faults", strings(policy.faults)},
+                      {"warnings", strings(policy.warnings)},
+                      {"waiting_for_restart", strings(policy.waiting_for_restart)},
+                      {"rewritten_hosts", strings(policy.rewritten)},
+                      {"request_rules_hosts", strings(policy.request_rules)}};
+}
+
 }  // namespace
 
 void judge(StatusReport& report) {
@@ -67,6 +81,14 @@ void judge(StatusReport& report) {
     report.problems.push_back({"records_lost",
                                std::to_string(health.lost) + " usage records were lost",
                                "see the journal of antigravity-proxy.service for the reason"});
+  }
+  if (report.policy && !report.policy->faults.empty()) {
+    const auto more = report.policy->faults.size() - 1;
+    report.problems.push_back(
+        {"policy_faulty",
+         "The changed policy was refused and the old one stays: " + report.policy->faults.front() +
+             (more == 0 ? "" : " (and " + std::to_string(more) + " more)"),
+         "correct it, then: antigravity-proxy policy reload"});
   }
   if (!report.problems.empty()) {
     report.state = StatusReport::State::degraded;
@@ -92,8 +114,13 @@ std::string render_status(const StatusReport& report, usage::Micros now) {
                                         {"waits_for", or_null(report.ls_waits_for)},
                                         {"instance", or_null(report.ls_instance)},
                                         {"user", or_null(report.ls_user)}};
-  out["sockets"] = json::object{{"api", strings(report.api_sockets)},
-                                {"intercept", strings(report.intercept_sockets)}};
+  out["sockets"] = json::object{{"api", strings(report.sockets.api)},
+                                {"intercept", strings(report.sockets.intercept)},
+                                {"connect", strings(report.sockets.connect)},
+                                {"reverse", strings(report.sockets.reverse)}};
+  out["interception"] = report.interception ? json::value(interception_value(*report.interception))
+                                            : json::value(nullptr);
+  out["policy"] = policy_value(report);
   json::array problems;
   for (const auto& problem : report.problems) {
     problems.push_back(json::object{

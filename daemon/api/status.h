@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/api/interception_status.h"
 #include "daemon/ledger/ledger.h"
 
 #include <cstdint>
@@ -16,6 +17,14 @@ struct Problem {
   std::string remedy;   // what to do about it
 
   friend bool operator==(const Problem&, const Problem&) = default;
+};
+
+/// Addresses by purpose: "127.0.0.1:8741".
+struct Sockets {
+  std::vector<std::string> api;
+  std::vector<std::string> intercept;
+  std::vector<std::string> connect;  // HTTP CONNECT
+  std::vector<std::string> reverse;  // "127.0.0.1:8743 for https://api.example.com"
 };
 
 /// Filled by the composition root. An empty optional is "not known", never "no".
@@ -46,8 +55,20 @@ struct StatusReport {
   std::optional<std::string> ls_instance;
   std::optional<std::string> ls_user;
 
-  std::vector<std::string> api_sockets;        // "127.0.0.1:8741"
-  std::vector<std::string> intercept_sockets;  // "127.0.0.1:8742"
+  Sockets sockets;
+  std::optional<InterceptionStatus> interception;
+
+  /// What connections are judged by.
+  struct Policy {
+    std::uint64_t generation = 0;
+    std::string loaded_at;
+    std::vector<std::string> faults;  // of the last reload, which kept the old policy
+    std::vector<std::string> warnings;
+    std::vector<std::string> waiting_for_restart;  // changed keys of proxy.yaml
+    std::vector<std::string> rewritten;            // hosts whose messages may be changed or refused
+    std::vector<std::string> request_rules;        // hosts where the model is asked something else
+  };
+  std::optional<Policy> policy;
 
   std::vector<Problem> problems;
 };

@@ -5,12 +5,17 @@
 #include "common/log/log.h"
 #include "daemon/api/http_server.h"
 #include "daemon/api/peer.h"
+#include "daemon/api/times.h"
 #include "daemon/app/helper_over_bus.h"
 #include "daemon/app/interception.h"
+#include "daemon/app/policy_reload.h"
+#include "daemon/app/status_report.h"
 #include "daemon/app/turns.h"
+#include "daemon/app/upstream_proxy.h"
 #include "daemon/app/watchdog.h"
 #include "daemon/bus/daemon_object.h"
 #include "daemon/io/policy_surroundings.h"
+#include "daemon/io/tally.h"
 #include "daemon/ledger/sqlite_ledger.h"
 #include "daemon/ls/process_scan.h"
 #include "daemon/ls/supervisor.h"
@@ -30,6 +35,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -40,9 +46,10 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr auto kStreamGrace = 5s;   // live streams may end by themselves this long after a stop
+constexpr auto kStreamGrace = 1s;   // for what ends because the language server has stopped
 constexpr auto kReadyLimit = 20s;   // a helper that does not answer must not fail the start
 constexpr auto kLedgerGrace = 10s;  // then what they cost must reach the disk
+constexpr auto kStopReserve = 60s;  // language server and ledger, on top of limits.drain_timeout
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr const char* kLsAccount = "antigravity-ls";
 constexpr const char* kGroup = "antigravity-proxy";
@@ -74,13 +81,22 @@ void log_unhandled(const std::exception_ptr& problem, const char* task) {
   }
 }
 
-io::Settings io_settings(const daemon_config::Config& config, std::size_t workers) {
+// Two descriptors for each connection: whoever set the hard limit meant it to be used.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);  // the acceptor asks what there is
+  }
+}
+
+io::Settings io_settings(const daemon_config::Config& config) {
   io::Settings settings;
   settings.deadlines.handshake = config.limits.handshake_timeout;
   settings.deadlines.connect = config.limits.connect_timeout;
   settings.deadlines.read_idle = config.limits.read_idle_timeout;
   settings.deadlines.write_idle = config.limits.write_idle_timeout;
-  settings.max_connections = std::max<std::size_t>(1, config.limits.max_connections / workers);
+  settings.max_buffered_bytes = config.limits.max_buffered_bytes;
   settings.destinations.allowed = config.upstream.allow_networks;
   return settings;
 }
@@ -97,6 +113,10 @@ class Daemon {
  private:
   Result<> open_state();
   Result<> open_listeners();
+  Result<> open_passed_or_configured();
+  static Result<> open_each(const std::vector<config::Endpoint>& wanted,
+                            std::vector<UniqueFd>* into,
+                            std::vector<std::string>* names);
   Result<> start_interception();
   Result<> start_bus();
   void start_supervisor();
@@ -104,10 +124,18 @@ class Daemon {
   asio::awaitable<void> watch_rules();
   void tell_ready_once_settled();
   void tell_ready();
-  void on_signal(int number);
+  void make_policy_reload();
+  void publish_policy(const std::shared_ptr<const policy::Policy>& policy);
+  policy::ReloadOutcome reload_policy();
+  void await_reload_signal();
+  api::StatusReport::Policy policy_status() const;
+  void await_signal();
+  void on_signal();
   void stop();
+  void on_drained();
   void finish();
   void on_record(usage::Record record);
+  void on_report(const relay::Report& report);
   api::StatusReport status();
   api::VisibilityRules visibility();
 
@@ -115,8 +143,8 @@ class Daemon {
   const Options& options_;
   bool is_service_ = false;  // systemd passed the sockets
   io::Listeners listeners_;
-  std::vector<std::string> api_sockets_;
-  std::vector<std::string> intercept_sockets_;
+  std::vector<UniqueFd> reverse_;  // in the order of capture.reverse
+  api::Sockets sockets_;
   usage::Micros started_at_ = wall_clock();
 
   std::shared_ptr<const tls::Authority> authority_;
@@ -127,7 +155,11 @@ class Daemon {
   std::unique_ptr<ledger::SqliteLedger> ledger_;
   std::atomic<std::uint64_t> records_{0};        // in the ledger, all of them
   std::atomic<std::int64_t> last_record_at_{0};  // microseconds; 0 for none
+  io::Tally tally_;
   std::unique_ptr<Interception> interception_;
+  // Each belongs to its worker's thread; the workers own them.
+  std::vector<io::PolicySurroundings*> surroundings_;
+  std::unique_ptr<PolicyReload> policy_;
   std::unique_ptr<bus::Connection> bus_;
   std::unique_ptr<bus::HelperClient> helper_client_;
   std::unique_ptr<HelperOverBus> helper_;
@@ -139,12 +171,15 @@ class Daemon {
   std::unique_ptr<api::HttpServer> http_;
   std::unique_ptr<Watchdog> watchdog_;
   asio::signal_set signals_{control_};
+  asio::signal_set reload_signal_{control_};
   asio::steady_timer ready_limit_{control_};
   asio::steady_timer verify_{control_};
   bool is_ready_told_ = false;
   std::string bus_problem_;
   bool is_supervising_ = false;
+  asio::steady_timer drain_limit_{control_};
   bool is_stopping_ = false;
+  bool is_finished_ = false;
 };
 
 Result<> Daemon::open_state() {
@@ -152,7 +187,7 @@ Result<> Daemon::open_state() {
     return errno_error("create " + options_.state_dir);
   }
   const bool had_authority = ::access((options_.state_dir + "/ca/ca.pem").c_str(), F_OK) == 0;
-  auto opened = tls::Authority::open_or_create(options_.state_dir, config_.policy.inspected(),
+  auto opened = tls::Authority::open_or_create(options_.state_dir, config_.policy->inspected(),
                                                std::chrono::system_clock::now());
   if (!opened) {
     return opened.error();
@@ -185,7 +220,46 @@ Result<> Daemon::open_state() {
   return {};
 }
 
+// Binds and listens on each, and notes what `status` shows.
+Result<> Daemon::open_each(const std::vector<config::Endpoint>& wanted,
+                           std::vector<UniqueFd>* into,
+                           std::vector<std::string>* names) {
+  for (const auto& endpoint : wanted) {
+    auto fd = io::listen_on(endpoint.text());
+    if (!fd) {
+      return Error{fd.error().code,
+                   fd.error().context + " (another service may have it; choose another address)"};
+    }
+    into->push_back(std::move(*fd));
+    names->push_back(endpoint.text());
+  }
+  return {};
+}
+
 Result<> Daemon::open_listeners() {
+  if (auto done = open_passed_or_configured(); !done) {
+    return done;
+  }
+  if (auto done = open_each(config_.capture_connect, &listeners_.connect, &sockets_.connect);
+      !done) {
+    return done;
+  }
+  for (const auto& endpoint : config_.capture_reverse) {
+    std::vector<std::string> names;
+    if (auto done = open_each({endpoint.listen}, &reverse_, &names); !done) {
+      return done;
+    }
+    sockets_.reverse.push_back(names.front() + " for https://" + endpoint.host);
+  }
+  if (listeners_.intercept.empty() && listeners_.connect.empty() && listeners_.api.empty() &&
+      reverse_.empty()) {
+    return Error{make_error_code(boost::system::errc::invalid_argument),
+                 "nothing to listen on: set listen.connect, listen.intercept or listen.api"};
+  }
+  return {};
+}
+
+Result<> Daemon::open_passed_or_configured() {
   auto passed = io::listeners_from_systemd();
   if (!passed) {
     return passed.error();
@@ -197,41 +271,33 @@ Result<> Daemon::open_listeners() {
                    "systemd passed only some of the sockets; start antigravity-proxy.service"};
     }
     listeners_ = std::move(*passed);
-    api_sockets_ = {"127.0.0.1:8741", "[::1]:8741", "/run/antigravity-proxy/api.sock"};
-    intercept_sockets_ = {"127.0.0.1:8742", "[::1]:8742"};
+    sockets_.api = {"127.0.0.1:8741", "[::1]:8741", "/run/antigravity-proxy/api.sock"};
+    sockets_.intercept = {"127.0.0.1:8742", "[::1]:8742"};
     return {};
   }
-  const auto open = [](const std::vector<config::Endpoint>& wanted, std::vector<UniqueFd>* into,
-                       std::vector<std::string>* names) -> Result<> {
-    for (const auto& endpoint : wanted) {
-      auto fd = io::listen_on(endpoint.text());
-      if (!fd) {
-        return Error{
-            fd.error().code,
-            fd.error().context + " (another service may have it; choose another in listen.*)"};
-      }
-      into->push_back(std::move(*fd));
-      if (names != nullptr) {
-        names->push_back(endpoint.text());
-      }
-    }
-    return {};
-  };
-  if (auto done = open(config_.listen.intercept, &listeners_.intercept, &intercept_sockets_);
+  if (auto done = open_each(config_.listen.intercept, &listeners_.intercept, &sockets_.intercept);
       !done) {
     return done;
   }
-  if (auto done = open(config_.listen.connect, &listeners_.connect, &intercept_sockets_); !done) {
+  if (auto done = open_each(config_.listen.connect, &listeners_.connect, &sockets_.connect);
+      !done) {
     return done;
   }
-  if (auto done = open(config_.listen.api, &listeners_.api, &api_sockets_); !done) {
+  if (auto done = open_each(config_.listen.api, &listeners_.api, &sockets_.api); !done) {
     return done;
-  }
-  if (listeners_.intercept.empty() && listeners_.connect.empty() && listeners_.api.empty()) {
-    return Error{make_error_code(boost::system::errc::invalid_argument),
-                 "nothing to listen on: set listen.connect, listen.intercept or listen.api"};
   }
   return {};
+}
+
+// On a worker's thread.
+void Daemon::on_report(const relay::Report& report) {
+  if (const auto refusal = tally_.add(report, wall_clock())) {
+    asio::post(control_, [this, refusal = *refusal] {
+      if (object_) {
+        object_->announce_refused_certificate(refusal.host, refusal.count);
+      }
+    });
+  }
 }
 
 void Daemon::on_record(usage::Record record) {
@@ -245,10 +311,18 @@ Result<> Daemon::start_interception() {
     return upstream.error();
   }
   const std::shared_ptr<SSL_CTX> shared = std::move(*upstream);
-  const auto policy = std::make_shared<const policy::HostPolicy>(config_.policy);
   const std::size_t workers =
       config_.workers != 0 ? config_.workers : std::max(1U, std::thread::hardware_concurrency());
+  auto settings = io_settings(config_);
+  auto proxy = load_upstream_proxy(config_.upstream);
+  if (!proxy) {
+    return proxy.error();
+  }
+  settings.proxy = std::move(*proxy);
   io::Hooks hooks;
+  hooks.on_report = [this](const relay::Report& report) {
+    on_report(report);
+  };
   hooks.on_record = [this](usage::Record record) {
     on_record(std::move(record));
   };
@@ -257,10 +331,94 @@ Result<> Daemon::start_interception() {
     const auto uid = api::owner_of_connection(client.data(), destination.data());
     return uid ? std::optional<std::uint32_t>(*uid) : std::nullopt;
   };
+  const auto refused = std::make_shared<relay::RefusedHosts>();
   interception_ = std::make_unique<Interception>(
-      workers, io_settings(config_, workers),
-      [&] { return std::make_unique<io::PolicySurroundings>(policy, authority_, shared); }, hooks);
+      workers, settings, config_.limits.max_connections,
+      [&] {
+        auto made =
+            std::make_unique<io::PolicySurroundings>(config_.policy, authority_, shared, refused);
+        surroundings_.push_back(made.get());
+        return made;
+      },
+      hooks);
+  make_policy_reload();
+  for (std::size_t i = 0; i < reverse_.size(); ++i) {
+    const auto& endpoint = config_.capture_reverse[i];
+    if (auto done =
+            interception_->listen_reverse(std::move(reverse_[i]), {endpoint.host, endpoint.port});
+        !done) {
+      return done;
+    }
+  }
+  reverse_.clear();
   return interception_->listen(listeners_);
+}
+
+void Daemon::make_policy_reload() {
+  PolicyReload::Ports ports;
+  ports.load = [this] {
+    return daemon_config::load(options_.files);
+  };
+  ports.publish = [this](const std::shared_ptr<const policy::Policy>& policy) {
+    publish_policy(policy);
+  };
+  ports.now = [] {
+    return api::to_rfc3339(wall_clock());
+  };
+  policy_ = std::make_unique<PolicyReload>(&config_, std::move(ports));
+}
+
+void Daemon::publish_policy(const std::shared_ptr<const policy::Policy>& policy) {
+  for (std::size_t i = 0; i < surroundings_.size(); ++i) {
+    interception_->post_to(i, [each = surroundings_[i], policy] { each->replace_policy(policy); });
+  }
+}
+
+policy::ReloadOutcome Daemon::reload_policy() {
+  // The manager knows of it as Type=notify-reload does, which systemd 252 does not have yet.
+  timespec now{};
+  (void)::clock_gettime(CLOCK_MONOTONIC, &now);  // cannot fail for this clock
+  const auto usec = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000U +
+                    static_cast<std::uint64_t>(now.tv_nsec) / 1'000U;
+  (void)::sd_notify(0, ("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(usec)).c_str());
+  auto outcome = policy_->reload();
+  const std::string text = outcome.is_reloaded
+                               ? "policy " + std::to_string(outcome.generation) + " loaded"
+                               : "the changed policy was refused, the old one stays";
+  (void)::sd_notify(0, ("READY=1\nSTATUS=" + text).c_str());
+  return outcome;
+}
+
+void Daemon::await_reload_signal() {
+  reload_signal_.async_wait([this](boost::system::error_code ec, int /*number*/) {
+    if (ec) {
+      return;
+    }
+    if (is_ready_told_ && !is_stopping_) {
+      (void)reload_policy();  // the outcome is in the journal and in status
+    } else {
+      (void)policy_->reload();  // the manager waits for the start itself
+    }
+    await_reload_signal();
+  });
+}
+
+api::StatusReport::Policy Daemon::policy_status() const {
+  api::StatusReport::Policy status;
+  status.generation = policy_->loaded().generation.value_or(0);
+  status.loaded_at = policy_->loaded().loaded_at.value_or("");
+  status.faults = policy_->faults();
+  status.warnings = policy_->loaded().warnings;
+  status.waiting_for_restart = policy_->waiting_for_restart();
+  for (const auto& entry : policy_->policy()->parts().http) {
+    if (entry.needs_rewriting()) {
+      status.rewritten.push_back(entry.match.text());
+    }
+    if (entry.edits.has_request_rules()) {
+      status.request_rules.push_back(entry.match.text());
+    }
+  }
+  return status;
 }
 
 Result<> Daemon::start_bus() {
@@ -298,6 +456,16 @@ Result<> Daemon::start_bus() {
   ports.pool = &pool_;
   ports.status = [this] {
     return status();
+  };
+  ports.policy = [this] {
+    return policy::render_policy(*policy_->policy(), policy_->loaded());
+  };
+  ports.check_policy = [this](const std::string& host, const std::string& method,
+                              const std::string& path) {
+    return policy::render_check(*policy_->policy(), host, method, path);
+  };
+  ports.reload_policy = [this] {
+    return policy::render_reload(policy_->reload());
   };
   ports.visibility = visibility();
   ports.now = wall_clock;
@@ -391,7 +559,7 @@ Result<> Daemon::start_api() {
   ports.peer = api::peer_uid;
   std::vector<std::string> hosts;
   if (!is_service_) {
-    hosts = api_sockets_;
+    hosts = sockets_.api;
   }
   http_ = std::make_unique<api::HttpServer>(&control_, &pool_, std::move(ports),
                                             api::ServerLimits{}, std::move(hosts));
@@ -405,78 +573,31 @@ Result<> Daemon::start_api() {
 }
 
 api::StatusReport Daemon::status() {
-  using State = api::StatusReport::State;
-  api::StatusReport report;
-  report.version = AGP_VERSION;
-  report.started_at = started_at_;
-  report.capture_mode = config_.capture_mode == daemon_config::CaptureMode::service && is_service_
-                            ? "service"
-                            : "off";
-  report.ca_not_after =
-      std::chrono::time_point_cast<std::chrono::microseconds>(authority_->not_after());
-  report.ca_file = options_.state_dir + "/ca/ca.pem";
-  ledger::Summary summary;
-  summary.records = records_;
+  StatusSources from;
+  from.config = &config_;
+  from.authority = authority_.get();
+  from.ledger = ledger_.get();
+  from.interception = interception_.get();
+  from.tally = &tally_;
+  from.helper = helper_.get();
+  from.supervisor = supervisor_.get();
+  from.is_service = is_service_;
+  from.state_dir = options_.state_dir;
+  from.started_at = started_at_;
+  from.summary.records = records_;
   if (const auto last = last_record_at_.load(); last != 0) {
-    summary.last_started_at = usage::Micros(std::chrono::microseconds(last));
+    from.summary.last_started_at = usage::Micros(std::chrono::microseconds(last));
   }
-  report.ledger_summary = summary;
-  report.ledger_health = ledger_->health();
-  report.api_sockets = api_sockets_;
-  report.intercept_sockets = intercept_sockets_;
-  report.ls_mode =
-      config_.language_server_mode == daemon_config::LanguageServerMode::managed && is_service_
-          ? "managed"
-          : "off";
-  report.ls_state = "stopped";
-  if (helper_) {
-    report.helper_reachable = helper_->is_reachable();
-    report.redirect_v4 = report.redirect_v6 = helper_->is_redirected();
-  }
-  if (supervisor_) {
-    report.capture_active = supervisor_->is_capturing();
-    report.ls_state = control::to_string(supervisor_->phase());
-    if (const auto endpoint = supervisor_->endpoint()) {
-      report.ls_state = "running";
-    }
-    if (!supervisor_->session_user().empty()) {
-      report.ls_user = supervisor_->session_user();
-    }
-    for (const auto& problem : supervisor_->problems()) {
-      if (problem.severity == control::Severity::waiting) {
-        report.ls_waits_for = problem.message;
-        if (report.state == State::ok) {
-          report.state = State::waiting;
-        }
-      } else {
-        report.state = State::degraded;
-      }
-      report.problems.push_back({problem.code, problem.message, problem.remedy});
-    }
-  }
+  from.sockets = sockets_;
+  from.policy = policy_status();
   if (is_authority_replaced_) {
-    report.problems.push_back(
-        {"ca_renewed", "The certificate authority was made anew: " + authority_renewed_because_,
-         "Restart programs that run as antigravity-ls and were started before; they trust the old "
-         "one"});
+    from.authority_renewed_because = authority_renewed_because_;
   }
-  if (std::chrono::system_clock::now() >= authority_->renew_at()) {
-    report.problems.push_back({"ca_expiring",
-                               "The certificate authority is past two thirds of its life",
-                               "systemctl restart antigravity-proxy"});
-  }
-  if (!bus_problem_.empty()) {
-    report.problems.push_back({"bus_lost", bus_problem_, "systemctl restart antigravity-proxy"});
-  }
-  api::judge(report);
-  return report;
+  from.bus_problem = bus_problem_;
+  return assemble_status(from, wall_clock());
 }
 
 Result<> Daemon::start() {
-  if (config_.upstream.proxy) {
-    return Error{make_error_code(boost::system::errc::operation_not_supported),
-                 "upstream.proxy is set, but this version dials directly only; remove the key"};
-  }
   if (auto done = open_listeners(); !done) {
     return done;
   }
@@ -497,11 +618,9 @@ Result<> Daemon::start() {
   }
   signals_.add(SIGTERM);
   signals_.add(SIGINT);
-  signals_.async_wait([this](boost::system::error_code ec, int number) {
-    if (!ec) {
-      on_signal(number);
-    }
-  });
+  await_signal();
+  reload_signal_.add(SIGHUP);
+  await_reload_signal();
   watchdog_ = std::make_unique<Watchdog>(
       &control_, interception_->size(),
       [this](const std::function<void()>& each) { interception_->post_to_all(each); });
@@ -543,17 +662,51 @@ void Daemon::tell_ready() {
   log::info("ready", {{"VERSION", AGP_VERSION}, {"STATE_DIR", options_.state_dir}});
 }
 
-void Daemon::on_signal(int /*number*/) {
-  (void)::sd_notify(0, "STOPPING=1");
+void Daemon::await_signal() {
+  signals_.async_wait([this](boost::system::error_code ec, int /*number*/) {
+    if (!ec) {
+      on_signal();
+      await_signal();
+    }
+  });
+}
+
+void Daemon::on_signal() {
+  if (is_stopping_) {
+    log::notice("stopping at once, a second signal asks for it");
+    finish();
+    return;
+  }
+  const auto reserve = std::chrono::duration_cast<std::chrono::microseconds>(
+      config_.limits.drain_timeout + kStopReserve);
+  const std::string message = "STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(reserve.count());
+  (void)::sd_notify(0, message.c_str());  // without a manager there is nobody to tell
   stop();
 }
 
+// Streams first: the language server is stopped once those of its streams that are alive have
+// ended, or had their time. What it dials meanwhile waits in the backlog for the next process.
 void Daemon::stop() {
   if (is_stopping_) {
     return;
   }
   is_stopping_ = true;
-  log::info("stopping");
+  log::info("stopping, live streams may end", {{"OPEN", interception_->counters().open.load()}});
+  drain_limit_.expires_after(config_.limits.drain_timeout);
+  drain_limit_.async_wait([this](boost::system::error_code ec) {
+    if (!ec) {
+      log::notice("streams are still open at limits.drain_timeout, ending them",
+                  {{"OPEN", interception_->counters().open.load()}});
+    }
+    on_drained();
+  });
+  interception_->drain([this] { asio::post(control_, [this] { drain_limit_.cancel(); }); });
+}
+
+void Daemon::on_drained() {
+  if (is_finished_) {
+    return;
+  }
   http_->stop();
   if (is_supervising_ && bus_problem_.empty()) {
     supervisor_->request_stop();  // finish() follows when the language server has stopped
@@ -564,6 +717,13 @@ void Daemon::stop() {
 
 // The language server is gone; what is left of its streams is counted and written.
 void Daemon::finish() {
+  if (is_finished_) {
+    return;
+  }
+  is_finished_ = true;
+  drain_limit_.cancel();
+  signals_.cancel();
+  http_->stop();
   interception_->stop(kStreamGrace);
   if (!ledger_->flush(kLedgerGrace)) {
     log::err("records lost: the ledger could not be written before the stop",
@@ -581,6 +741,7 @@ void Daemon::finish() {
 
 Result<> run(const daemon_config::Config& config, const Options& options) {
   (void)::signal(SIGPIPE, SIG_IGN);  // a peer that left is an error value
+  raise_descriptor_limit();
   Daemon daemon(config, options);
   if (auto started = daemon.start(); !started) {
     return started;

@@ -9,6 +9,7 @@ namespace agp::app {
 
 struct Options {
   std::string state_dir = "/var/lib/antigravity-proxy";
+  daemon_config::Files files;  // where `config` came from, for a reload of the policy
 };
 
 /// Builds the daemon from `config` and runs it until SIGTERM or SIGINT. Under systemd it takes the

@@ -4,6 +4,7 @@
 #include "common/bus/compat.h"
 #include "common/bus/connection.h"
 #include "common/bus/errors.h"
+#include "common/bus/polkit.h"
 #include "common/log/log.h"
 #include "daemon/api/usage_api.h"
 #include "daemon1_adaptor.h"
@@ -24,6 +25,7 @@ namespace asio = boost::asio;
 
 constexpr std::size_t kMaxCalls = 32;
 constexpr std::chrono::seconds kBusPatience(5);
+constexpr std::size_t kMaxQuestion = 32U << 10U;  // octets of host, method and path together
 
 using Dictionary = std::map<std::string, sdbus::Variant>;
 using Totals = std::map<std::string, std::uint64_t>;
@@ -122,7 +124,8 @@ class DaemonObject::Object final
         ports_(std::move(ports)),
         bus_daemon_(sdbus::createProxy(connection->raw(),
                                        bus::compat::ServiceName("org.freedesktop.DBus"),
-                                       bus::compat::ObjectPath("/org/freedesktop/DBus"))) {
+                                       bus::compat::ObjectPath("/org/freedesktop/DBus"))),
+        authority_(connection, bus::Authority::Interaction::allowed) {
     registerAdaptor();
   }
   Object(const Object&) = delete;
@@ -150,6 +153,15 @@ class DaemonObject::Object final
     try {
       getObject().emitPropertiesChangedSignal(INTERFACE_NAME,
                                               {bus::compat::PropertyName("CaptureActive")});
+      connection_->kick();
+    } catch (const sdbus::Error& error) {
+      log::warning("bus signal not sent", {{"ERROR", error.what()}});
+    }
+  }
+
+  void announce_refused_certificate(const std::string& host, std::uint64_t count) {
+    try {
+      emitClientRefusedCertificate(host, count);
       connection_->kick();
     } catch (const sdbus::Error& error) {
       log::warning("bus signal not sent", {{"ERROR", error.what()}});
@@ -275,12 +287,71 @@ class DaemonObject::Object final
     reply.returnResults(api::render_status(ports_.status(), ports_.now()));
   }
 
+  void GetPolicy(sdbus::Result<std::string>&& reply) override {
+    accept(std::move(reply), [](std::shared_ptr<Object> self, std::string sender, auto r) {
+      return self->get_policy(std::move(sender), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> get_policy(std::string sender, sdbus::Result<std::string> reply) {
+    auto who = co_await identify(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    reply.returnResults(ports_.policy());
+  }
+
+  void CheckPolicy(sdbus::Result<std::string>&& reply,
+                   std::string host,
+                   std::string method,
+                   std::string path) override {
+    accept(std::move(reply),
+           [host = std::move(host), method = std::move(method), path = std::move(path)](
+               std::shared_ptr<Object> self, std::string sender, auto r) {
+             return self->check_policy(std::move(sender), std::move(r), host, method, path);
+           });
+  }
+
+  asio::awaitable<void> check_policy(std::string sender,
+                                     sdbus::Result<std::string> reply,
+                                     std::string host,
+                                     std::string method,
+                                     std::string path) {
+    if (method.empty() != path.empty()) {
+      co_return refuse(reply, Error(bus::Errc::invalid_args, "method and path belong together"));
+    }
+    if (host.size() + method.size() + path.size() > kMaxQuestion) {
+      co_return refuse(reply, Error(bus::Errc::invalid_args, "host, method and path are too long"));
+    }
+    auto who = co_await identify(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    reply.returnResults(ports_.check_policy(std::move(host), std::move(method), std::move(path)));
+  }
+
+  void ReloadPolicy(sdbus::Result<std::string>&& reply) override {
+    accept(std::move(reply), [](std::shared_ptr<Object> self, std::string sender, auto r) {
+      return self->reload_policy(std::move(sender), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> reload_policy(std::string sender, sdbus::Result<std::string> reply) {
+    std::string action = kActionReloadPolicy;
+    auto allowed = co_await authority_.check(std::move(sender), std::move(action));
+    if (!allowed) {
+      co_return refuse(reply, allowed.error());
+    }
+    reply.returnResults(ports_.reload_policy());
+  }
+
   std::string Version() override { return AGP_VERSION; }
   bool CaptureActive() override { return capture_active_; }
 
   bus::Connection* connection_;
   DaemonPorts ports_;
   std::unique_ptr<sdbus::IProxy> bus_daemon_;
+  bus::Authority authority_;
   std::size_t calls_ = 0;
   bool capture_active_ = false;
 };
@@ -298,6 +369,10 @@ Result<std::unique_ptr<DaemonObject>> DaemonObject::create(bus::Connection* conn
     return Error(bus::code_of(error.getName()),
                  "registering the bus object: " + error.getMessage());
   }
+}
+
+void DaemonObject::announce_refused_certificate(const std::string& host, std::uint64_t count) {
+  object_->announce_refused_certificate(host, count);
 }
 
 void DaemonObject::set_capture_active(bool active) {

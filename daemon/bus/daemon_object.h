@@ -5,8 +5,10 @@
 #include "daemon/api/visibility.h"
 #include "daemon/ledger/ledger.h"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace boost::asio {
 class thread_pool;
@@ -18,6 +20,7 @@ class Connection;
 namespace agp::daemon_bus {
 
 inline constexpr char kBusName[] = "org.antigravityproxy.Daemon1";
+inline constexpr char kActionReloadPolicy[] = "org.antigravityproxy.reload-policy";
 inline constexpr char kObjectPath[] = "/org/antigravityproxy/Daemon1";
 
 /// Everything the object asks others for. All of it outlives the object.
@@ -25,6 +28,10 @@ struct DaemonPorts {
   ledger::Ledger* ledger = nullptr;
   boost::asio::thread_pool* pool = nullptr;  // where the ledger is asked
   std::function<api::StatusReport()> status;
+  /// Documents of daemon/policy/report.h.
+  std::function<std::string()> policy;
+  std::function<std::string(std::string host, std::string method, std::string path)> check_policy;
+  std::function<std::string()> reload_policy;
   api::VisibilityRules visibility;
   std::function<usage::Micros()> now;
 };
@@ -45,6 +52,9 @@ class DaemonObject {
 
   /// Tells of a change; the same value again is silent.
   void set_capture_active(bool active);
+
+  /// Tells that programs do not accept our certificate for `host`, `count` times so far.
+  void announce_refused_certificate(const std::string& host, std::uint64_t count);
 
  private:
   class Object;

@@ -3,11 +3,10 @@
 #include "common/base/bytes.h"
 #include "daemon/coding/limits.h"
 
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 /// Content codings of HTTP bodies, decoded piece by piece.
 namespace agp::coding {
@@ -24,24 +23,25 @@ enum class Status {
   truncated,  // only from finish(): the coded stream ended early; what came out is right
   unknown,    // a coding that is not built in: nothing comes out
   broken,     // not what the header said, or corrupt: what came out before is right
-  too_large,  // the ratio or the total budget was passed: what came out before is right
+  too_large,  // the ratio, total or memory budget was passed: what came out before is right
 };
 
 struct Budget {
   std::uint64_t max_decoded = kMaxDecodedBytes;
   std::uint64_t max_ratio = kMaxRatio;
   std::uint64_t ratio_grace = kRatioGrace;
+  std::size_t max_memory = kMaxMemoryBytes;
 };
 
-/// One coding of the chain. A new coding is a new subclass and a line in `make_stage`.
-class Stage;
-
 /// Decodes one body: identity, gzip (also of several members), deflate (with and without the zlib
-/// wrapper), or a chain of them. Whatever is decodable after a feed has been handed on.
+/// wrapper), br, zstd (also of several frames), or a chain of them. Whatever is decodable after a
+/// feed has been handed on. Each coding of a chain has the budget for its own output; the memory is
+/// for all of them. What follows a complete coded stream is ignored.
 class Decoder {
  public:
-  /// @param content_encoding  the header's value; empty: identity, unless the body starts with the
-  ///                          magic number of gzip or zstd.
+  /// @param content_encoding  the header's value, in the order of coding: `gzip, br` is undone from
+  ///                          the right. Empty or identity only: nothing to undo, unless the body
+  ///                          starts with the magic number of gzip or zstd.
   explicit Decoder(std::string_view content_encoding, Budget budget = {});
   Decoder(Decoder&&) noexcept;
   Decoder& operator=(Decoder&&) noexcept;
@@ -59,14 +59,16 @@ class Decoder {
   [[nodiscard]] Status status() const { return status_; }
 
  private:
+  struct Chain;
+  class Tap;
+
   [[nodiscard]] bool add_stage(std::string_view coding);
   void sniff(Bytes* in, Sink* out);
   void run(Bytes in, Sink* out);
 
-  std::vector<std::unique_ptr<Stage>> stages_;  // in the order of decoding
+  std::unique_ptr<Chain> chain_;  // null: nothing to undo
   Budget budget_;
   std::uint64_t coded_ = 0;
-  std::uint64_t decoded_ = 0;
   Buffer held_;  // first octets, until the magic number is known
   bool sniffing_ = false;
   Status status_ = Status::good;

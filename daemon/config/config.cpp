@@ -1,5 +1,8 @@
 #include "daemon/config/config.h"
 
+#include "daemon/config/capture_endpoints.h"
+#include "daemon/config/policy_files.h"
+
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -11,7 +14,6 @@ using namespace std::chrono_literals;
 using config::Choices;
 using config::Faults;
 using config::Schema;
-using policy::Action;
 
 const std::vector<std::string> kDefaultInspect = {
     "cloudcode-pa.googleapis.com",
@@ -26,12 +28,7 @@ const std::vector<std::string> kDefaultInspect = {
     "api.openai.com",
 };
 
-struct PolicyFile {
-  Action fallback = Action::tunnel;
-  std::vector<policy::Rule> hosts;
-};
-
-Schema proxy_schema(Config* config) {
+Schema proxy_schema(Config* config, std::vector<RawReverse>* reverse) {
   Schema schema;
   schema.choice<CaptureMode>("capture.mode", &config->capture_mode, "service",
                              {{"service", CaptureMode::service}, {"off", CaptureMode::off}},
@@ -44,13 +41,27 @@ Schema proxy_schema(Config* config) {
   schema.hosts("capture.inspect", &config->inspect, kDefaultInspect,
                "Hosts whose TLS is opened to read usage; everything else is tunnelled untouched. "
                "policy.yaml can take hosts away or add some.");
+  schema.endpoints("capture.connect", &config->capture_connect, {},
+                   "Loopback addresses on which programs may use the meter as their HTTPS proxy "
+                   "(HTTP CONNECT).");
+  schema.objects<RawReverse>("capture.reverse", reverse, describe_reverse,
+                             "Loopback ports that stand for one host each: cleartext HTTP from "
+                             "programs that take a base address, verified TLS to the host.");
   schema.path("upstream.extra_ca_file", &config->upstream.extra_ca_file,
               "PEM file trusted for upstream in addition to the system's certificates.");
   schema.networks("upstream.allow_networks", &config->upstream.allow_networks, {},
                   "Networks that may be dialled although their addresses are private, loopback or "
                   "otherwise not global.");
   schema.proxy_url("upstream.proxy", &config->upstream.proxy,
-                   "Proxy to reach upstream through, http:// or socks5://.");
+                   "Proxy to reach upstream through, http:// or socks5://; see also "
+                   "upstream.proxy_credentials_file.");
+  schema.path("upstream.proxy_credentials_file", &config->upstream.proxy_credentials_file,
+              "File with one line user:password for upstream.proxy; readable for the account "
+              "antigravity-proxy and nobody else.");
+  schema.choice<ProxyTarget>("upstream.proxy_target", &config->upstream.proxy_target, "name",
+                             {{"name", ProxyTarget::name}, {"address", ProxyTarget::address}},
+                             "What upstream.proxy is asked for: the host name where the client "
+                             "gave one, or always the address that the client had resolved.");
   schema.choice<LanguageServerMode>(
       "language_server.mode", &config->language_server_mode, "managed",
       {{"managed", LanguageServerMode::managed}, {"off", LanguageServerMode::off}},
@@ -76,9 +87,16 @@ Schema proxy_schema(Config* config) {
                   "How long a connection may carry nothing in either direction.");
   schema.duration("limits.write_idle_timeout", &config->limits.write_idle_timeout, "300s", 1s, 24h,
                   "How long a peer may take nothing of what waits for it.");
-  schema.integer<std::uint32_t>("limits.max_connections", &config->limits.max_connections, 256, 1,
-                                100'000,
+  schema.integer<std::uint32_t>("limits.max_connections", &config->limits.max_connections, 10'000,
+                                1, 100'000,
                                 "Intercepted connections at one time; more wait in the backlog.");
+  schema.size("limits.max_buffered_bytes", &config->limits.max_buffered_bytes, "64MiB", 1ULL << 20U,
+              16ULL << 30U,
+              "What may wait for slow receivers in all connections together before reads become "
+              "small and connections that hold something are not read at all.");
+  schema.duration("limits.drain_timeout", &config->limits.drain_timeout, "30s", 0ms, 10min,
+                  "How long live streams may go on after a stop or restart was asked for; idle "
+                  "connections end at once.");
   schema.choice<log::Level>("log.level", &config->log_level, "info",
                             {{"err", log::Level::err},
                              {"warning", log::Level::warning},
@@ -91,46 +109,35 @@ Schema proxy_schema(Config* config) {
   return schema;
 }
 
-Schema policy_schema(PolicyFile* file) {
-  Schema schema;
-  schema.choice<Action>(
-      "default", &file->fallback, "tunnel",
-      // inspect is known here so that its refusal below can say why.
-      {{"tunnel", Action::tunnel}, {"block", Action::block}, {"inspect", Action::inspect}},
-      "What happens to hosts that neither capture.inspect nor a rule names, and to "
-      "connections that name none. inspect is refused: only listed hosts can be opened.");
-  schema.objects<policy::Rule>(
-      "hosts", &file->hosts,
-      [](Schema& element, policy::Rule* rule) {
-        element.host("match", &rule->match,
-                     "Host name or pattern: *.example.com, *-api.example.com, autopush-*.");
-        element.require();
-        element.choice<Action>(
-            "action", &rule->action, {},
-            {{"inspect", Action::inspect}, {"tunnel", Action::tunnel}, {"block", Action::block}},
-            "Open it and read usage, pass it on untouched, or close it.");
-        element.require();
-      },
-      "Rules over capture.inspect. The most specific match decides: exact names first, then the "
-      "pattern with more literal characters, then the later rule.");
-  return schema;
+std::string beside(const std::string& file, const char* name) {
+  const auto slash = file.rfind('/');
+  return (slash == std::string::npos ? std::string() : file.substr(0, slash + 1)) + name;
 }
 
-// What the issuer is allowed to sign for follows from these patterns; a whole top-level domain
-// would make it an issuer for half of the internet.
-bool can_be_inspected(const config::HostPattern& pattern) {
-  const bool is_wide = pattern.domain().find('.') == std::string_view::npos;
-  return pattern.is_exact() || !is_wide;
-}
-
-constexpr const char* kTooWide =
-    "too wide to inspect; name at least two labels after the star, as in *.example.com";
-
-std::string policy_beside(const std::string& proxy_file) {
-  const auto slash = proxy_file.rfind('/');
-  const auto directory =
-      slash == std::string::npos ? std::string() : proxy_file.substr(0, slash + 1);
-  return directory + "policy.yaml";
+// Every scalar by its key; a list counts as one value, and the later file wins.
+void flatten(const config::Node& node,
+             const std::string& key,
+             std::map<std::string, std::string>& out) {
+  switch (node.kind) {
+    case config::Node::Kind::empty:
+      break;
+    case config::Node::Kind::scalar:
+      out[key] = node.scalar;
+      break;
+    case config::Node::Kind::list: {
+      std::string text;
+      for (const auto& item : node.items) {
+        text += item.scalar + '\n';
+      }
+      out[key] = std::move(text);
+      break;
+    }
+    case config::Node::Kind::map:
+      for (const auto& member : node.members) {
+        flatten(member.value, key.empty() ? member.key : key + '.' + member.key, out);
+      }
+      break;
+  }
 }
 
 void check_inspect(const Config& config,
@@ -145,63 +152,78 @@ void check_inspect(const Config& config,
   }
 }
 
-void check_policy(const PolicyFile& policy,
-                  const Schema& schema,
-                  const std::string& file,
-                  Faults& faults) {
-  if (policy.fallback == Action::inspect) {
-    faults.list.push_back(schema.fault(
-        "default",
-        "cannot be inspect: certificates are made for listed hosts only; list them under hosts",
-        file));
-  }
-  for (std::size_t i = 0; i < policy.hosts.size(); ++i) {
-    if (policy.hosts[i].action == Action::inspect && !can_be_inspected(policy.hosts[i].match)) {
-      faults.list.push_back(schema.fault("hosts[" + std::to_string(i) + "].match", kTooWide, file));
-    }
-  }
-}
-
 }  // namespace
 
 config::Checked<Config> load(const Files& files) {
   Config config;
-  PolicyFile policy;
-  auto proxy_keys = proxy_schema(&config);
-  auto policy_keys = policy_schema(&policy);
-  const auto policy_file = files.policy_file.value_or(policy_beside(files.proxy_file));
-  Faults faults = proxy_keys.load(files.proxy_file, files.missing_proxy);
-  Faults policy_faults = policy_keys.load(
-      policy_file, files.policy_file ? config::Missing::is_fault : config::Missing::is_empty);
+  std::vector<RawReverse> reverse;
+  auto schema = proxy_schema(&config, &reverse);
+  auto documents = config::read_files(files.proxy_file, files.missing_proxy);
+  for (const auto& document : documents.list) {
+    flatten(document.root, {}, config.written);
+  }
+  Faults faults = schema.load(std::move(documents));
   // The combinations are judged only where every value by itself is good.
   if (faults.empty()) {
-    check_inspect(config, proxy_keys, files.proxy_file, faults);
+    check_inspect(config, schema, files.proxy_file, faults);
   }
-  if (policy_faults.empty()) {
-    check_policy(policy, policy_keys, policy_file, policy_faults);
+  std::vector<InspectedHost> inspected;
+  for (std::size_t i = 0; i < config.inspect.size() && faults.empty(); ++i) {
+    const auto at = schema.position("capture.inspect[" + std::to_string(i) + ']');
+    inspected.push_back(
+        {config.inspect[i], at ? where_text(*at, files.proxy_file) : policy::kBuiltIn});
   }
-  faults.append(std::move(policy_faults));
+  PolicyFiles policy_files;
+  policy_files.policy_file = files.policy_file.value_or(beside(files.proxy_file, "policy.yaml"));
+  policy_files.missing_policy =
+      files.policy_file ? config::Missing::is_fault : config::Missing::is_empty;
+  policy_files.corp_file = beside(policy_files.policy_file, "corp.yaml");
+  policy_files.corp_owner = files.corp_owner;
+  auto policy = load_policy(faults.empty() ? &inspected : nullptr, policy_files);
+  if (!policy) {
+    faults.append(policy.error());
+  }
   if (!faults.empty()) {
     return faults;
   }
-  std::vector<policy::Rule> rules;
-  rules.reserve(config.inspect.size() + policy.hosts.size());
-  for (const auto& pattern : config.inspect) {
-    rules.push_back({pattern, Action::inspect});
+  config.policy = std::make_shared<const policy::Policy>(std::move(policy->parts));
+  config.locked = std::move(policy->locked);
+  config.warnings = std::move(policy->warnings);
+  check_capture_endpoints(&config, reverse, schema, files.proxy_file, faults);
+  if (!faults.empty()) {
+    return faults;
   }
-  rules.insert(rules.end(), policy.hosts.begin(), policy.hosts.end());
-  config.policy = policy::HostPolicy(std::move(rules), policy.fallback);
   return config;
+}
+
+std::vector<std::string> changed_until_restart(const Config& running, const Config& loaded) {
+  auto keys = running.written;
+  keys.insert(loaded.written.begin(), loaded.written.end());
+  const auto value = [](const Config& config, const std::string& key) {
+    const auto found = config.written.find(key);
+    return found == config.written.end() ? std::nullopt : std::optional(found->second);
+  };
+  std::vector<std::string> changed;
+  for (const auto& [key, text] : keys) {
+    if (key != "capture.inspect" && value(running, key) != value(loaded, key)) {
+      changed.push_back(key);
+    }
+  }
+  return changed;
 }
 
 std::vector<config::Row> proxy_rows() {
   Config config;
-  return proxy_schema(&config).rows();
+  std::vector<RawReverse> reverse;
+  return proxy_schema(&config, &reverse).rows();
 }
 
 std::vector<config::Row> policy_rows() {
-  PolicyFile policy;
-  return policy_schema(&policy).rows();
+  return rows_of_policy();
+}
+
+std::vector<config::Row> corp_rows() {
+  return rows_of_corp();
 }
 
 }  // namespace agp::daemon_config

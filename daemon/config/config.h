@@ -4,16 +4,18 @@
 #include "common/config/schema.h"
 #include "common/config/values.h"
 #include "common/log/log.h"
-#include "daemon/policy/host_policy.h"
+#include "daemon/policy/policy.h"
 
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-/// What the daemon reads from `proxy.yaml` and `policy.yaml`. The tables in config.cpp are the
-/// source of the manual page too.
+/// What the daemon reads from `proxy.yaml`, `policy.yaml` and `corp.yaml`. The tables in config.cpp
+/// are the source of the manual page too.
 namespace agp::daemon_config {
 
 enum class CaptureMode { service, off };
@@ -25,10 +27,22 @@ struct Listen {
   std::vector<config::Endpoint> connect;
 };
 
+/// How a proxy is told where to go.
+enum class ProxyTarget { name, address };
+
 struct Upstream {
   std::optional<std::string> extra_ca_file;
   std::vector<config::Network> allow_networks;
   std::optional<config::ProxyUrl> proxy;
+  std::optional<std::string> proxy_credentials_file;
+  ProxyTarget proxy_target = ProxyTarget::name;
+};
+
+/// A loopback port on which clients speak cleartext HTTP and mean `host`.
+struct ReverseEndpoint {
+  config::Endpoint listen;
+  std::string host;  // lower case
+  std::uint16_t port = 443;
 };
 
 struct Limits {
@@ -36,7 +50,9 @@ struct Limits {
   std::chrono::milliseconds connect_timeout{};
   std::chrono::milliseconds read_idle_timeout{};
   std::chrono::milliseconds write_idle_timeout{};
+  std::chrono::milliseconds drain_timeout{};
   std::uint32_t max_connections = 0;
+  std::uint64_t max_buffered_bytes = 0;
 };
 
 struct Ledger {
@@ -49,6 +65,8 @@ struct Config {
   CaptureMode capture_mode = CaptureMode::service;
   std::chrono::milliseconds capture_verify_every{};
   std::vector<config::HostPattern> inspect;  // capture.inspect as written; `policy` decides
+  std::vector<config::Endpoint> capture_connect;
+  std::vector<ReverseEndpoint> capture_reverse;
   Upstream upstream;
   LanguageServerMode language_server_mode = LanguageServerMode::managed;
   std::string language_server_user;  // "auto": the only user whose IDE is running
@@ -58,24 +76,38 @@ struct Config {
   log::Level log_level = log::Level::info;
   std::uint32_t workers = 0;  // 0: one for each core
 
-  /// capture.inspect with policy.yaml over it.
-  policy::HostPolicy policy;
+  /// capture.inspect with policy.yaml and corp.yaml over it; never null.
+  std::shared_ptr<const policy::Policy> policy;
+  /// What corp.yaml does not let others decide, and what was ignored of policy.yaml because of it.
+  std::vector<std::string> locked;
+  std::vector<std::string> warnings;
+  /// Every value that proxy.yaml and its drop-ins set, as text.
+  std::map<std::string, std::string> written;
 };
 
-/// Where the configuration stands. `policy_file` defaults to policy.yaml beside `proxy_file`.
+/// Where the configuration stands. `policy_file` defaults to policy.yaml beside `proxy_file`;
+/// corp.yaml is read beside the policy file.
 struct Files {
   std::string proxy_file = "/etc/antigravity-proxy/proxy.yaml";
   std::optional<std::string> policy_file;
   /// Whether a missing proxy file is a fault: yes when the user named it with --config.
   config::Missing missing_proxy = config::Missing::is_empty;
+  /// Who has to own corp.yaml; another one only in tests.
+  std::uint32_t corp_owner = 0;
 };
 
-/// Reads both files and their drop-ins. A missing policy file means no rules.
+/// Reads all files and their drop-ins. A missing policy or corp file means no rules.
 /// @return the configuration, or all faults of all files: it is also what --check-config prints.
 [[nodiscard]] config::Checked<Config> load(const Files& files);
+
+/// The keys of proxy.yaml that differ and that a running daemon does not take over: all but
+/// capture.inspect, which is a part of the policy.
+[[nodiscard]] std::vector<std::string> changed_until_restart(const Config& running,
+                                                             const Config& loaded);
 
 /// The manual's tables.
 [[nodiscard]] std::vector<config::Row> proxy_rows();
 [[nodiscard]] std::vector<config::Row> policy_rows();
+[[nodiscard]] std::vector<config::Row> corp_rows();
 
 }  // namespace agp::daemon_config

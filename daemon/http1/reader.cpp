@@ -144,6 +144,23 @@ std::string_view Head::field(std::string_view name) const {
   return {};
 }
 
+std::string Head::codings() const {
+  std::string list;
+  for (const std::string_view name : {"content-encoding", "transfer-encoding"}) {
+    for (const Field& candidate : fields) {
+      if (equals_ignoring_case(candidate.name, name) && !candidate.value.empty()) {
+        list.append(list.empty() ? "" : ", ").append(candidate.value);
+      }
+    }
+  }
+  const std::size_t comma = list.rfind(',');
+  const std::size_t last = comma == std::string::npos ? 0 : comma + 1;
+  if (equals_ignoring_case(trim(std::string_view(list).substr(last)), "chunked")) {
+    list.resize(comma == std::string::npos ? 0 : comma);
+  }
+  return list;
+}
+
 ConnectionReader::ConnectionReader(Sink* sink) : sink_(sink) {}
 
 void ConnectionReader::feed(Direction direction, Bytes bytes) {

@@ -33,6 +33,9 @@ struct Head {
 
   /// First value of that name, case-insensitive; empty when absent.
   [[nodiscard]] std::string_view field(std::string_view name) const;
+  /// What was done to the body, in that order: Content-Encoding, then Transfer-Encoding without
+  /// the final `chunked`, which the reader undoes; all fields of a name joined with commas.
+  [[nodiscard]] std::string codings() const;
 };
 
 /// What the reader reports. Spans and views are borrowed for the call. The sink must not feed the

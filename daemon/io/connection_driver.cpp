@@ -1,7 +1,6 @@
 #include "daemon/io/connection_driver.h"
 
 #include "common/log/log.h"
-#include "daemon/relay/connect_head.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -31,11 +30,12 @@ usage::Micros wall_clock() {
 
 }  // namespace
 
-ConnectionDriver::ConnectionDriver(Worker* worker, tcp::socket client, Worker::Entry entry)
+ConnectionDriver::ConnectionDriver(Worker* worker, tcp::socket client, Origin origin)
     : worker_(worker),
       client_(std::move(client)),
       upstream_(tcp::socket(worker->context_)),
-      entry_(entry),
+      origin_(std::move(origin)),
+      resumed_(worker->context_),
       started_(Clock::now()),
       activity_(started_) {
   worker_->drivers_.push_back(this);
@@ -44,6 +44,7 @@ ConnectionDriver::ConnectionDriver(Worker* worker, tcp::socket client, Worker::E
 }
 
 ConnectionDriver::~ConnectionDriver() {
+  worker_->counters_->buffered_bytes.fetch_sub(accounted_, std::memory_order_relaxed);
   worker_->counters_->open.fetch_sub(1, std::memory_order_relaxed);
   worker_->on_ended(this);
 }
@@ -58,19 +59,29 @@ asio::awaitable<void> ConnectionDriver::run() {
   }
   relay::ConnectionFacts facts;
   const auto peer = client_.socket.remote_endpoint(ignored);
+  const auto meant =
+      origin_.entry == Entry::redirected ? destination_ : client_.socket.local_endpoint(ignored);
   if (!ignored && worker_->hooks_.uid_of) {
-    facts.local_uid = worker_->hooks_.uid_of(peer, destination_);
+    facts.local_uid = worker_->hooks_.uid_of(peer, meant);
   }
-  core_.emplace(std::move(facts), worker_->surroundings_.get(), &worker_->scratch_);
+  core_.emplace(std::move(facts), worker_->surroundings_.get(), &worker_->scratch_, relay_entry());
 
+  if (!early_.empty()) {
+    const Buffer early = std::exchange(early_, {});
+    feed(Side::client, early);
+  }
   // Until the client has said where it wants to go there is only one leg.
   co_await pump(Side::client);
   if (wants_upstream_ && !is_aborted_) {
     co_await dial();
   }
   if (core_->phase() != relay::Phase::closed && !is_aborted_) {
-    auto from_client = pump(Side::client);
-    auto from_upstream = pump(Side::upstream);
+    const bool is_tunnel = core_->phase() == relay::Phase::tunnelling;
+    if (is_tunnel) {
+      co_await drain(Side::upstream);  // the hello goes first
+    }
+    auto from_client = is_tunnel ? tunnel(Side::client) : pump(Side::client);
+    auto from_upstream = is_tunnel ? tunnel(Side::upstream) : pump(Side::upstream);
     using namespace asio::experimental::awaitable_operators;
     co_await (std::move(from_client) && std::move(from_upstream));
   }
@@ -84,9 +95,16 @@ asio::awaitable<void> ConnectionDriver::run() {
 }
 
 asio::awaitable<bool> ConnectionDriver::learn_destination() {
-  if (entry_ == Worker::Entry::connect) {
+  if (origin_.entry == Entry::connect) {
     const bool is_read = co_await read_connect_head();
     co_return is_read;
+  }
+  if (origin_.entry == Entry::reverse) {
+    auto rules = worker_->settings_.destinations;
+    rules.port = origin_.reverse->port;  // configured, and therefore meant
+    const bool is_resolved =
+        co_await resolve_target(origin_.reverse->host, origin_.reverse->port, std::move(rules));
+    co_return is_resolved;
   }
   auto destination = original_destination(client_.socket.native_handle());
   if (destination) {
@@ -104,13 +122,12 @@ asio::awaitable<bool> ConnectionDriver::learn_destination() {
   co_return false;
 }
 
-// Explicit mode: the client names the destination, and we resolve it. Everything after the head is
-// the same pipeline.
+// Explicit mode: the client names the destination. Everything after the head is the same pipeline.
 asio::awaitable<bool> ConnectionDriver::read_connect_head() {
   std::string head;
   std::optional<relay::ConnectTarget> target;
   while (!target) {
-    char bytes[1024];
+    char bytes[4096];
     const auto room = asio::buffer(bytes);
     auto [ec, size] = co_await client_.socket.async_read_some(room, kTuple);
     if (ec || is_timed_out_) {
@@ -119,94 +136,237 @@ asio::awaitable<bool> ConnectionDriver::read_connect_head() {
     head.append(bytes, size);
     auto parsed = relay::parse_connect_head(head);
     if (!parsed) {
-      static constexpr std::string_view kBad =
-          "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n"
-          "Content-Length: 51\r\n\r\nThis port takes HTTP CONNECT host:443 requests only\n";
-      client_.queue.assign(kBad.begin(), kBad.end());
-      co_await drain(Side::client);
+      const bool is_other_method = parsed.error().code == boost::system::errc::not_supported;
+      if (is_other_method) {
+        co_await refuse_connect(405, "Method Not Allowed",
+                                "This port takes HTTP CONNECT only. Point HTTPS_PROXY at it, not "
+                                "HTTP_PROXY, and use https:// addresses.");
+      } else {
+        co_await refuse_connect(400, "Bad Request",
+                                "This port takes HTTP CONNECT host:443 requests only.");
+      }
       co_return false;
     }
     target = std::move(*parsed);
   }
-  tcp::resolver resolver(worker_->context_);
-  const std::string port = std::to_string(target->port);
-  auto [ec, found] = co_await resolver.async_resolve(target->host, port, kTuple);
-  Result<> allowed = ec ? Result<>(Error{ec, "cannot resolve the host"}) : Result<>();
-  for (const auto& entry : found) {
-    allowed = check_destination(entry.endpoint(), worker_->settings_.destinations);
-    if (allowed) {
-      destination_ = entry.endpoint();
-      break;
-    }
-  }
-  if (!allowed || found.empty()) {
-    worker_->counters_->refused_destination.fetch_add(1, std::memory_order_relaxed);
-    log::warning(
-        "CONNECT refused",
-        {{"ERROR", allowed ? Error{asio::error::host_not_found, "resolve"} : allowed.error()}});
-    static constexpr std::string_view kRefused =
-        "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    client_.queue.assign(kRefused.begin(), kRefused.end());
-    co_await drain(Side::client);
+  // A client may begin with TLS before it has our answer.
+  const auto rest = as_bytes(std::string_view(head).substr(target->head_size));
+  early_.assign(rest.begin(), rest.end());
+  auto rules = worker_->settings_.destinations;
+  const bool is_resolved =
+      co_await resolve_target(std::move(target->host), target->port, std::move(rules));
+  if (!is_resolved) {
     co_return false;
   }
   static constexpr std::string_view kEstablished = "HTTP/1.1 200 Connection established\r\n\r\n";
   client_.queue.assign(kEstablished.begin(), kEstablished.end());
   send_queued(Side::client);
-  // A client that does not wait for our answer has already begun with TLS; those octets cannot be
-  // put back, and no client of note does so.
-  co_return head.size() == target->head_size;
+  started_ = activity_ = Clock::now();
+  co_return true;
+}
+
+asio::awaitable<bool> ConnectionDriver::resolve_target(std::string host,
+                                                       std::uint16_t port,
+                                                       DestinationRules rules) {
+  const auto& settings = worker_->settings_;
+  Result<> allowed;
+  if (settings.proxy && settings.proxy->by_name && may_be_asked_by_name(host)) {
+    // The proxy resolves: many of these networks cannot.
+    named_ = host;
+    destination_.port(port);
+    if (port != rules.port) {
+      allowed = Error{make_error_code(DestinationErrc::wrong_port), "port"};
+    }
+  } else {
+    Lookup lookup(&worker_->context_);
+    lookup_ = &lookup;
+    auto found = co_await lookup.run(host, port, settings.deadlines.connect);
+    lookup_ = nullptr;
+    if (is_aborted_) {
+      co_return false;
+    }
+    if (!found) {
+      worker_->counters_->upstream_unreachable.fetch_add(1, std::memory_order_relaxed);
+      log::warning("connection refused: its host cannot be resolved", {{"ERROR", found.error()}});
+      if (found.error().code == asio::error::timed_out) {
+        co_await refuse_connect(504, "Gateway Timeout",
+                                "The name server did not answer in time. Try again, or check "
+                                "/etc/resolv.conf of this machine.");
+      } else {
+        co_await refuse_connect(502, "Bad Gateway",
+                                "The host name cannot be resolved. Check the name and the name "
+                                "servers of this machine.");
+      }
+      co_return false;
+    }
+    for (const auto& endpoint : *found) {
+      allowed = check_destination(endpoint, rules);
+      if (allowed) {
+        destination_ = endpoint;
+        break;
+      }
+    }
+  }
+  if (allowed) {
+    co_return true;
+  }
+  worker_->counters_->refused_destination.fetch_add(1, std::memory_order_relaxed);
+  log::warning("connection refused: its destination is not one we may dial",
+               {{"ERROR", allowed.error()}});
+  co_await refuse_connect(403, "Forbidden",
+                          "Only port 443 of public addresses may be reached. Networks of your own "
+                          "are allowed with upstream.allow_networks in "
+                          "/etc/antigravity-proxy/proxy.yaml.");
+  co_return false;
+}
+
+asio::awaitable<void> ConnectionDriver::refuse_connect(int status,
+                                                       std::string reason,
+                                                       std::string text) {
+  const std::string answer = "HTTP/1.1 " + std::to_string(status) + ' ' + reason +
+                             (status == 405 ? "\r\nAllow: CONNECT" : "") +
+                             "\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+                             "Content-Length: " +
+                             std::to_string(text.size() + 1) + "\r\n\r\n" + text + '\n';
+  append(client_.queue, as_bytes(answer));
+  client_.wants_fin = true;
+  send_queued(Side::client);
+  co_await drain(Side::client);
+  // Octets that are left unread would turn the close into a reset, which eats the answer.
+  auto& rest = worker_->receive_;
+  if (client_.socket.is_open()) {
+    (void)!::recv(client_.socket.native_handle(), rest.data(), rest.size(), MSG_DONTWAIT);
+  }
+}
+
+relay::Entry ConnectionDriver::relay_entry() const {
+  relay::Entry entry;
+  const auto port = ':' + std::to_string(destination_.port());
+  if (!named_.empty()) {
+    entry.destination = named_ + port;
+  } else {
+    const auto address = destination_.address();
+    entry.destination =
+        (address.is_v6() ? '[' + address.to_string() + ']' : address.to_string()) + port;
+  }
+  if (origin_.reverse) {
+    entry.cleartext_host = origin_.reverse->host;
+  }
+  return entry;
+}
+
+// A proxy is asked for the name where there is one that may be asked (docs/adr/0011).
+ProxyTarget ConnectionDriver::proxy_target() const {
+  const auto* proxy = worker_->settings_.proxy.get();
+  ProxyTarget target{named_, destination_.port()};
+  if (target.host.empty() && proxy != nullptr && proxy->by_name && !is_unnamed_ &&
+      may_be_asked_by_name(core_->host())) {
+    target.host = core_->host();
+  }
+  if (target.host.empty()) {
+    target.host = destination_.address().to_string();
+  }
+  return target;
 }
 
 asio::awaitable<void> ConnectionDriver::dial() {
-  boost::system::error_code failed;
-  upstream_.socket.open(destination_.protocol(), failed);
-  if (!failed) {
-    is_dialling_ = true;
-    activity_ = Clock::now();
-    auto [ec] = co_await upstream_.socket.async_connect(destination_, kTuple);
-    failed = ec;
-    is_dialling_ = false;
-  }
+  const auto* proxy = worker_->settings_.proxy.get();
+  Dialer dialer(&worker_->context_, &upstream_.socket, proxy, worker_->settings_.deadlines.connect);
+  dialer_ = &dialer;
+  auto target = proxy_target();
+  auto opened = co_await dialer.dial(destination_, std::move(target));
+  dialer_ = nullptr;
   if (is_aborted_) {
     co_return;
   }
-  boost::system::error_code ignored;
-  if (!failed) {
-    upstream_.socket.set_option(tcp::no_delay(true), ignored);
-    upstream_.socket.non_blocking(true, ignored);
-  } else if (is_timed_out_) {
-    failed = asio::error::timed_out;
-    is_timed_out_ = false;
+  if (!opened && proxy != nullptr) {
+    worker_->counters_->proxy_failed.fetch_add(1, std::memory_order_relaxed);
   }
   started_ = activity_ = Clock::now();
-  core_->on_upstream_open(failed ? Result<>(Error{failed, "connect"}) : Result<>(), wall_clock());
+  core_->on_upstream_open(opened ? Result<>() : Result<>(opened.error()), wall_clock());
   flush();
   carry_out_commands();
+  if (opened && !opened->empty() && !is_aborted_) {
+    feed(Side::upstream, *opened);
+  }
+}
+
+void ConnectionDriver::feed(Side from, Bytes in) {
+  const auto now = wall_clock();
+  core_->on_bytes(from, in, now);
+  flush();
+  core_->observe(now);
+  flush();
+  carry_out_commands();
+  take_records();
+  account();
+}
+
+std::size_t ConnectionDriver::buffered() const {
+  return client_.queue.size() - client_.sent + client_.piped + upstream_.queue.size() -
+         upstream_.sent + upstream_.piped;
+}
+
+// Tells the process what waits here.
+void ConnectionDriver::account() {
+  const auto now = buffered();
+  if (now != accounted_) {
+    // Unsigned arithmetic wraps, so that one addition does for more and for less.
+    worker_->counters_->buffered_bytes.fetch_add(static_cast<std::uint64_t>(now) - accounted_,
+                                                 std::memory_order_relaxed);
+    accounted_ = now;
+  }
+}
+
+void ConnectionDriver::count_relayed(Side to, std::uint64_t octets) {
+  auto& counter = to == Side::client ? worker_->counters_->bytes_to_client
+                                     : worker_->counters_->bytes_to_upstream;
+  counter.fetch_add(octets, std::memory_order_relaxed);
+}
+
+asio::awaitable<bool> ConnectionDriver::wait_on(Side side, tcp::socket::wait_type what) {
+  auto [ec] = co_await leg(side).socket.async_wait(what, kTuple);
+  if (is_aborted_) {
+    co_return false;
+  }
+  if (is_timed_out_) {
+    time_out();
+    co_return false;
+  }
+  co_return !ec;
 }
 
 asio::awaitable<void> ConnectionDriver::pump(Side from) {
-  auto& source = leg(from).socket;
   const Side to = from == Side::client ? Side::upstream : Side::client;
   bool ended = false;
   while (!ended && !is_aborted_ && core_->phase() != relay::Phase::closed) {
     if (core_->phase() == relay::Phase::opening) {
       co_return;  // run() dials now
     }
-    auto [ec] = co_await source.async_wait(tcp::socket::wait_read, kTuple);
-    if (is_aborted_) {
+    if (!core_->wants_read(from)) {
+      // The core holds as much of this side as it may, until the other side has moved.
+      resumed_.expires_at(Clock::time_point::max());
+      (void)co_await resumed_.async_wait(kTuple);
+      if (is_timed_out_ && !is_aborted_) {
+        time_out();
+        co_return;
+      }
+      continue;
+    }
+    const bool is_ready = co_await wait_on(from, tcp::socket::wait_read);
+    if (!is_ready) {
       co_return;
     }
-    if (is_timed_out_) {
-      time_out();
-      co_return;
-    }
-    if (ec) {
-      co_return;
+    if (worker_->is_over_budget() && leg(from).queue.size() > leg(from).sent) {
+      // Too much waits in all: who adds to it is not read, in no direction, until it has gone.
+      co_await drain(from);
+      continue;
     }
     bool may_have_more = true;
     for (int reads = 0; may_have_more && reads < kReadsPerWakeup && !ended; ++reads) {
       read_once(from, &may_have_more, &ended);
+      account();
+      resumed_.cancel();
       if (is_aborted_ || core_->phase() == relay::Phase::opening) {
         break;
       }
@@ -220,13 +380,14 @@ asio::awaitable<void> ConnectionDriver::pump(Side from) {
     // Wakes the other pump, which waits for octets that no longer matter.
     boost::system::error_code ignored;
     leg(to).socket.cancel(ignored);
+    resumed_.cancel();
   }
 }
 
 void ConnectionDriver::read_once(Side from, bool* may_have_more, bool* ended) {
   auto& buffer = worker_->receive_;
-  const auto got =
-      ::recv(leg(from).socket.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  const auto room = worker_->read_size();
+  const auto got = ::recv(leg(from).socket.native_handle(), buffer.data(), room, MSG_DONTWAIT);
   const auto now = wall_clock();
   if (got < 0) {
     *may_have_more = false;
@@ -240,7 +401,7 @@ void ConnectionDriver::read_once(Side from, bool* may_have_more, bool* ended) {
     *ended = true;
     core_->on_eof(from, now);
   } else {
-    *may_have_more = static_cast<std::size_t>(got) == buffer.size();
+    *may_have_more = static_cast<std::size_t>(got) == room;
     activity_ = Clock::now();
     core_->on_bytes(from, Bytes(buffer).first(static_cast<std::size_t>(got)), now);
     flush();  // on their way first, read afterwards
@@ -290,6 +451,7 @@ void ConnectionDriver::send_queued(Side side) {
       return;
     }
     to.sent += static_cast<std::size_t>(taken);
+    count_relayed(side, static_cast<std::uint64_t>(taken));
     to.write_progress = activity_ = Clock::now();
   }
   // The memory goes back: most connections are idle most of the time.
@@ -321,6 +483,7 @@ asio::awaitable<void> ConnectionDriver::drain(Side side) {
       co_return;
     }
     send_queued(side);
+    account();
     if (core_) {
       carry_out_commands();
     }
@@ -339,7 +502,9 @@ void ConnectionDriver::carry_out_commands() {
       take_records();
       abort();
     } else {
-      worker_->on_report(std::get<relay::Report>(*command));
+      const auto& report = std::get<relay::Report>(*command);
+      is_unnamed_ = is_unnamed_ || report.kind == relay::Report::Kind::unnamed;
+      worker_->on_report(report);
     }
   }
 }
@@ -370,6 +535,13 @@ void ConnectionDriver::time_out() {
 
 void ConnectionDriver::abort() {
   is_aborted_ = true;
+  resumed_.cancel();
+  if (dialer_ != nullptr) {
+    dialer_->cancel();
+  }
+  if (lookup_ != nullptr) {
+    lookup_->cancel();
+  }
   for (auto* each : {&client_, &upstream_}) {
     if (each->socket.is_open()) {
       boost::system::error_code ignored;  // the socket goes away in any case
@@ -390,6 +562,43 @@ void ConnectionDriver::end_now() {
   }
 }
 
+void ConnectionDriver::end_if_idle(Clock::time_point now) {
+  const auto phase = core_ ? core_->phase() : relay::Phase::hello;
+  const bool is_quiet = now - activity_ >= worker_->settings_.drain_quiet && buffered() == 0;
+  bool is_idle = false;
+  switch (phase) {
+    case relay::Phase::hello:
+      is_idle = is_quiet && lookup_ == nullptr;
+      break;
+    case relay::Phase::opening:
+    case relay::Phase::upstream_handshake:
+    case relay::Phase::client_handshake:
+    case relay::Phase::closed:
+      return;  // soon over, one way or the other
+    case relay::Phase::relaying:
+      is_idle = core_->is_idle() || (core_->is_unparsed() && is_quiet);
+      break;
+    case relay::Phase::tunnelling:
+      is_idle = is_quiet;
+      break;
+  }
+  if (!is_idle || is_aborted_) {
+    return;
+  }
+  if (phase == relay::Phase::hello) {
+    abort();
+    return;
+  }
+  core_->end_idle(wall_clock());
+  flush();
+  carry_out_commands();
+  take_records();
+  resumed_.cancel();
+  boost::system::error_code ignored;  // what waits for octets wakes up and finds the end
+  client_.socket.cancel(ignored);
+  upstream_.socket.cancel(ignored);
+}
+
 void ConnectionDriver::check_deadlines(Clock::time_point now) {
   const auto& deadlines = worker_->settings_.deadlines;
   const auto idle = now - activity_;
@@ -397,9 +606,10 @@ void ConnectionDriver::check_deadlines(Clock::time_point now) {
   const auto phase = core_ ? core_->phase() : relay::Phase::hello;
   switch (phase) {
     case relay::Phase::opening:
-      is_late = is_dialling_ && now - activity_ > deadlines.connect;
-      break;
+      break;  // the dialer keeps its own deadline
     case relay::Phase::hello:
+      is_late = lookup_ == nullptr && now - started_ > deadlines.handshake;
+      break;
     case relay::Phase::upstream_handshake:
     case relay::Phase::client_handshake:
       is_late = now - started_ > deadlines.handshake;
@@ -412,11 +622,12 @@ void ConnectionDriver::check_deadlines(Clock::time_point now) {
       break;
   }
   for (const auto* each : {&client_, &upstream_}) {
-    is_late = is_late || (each->sent < each->queue.size() &&
+    is_late = is_late || ((each->sent < each->queue.size() || each->piped > 0) &&
                           now - each->write_progress > deadlines.write_idle);
   }
   if (is_late && !is_timed_out_) {
     is_timed_out_ = true;
+    resumed_.cancel();
     boost::system::error_code ignored;  // what waits on the sockets wakes up and sees the flag
     client_.socket.cancel(ignored);
     upstream_.socket.cancel(ignored);

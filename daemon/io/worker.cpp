@@ -18,7 +18,7 @@ using asio::ip::tcp;
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReceiveSize = 64 * 1024;
-constexpr auto kAcceptPause = std::chrono::milliseconds(100);
+constexpr auto kDrainTick = std::chrono::milliseconds(50);
 
 // Deadlines are checked by one timer per worker: none is armed or cancelled per read.
 std::chrono::milliseconds tick_of(const Deadlines& deadlines) {
@@ -61,12 +61,6 @@ std::atomic<std::uint64_t>& counter_of(Counters& counters, relay::Hello::Why why
 
 }  // namespace
 
-struct Worker::Listener {
-  Listener(asio::io_context& context, Entry e) : acceptor(context), entry(e) {}
-  tcp::acceptor acceptor;
-  Entry entry;
-};
-
 Worker::Worker(Settings settings,
                std::unique_ptr<relay::Surroundings> surroundings,
                Hooks hooks,
@@ -78,58 +72,28 @@ Worker::Worker(Settings settings,
       counters_(counters),
       receive_(kReceiveSize),
       tick_(context_),
-      room_(context_),
       grace_(context_) {}
 
 Worker::~Worker() = default;
 
-void Worker::listen(UniqueFd listener, Entry entry) {
-  sockaddr_storage local{};
-  socklen_t size = sizeof local;
-  (void)::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&local), &size);
-  listeners_.push_back(std::make_unique<Listener>(context_, entry));
-  auto& made = *listeners_.back();
-  boost::system::error_code ec;
-  made.acceptor.assign(local.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), listener.release(), ec);
-  if (ec) {
-    log::err("cannot use a listening socket", {{"ERROR", Error{ec, "assign"}}});
-    return;
-  }
-  asio::co_spawn(context_, accept_loop(&made),
-                 [](std::exception_ptr problem) { log_unhandled(std::move(problem), "accept"); });
-}
-
-asio::awaitable<void> Worker::accept_loop(Listener* listener) {
-  while (!is_stopping_) {
-    if (drivers_.size() >= settings_.max_connections) {
-      // The backlog queues meanwhile. A connection that ends cancels this wait.
-      room_.expires_at(Clock::time_point::max());
-      (void)co_await room_.async_wait(kTuple);
-      continue;
-    }
-    auto [ec, client] = co_await listener->acceptor.async_accept(kTuple);
-    if (is_stopping_) {
-      co_return;
-    }
-    if (ec == asio::error::operation_aborted || ec == asio::error::bad_descriptor) {
-      co_return;
-    }
-    if (ec == asio::error::connection_aborted || ec == asio::error::try_again) {
-      continue;
-    }
+void Worker::adopt(UniqueFd client, bool is_v6, Origin origin) {
+  load_.fetch_add(1, std::memory_order_relaxed);
+  asio::post(context_, [this, client = std::move(client), is_v6, origin]() mutable {
+    tcp::socket socket(context_);
+    boost::system::error_code ec;
+    socket.assign(is_v6 ? tcp::v6() : tcp::v4(), client.get(), ec);
     if (ec) {
-      // Out of descriptors or memory: the backlog keeps the clients while others finish.
-      log::warning("cannot accept, waiting for room", {{"ERROR", Error{ec, "accept"}}});
-      asio::steady_timer pause(context_, kAcceptPause);
-      (void)co_await pause.async_wait(kTuple);
-      continue;
+      log::err("cannot use an accepted connection", {{"ERROR", Error{ec, "assign"}}});
+      load_.fetch_sub(1, std::memory_order_relaxed);
+      return;
     }
-    start(std::move(client), listener->entry);
-  }
+    (void)client.release();  // the socket owns it now
+    start(std::move(socket), origin);
+  });
 }
 
-void Worker::start(tcp::socket client, Entry entry) {
-  auto driver = std::make_unique<ConnectionDriver>(this, std::move(client), entry);
+void Worker::start(tcp::socket client, Origin origin) {
+  auto driver = std::make_unique<ConnectionDriver>(this, std::move(client), origin);
   asio::co_spawn(context_, own_and_run(std::move(driver)), [](std::exception_ptr problem) {
     log_unhandled(std::move(problem), "connection");
   });
@@ -138,11 +102,14 @@ void Worker::start(tcp::socket client, Entry entry) {
 asio::awaitable<void> Worker::tick_loop() {
   const auto period = tick_of(settings_.deadlines);
   while (!is_stopping_ || !drivers_.empty()) {
-    tick_.expires_after(period);
+    tick_.expires_after(is_draining_ ? std::min(period, kDrainTick) : period);
     (void)co_await tick_.async_wait(kTuple);
     const auto now = Clock::now();
     for (auto* driver : std::vector<ConnectionDriver*>(drivers_)) {
       driver->check_deadlines(now);
+    }
+    if (is_draining_) {
+      end_idle(now);
     }
   }
 }
@@ -153,14 +120,25 @@ void Worker::run() {
   context_.run();
 }
 
+void Worker::end_idle(Clock::time_point now) {
+  for (auto* driver : std::vector<ConnectionDriver*>(drivers_)) {
+    driver->end_if_idle(now);
+  }
+}
+
+void Worker::drain(std::function<void()> on_empty) {
+  asio::post(context_, [this, on_empty = std::move(on_empty)]() mutable {
+    is_draining_ = true;
+    on_empty_ = std::move(on_empty);
+    end_idle(Clock::now());
+    tick_.cancel();  // its period is another one now
+    tell_if_empty();
+  });
+}
+
 void Worker::stop(std::chrono::milliseconds grace) {
   asio::post(context_, [this, grace] {
     is_stopping_ = true;
-    boost::system::error_code ignored;
-    for (auto& listener : listeners_) {
-      listener->acceptor.close(ignored);
-    }
-    room_.cancel();
     tick_.cancel();
     grace_.expires_after(grace);
     grace_.async_wait([this](boost::system::error_code) {
@@ -176,11 +154,33 @@ void Worker::stop(std::chrono::milliseconds grace) {
 
 void Worker::on_ended(ConnectionDriver* driver) {
   std::erase(drivers_, driver);
-  room_.cancel();
+  load_.fetch_sub(1, std::memory_order_relaxed);
+  tell_if_empty();
   if (is_stopping_ && drivers_.empty()) {
     grace_.cancel();
     tick_.cancel();
   }
+}
+
+void Worker::tell_if_empty() {
+  if (is_draining_ && drivers_.empty() && on_empty_) {
+    const auto tell = std::exchange(on_empty_, nullptr);
+    tell();
+  }
+}
+
+// A receiver that is slow holds one read of each direction at most, so the size of a read bounds
+// what waits: down to a sixteenth above the budget.
+std::size_t Worker::read_size() const {
+  const auto buffered = counters_->buffered_bytes.load(std::memory_order_relaxed);
+  if (buffered < settings_.max_buffered_bytes / 2) {
+    return receive_.size();
+  }
+  return buffered < settings_.max_buffered_bytes ? receive_.size() / 4 : receive_.size() / 16;
+}
+
+bool Worker::is_over_budget() const {
+  return counters_->buffered_bytes.load(std::memory_order_relaxed) >= settings_.max_buffered_bytes;
 }
 
 void Worker::on_report(const relay::Report& report) {

@@ -3,6 +3,8 @@
 #include "common/base/bytes.h"
 #include "common/base/unique_fd.h"
 #include "daemon/io/destination.h"
+#include "daemon/io/proxy_handshake.h"
+#include "daemon/io/splice.h"
 #include "daemon/relay/connection.h"
 
 #include <atomic>
@@ -34,8 +36,10 @@ struct Deadlines {
 
 struct Settings {
   Deadlines deadlines;
-  std::size_t max_connections = 4096;  // per worker
   DestinationRules destinations;
+  std::shared_ptr<const UpstreamProxy> proxy;       // null: upstream is dialled directly
+  std::uint64_t max_buffered_bytes = 64ULL << 20U;  // in all connections of the process together
+  std::chrono::milliseconds drain_quiet{2'000};     // while draining: a tunnel idle so long ends
 };
 
 /// Counters of one process; read by status and metrics.
@@ -52,6 +56,14 @@ struct Counters {
   std::atomic<std::uint64_t> no_common_protocol{0};
   std::atomic<std::uint64_t> stream_broken{0};
   std::atomic<std::uint64_t> timed_out{0};
+  std::atomic<std::uint64_t> proxy_failed{0};     // upstream.proxy did not take us there
+  std::atomic<std::uint64_t> buffered_bytes{0};   // gauge: what waits for slow receivers
+  std::atomic<std::uint64_t> bytes_to_client{0};  // taken by the receiver
+  std::atomic<std::uint64_t> bytes_to_upstream{0};
+  std::atomic<std::uint64_t> bytes_spliced{0};           // of these, without passing through us
+  std::atomic<std::uint64_t> paused_for_connections{0};  // how often accepting stopped, and why
+  std::atomic<std::uint64_t> paused_for_descriptors{0};
+  std::atomic<bool> is_accept_paused{false};
   std::atomic<std::uint64_t> unparsed{0};  // relayed, but nobody could read it
   // Clients that named no host which policy could look up, by reason (relay::Hello::Why).
   std::atomic<std::uint64_t> no_sni{0};
@@ -73,6 +85,22 @@ struct Hooks {
 
 class ConnectionDriver;
 
+/// How a connection came to us.
+enum class Entry {
+  redirected,  // the kernel knows the original destination
+  connect,     // the client names it with HTTP CONNECT
+  reverse,     // the port stands for one host, and the client speaks cleartext
+};
+/// What a port of the reverse mode stands for. Root-owned configuration.
+struct ReverseTarget {
+  std::string host;  // lower case
+  std::uint16_t port = 443;
+};
+struct Origin {
+  Entry entry = Entry::redirected;
+  std::shared_ptr<const ReverseTarget> reverse = {};  // set for Entry::reverse
+};
+
 /// One thread's share: an io_context, scratch memory, and the connections that never leave it.
 class Worker {
  public:
@@ -86,29 +114,35 @@ class Worker {
   Worker& operator=(Worker&&) = delete;
   ~Worker();
 
-  enum class Entry {
-    redirected,  // the kernel knows the original destination
-    connect,     // the client names it with HTTP CONNECT
-  };
-  /// Accepts on `listener` (any number of workers may share one listening socket by dup).
-  void listen(UniqueFd listener, Entry entry);
+  /// Thread-safe. Takes over an accepted, non-blocking connection.
+  void adopt(UniqueFd client, bool is_v6, Origin origin);
+  /// Thread-safe: connections that were adopted and have not ended.
+  [[nodiscard]] std::size_t load() const { return load_.load(std::memory_order_relaxed); }
 
   /// Runs until stop() has been called and the connections have ended.
   void run();
 
-  /// Thread-safe. Stops accepting at once, lets live connections go on for `grace`, then resets
-  /// what is left.
+  /// Thread-safe. From now on a connection ends as soon as nothing is lost by it: those between
+  /// two exchanges at once, tunnels once they are quiet. Live streams go on, and new connections
+  /// are still served.
+  /// @param on_empty  called on the worker's thread, once, when no connection is left.
+  void drain(std::function<void()> on_empty);
+
+  /// Thread-safe. Lets live connections go on for `grace`, then resets what is left.
   void stop(std::chrono::milliseconds grace);
 
   [[nodiscard]] boost::asio::io_context& context() { return context_; }
 
  private:
   friend class ConnectionDriver;
-  struct Listener;
 
-  boost::asio::awaitable<void> accept_loop(Listener* listener);
   boost::asio::awaitable<void> tick_loop();
-  void start(boost::asio::ip::tcp::socket client, Entry entry);
+  void start(boost::asio::ip::tcp::socket client, Origin origin);
+  void end_idle(Clock::time_point now);
+  void tell_if_empty();
+  /// How much one read may take, given what waits in the whole process.
+  [[nodiscard]] std::size_t read_size() const;
+  [[nodiscard]] bool is_over_budget() const;
   void on_report(const relay::Report& report);
   void on_ended(ConnectionDriver* driver);
 
@@ -119,11 +153,13 @@ class Worker {
   Counters* counters_;
   Buffer receive_;        // ciphertext of the read in progress; used between two suspensions only
   tls::Scratch scratch_;  // relay::Connection's
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  PipePool pipes_;
   std::vector<ConnectionDriver*> drivers_;
+  std::atomic<std::size_t> load_{0};
   boost::asio::steady_timer tick_;
-  boost::asio::steady_timer room_;   // cancelled when a connection ends
   boost::asio::steady_timer grace_;  // runs while stopping
+  std::function<void()> on_empty_;
+  bool is_draining_ = false;
   bool is_stopping_ = false;
 };
 

@@ -11,6 +11,16 @@ Error malformed(const char* what) {
   return {make_error_code(errc::invalid_argument), what};
 }
 
+// A request line of HTTP/1 all the same: METHOD target HTTP/1.x.
+bool is_other_method(std::string_view line) {
+  const auto end = line.find(' ');
+  const auto last = line.rfind(' ');
+  return end != 0 && end != last && last != std::string_view::npos &&
+         line.substr(last + 1).starts_with("HTTP/1.") && line.substr(0, end) != "CONNECT" &&
+         line.substr(0, end).find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_") ==
+             std::string_view::npos;
+}
+
 }  // namespace
 
 Result<std::optional<ConnectTarget>> parse_connect_head(std::string_view bytes) {
@@ -27,6 +37,9 @@ Result<std::optional<ConnectTarget>> parse_connect_head(std::string_view bytes) 
   const auto line = bytes.substr(0, bytes.find("\r\n"));
   constexpr std::string_view kMethod = "CONNECT ";
   const auto space = line.rfind(' ');
+  if (is_other_method(line)) {
+    return Error{make_error_code(errc::not_supported), "expected CONNECT"};
+  }
   if (!line.starts_with(kMethod) || space < kMethod.size() ||
       !line.substr(space + 1).starts_with("HTTP/1.")) {
     return malformed("expected CONNECT host:port HTTP/1.1");

@@ -19,8 +19,9 @@ struct ConnectTarget {
 inline constexpr std::size_t kConnectHeadLimit = 8 * 1024;
 
 /// Reads the head of an HTTP CONNECT request (RFC 9110 section 9.3.6).
-/// @return empty while more octets are needed; invalid_argument for anything that is not a CONNECT
-///         to host:port; message_size above kConnectHeadLimit.
+/// @return empty while more octets are needed; not_supported for a request with another method;
+///         invalid_argument for anything else that is not a CONNECT to host:port; message_size
+///         above kConnectHeadLimit.
 [[nodiscard]] Result<std::optional<ConnectTarget>> parse_connect_head(std::string_view bytes);
 
 }  // namespace agp::relay

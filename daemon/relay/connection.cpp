@@ -453,7 +453,8 @@ void Connection::start_relaying(usage::Micros now) {
     }
   }
   phase_ = Phase::relaying;
-  report(Report::Kind::intercepted, std::string(upstream_engine_->version()));
+  report(Report::Kind::intercepted,
+         std::string(upstream_engine_->version()) + ' ' + facts_.protocol);
   if (decision_.disposition == Disposition::inspect) {
     observer_.emplace(facts_);
   }
@@ -669,6 +670,23 @@ void Connection::on_timeout(usage::Micros now) {
   }
   commands_.emplace_back(Abort{});
   finish(End::abrupt, now);
+}
+
+void Connection::end_idle(usage::Micros now) {
+  if (phase_ != Phase::relaying && phase_ != Phase::tunnelling) {
+    return;
+  }
+  for (const Side side : {Side::client, Side::upstream}) {
+    if (engine(side)) {
+      engine(side)->close();
+    }
+    commands_.emplace_back(HalfClose{side});
+  }
+  finish(End::clean, now);
+}
+
+bool Connection::is_unparsed() const {
+  return phase_ == Phase::relaying && observer_ && observer_->is_unparsed();
 }
 
 void Connection::finish(End how, usage::Micros now) {

@@ -176,6 +176,9 @@ class Connection {
   void on_reset(Side from, usage::Micros now);
   /// Answer to OpenUpstream.
   void on_upstream_open(const Result<>& opened, usage::Micros now);
+  /// Says goodbye to both sides: close_notify where TLS ends here, then FIN. For connections on
+  /// which nothing is under way.
+  void end_idle(usage::Micros now);
   /// A deadline passed: both sides are reset.
   void on_timeout(usage::Micros now);
 
@@ -184,6 +187,8 @@ class Connection {
   [[nodiscard]] Buffer take_output(Side to);
   [[nodiscard]] std::optional<usage::Record> next_record();
 
+  /// Relaying octets that no reader understands.
+  [[nodiscard]] bool is_unparsed() const;
   [[nodiscard]] Phase phase() const { return phase_; }
   /// Closing now would lose nothing: no exchange is open. False where nobody reads along.
   [[nodiscard]] bool is_idle() const;

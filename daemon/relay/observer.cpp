@@ -1,196 +1,186 @@
 #include "daemon/relay/observer.h"
 
-#include "daemon/http1/reader.h"
-#include "daemon/usage/call.h"
-#include "daemon/usage/endpoint.h"
-#include "daemon/usage/text.h"
+#include "daemon/relay/limits.h"
+#include "daemon/relay/protocol_reader.h"
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace agp::relay {
 namespace {
 
-std::string without_port(std::string_view host) {
-  if (host.starts_with('[')) {
-    return usage::lower(host.substr(0, host.find(']') + 1));
+constexpr std::string_view kHttp11 = "http/1.1";
+constexpr std::string_view kHttp2 = "h2";
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+bool may_be_method(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
+  });
+}
+
+enum class Guess { more, http1, http2, none };
+
+/// What the first octets of a client are.
+Guess guess(std::string_view text) {
+  if (kHttp2Preface.starts_with(text.substr(0, kHttp2Preface.size()))) {
+    return text.size() < kHttp2Preface.size() ? Guess::more : Guess::http2;
   }
-  return usage::lower(host.substr(0, host.find(':')));
+  if (text[0] == '\r' || text[0] == '\n') {
+    return Guess::http1;  // empty lines are allowed before a request
+  }
+  const std::size_t space = text.find(' ');
+  if (space != std::string_view::npos) {
+    return space > 0 && space <= kMaxMethodBytes && may_be_method(text.substr(0, space))
+               ? Guess::http1
+               : Guess::none;
+  }
+  return text.size() <= kMaxMethodBytes && may_be_method(text) ? Guess::more : Guess::none;
 }
 
 }  // namespace
 
-class Observer::Impl final : private http1::Sink {
+std::unique_ptr<ProtocolReader> make_protocol_reader(std::string_view protocol, Books* books) {
+  if (protocol == kHttp11) {
+    return make_http1_reader(books);
+  }
+  return protocol == kHttp2 ? make_http2_reader(books) : nullptr;
+}
+
+// sniffing ──> reading ──> unparsed
+//     └────────────────────────┘
+class Observer::Impl {
  public:
-  explicit Impl(ConnectionFacts facts) : facts_(std::move(facts)), reader_(this) {}
+  Impl(ConnectionFacts facts, MakeReader make_reader)
+      : books_(std::move(facts)), make_reader_(make_reader) {}
 
   void on_bytes(Side from, Bytes plaintext, usage::Micros now) {
-    now_ = now;
-    // HTTP/2 has its own reader; what is not HTTP/1.1 is never guessed at.
-    if (facts_.protocol == "h2") {
-      return;
-    }
-    reader_.feed(direction(from), plaintext);
-    if (reader_.is_unparsed()) {
-      give_up();
-    }
+    books_.now = now;
+    guarded([&] {
+      if (stage_ == Stage::sniffing) {
+        sniff(from, plaintext);
+      } else if (reader_ != nullptr) {
+        reader_->on_bytes(from, plaintext);
+      }
+    });
   }
 
   void on_end(Side from, End how, usage::Micros now) {
-    now_ = now;
-    reader_.finish(direction(from), how == End::clean);
-    upstream_ended_ = upstream_ended_ || from == Side::upstream;
-    if (upstream_ended_ || how == End::abrupt) {
-      give_up();
-      return;
-    }
-    // The client said that it will send no more. It may still read, so only a call that has all it
-    // needs is counted here; the others wait for upstream's end.
-    if (!exchanges_.empty() && exchanges_.front().call != nullptr &&
-        exchanges_.front().call->has_final_usage()) {
-      close_front(false, reader_.open_octets(http1::Direction::response));
-    }
+    books_.now = now;
+    guarded([&] {
+      if (stage_ == Stage::sniffing && !books_.facts.protocol.empty()) {
+        start(std::string(books_.facts.protocol));
+      }
+      if (reader_ != nullptr) {
+        reader_->on_end(from, how);
+      } else if (stage_ == Stage::sniffing && from == Side::upstream) {
+        held_end_ = how;
+      }
+    });
   }
 
-  std::optional<usage::Record> next_record() {
-    if (records_.empty()) {
-      return std::nullopt;
-    }
-    usage::Record record = std::move(records_.front());
-    records_.erase(records_.begin());
-    return record;
-  }
+  std::optional<usage::Record> next_record() { return books_.next_record(); }
 
   [[nodiscard]] bool is_unparsed() const {
-    return facts_.protocol == "h2" || reader_.is_unparsed() || reader_.is_upgraded();
+    return stage_ == Stage::unparsed || (reader_ != nullptr && reader_->is_unparsed());
+  }
+
+  [[nodiscard]] bool is_idle() const {
+    return stage_ == Stage::sniffing ? held_client_.empty() && held_upstream_.empty()
+                                     : reader_ != nullptr && reader_->is_idle();
   }
 
  private:
-  /// One request, and its response when it comes.
-  struct Exchange {
-    std::unique_ptr<usage::Call> call;  // null: no model call, or counted already
-    std::uint64_t bytes_out = 0;
-    bool request_ended = false;
-  };
+  enum class Stage : std::uint8_t { sniffing, reading, unparsed };
 
-  static http1::Direction direction(Side from) {
-    return from == Side::client ? http1::Direction::request : http1::Direction::response;
-  }
-
-  void on_begin(http1::Direction which) override {
-    if (which == http1::Direction::request) {
-      request_began_ = now_;
-    } else if (!exchanges_.empty() && exchanges_.front().call != nullptr) {
-      exchanges_.front().call->on_response_begin(now_);
+  /// The last net: whatever a reader throws (memory that is not there, a mistake of ours) must not
+  /// reach the relay. Open calls keep what was known of them, and nothing is read any more.
+  template <class Action>
+  void guarded(const Action& action) {
+    try {
+      action();
+    } catch (...) {
+      stop();
     }
   }
 
-  void on_request(const http1::Head& head) override {
-    Exchange exchange;
-    std::string host = facts_.host.empty() ? without_port(head.field("host")) : facts_.host;
-    if (auto endpoint = usage::classify(host, head.method, head.target)) {
-      usage::CallFacts facts;
-      facts.host = std::move(host);
-      facts.path = usage::clip(usage::path_of(head.target), usage::kMaxPathBytes);
-      facts.protocol = facts_.protocol.empty() ? "http/1.1" : facts_.protocol;
-      facts.local_uid = facts_.local_uid;
-      facts.instance = facts_.instance;
-      facts.started_at = request_began_;
-      facts.request_encoding = std::string(head.field("content-encoding"));
-      exchange.call = std::make_unique<usage::Call>(std::move(*endpoint), std::move(facts));
-    }
-    exchanges_.push_back(std::move(exchange));
-  }
-
-  void on_request_body(Bytes body) override {
-    if (!exchanges_.empty() && exchanges_.back().call != nullptr) {
-      exchanges_.back().call->on_request_body(body);
+  void stop() {
+    stage_ = Stage::unparsed;
+    held_client_ = Buffer();
+    held_upstream_ = Buffer();
+    try {
+      reader_.reset();
+      books_.abandon_all();
+    } catch (...) {
+      // There is not even memory for a record: the connection goes on, which is what counts.
     }
   }
 
-  void on_request_end(std::uint64_t octets) override {
-    // The request may have been answered before it was sent whole: then its exchange is gone.
-    if (exchanges_.empty() || exchanges_.back().request_ended) {
+  void start(std::string_view protocol) {
+    books_.facts.protocol = protocol;
+    reader_ = make_reader_(protocol, &books_);
+    if (reader_ == nullptr) {
+      stop();
       return;
     }
-    exchanges_.back().request_ended = true;
-    exchanges_.back().bytes_out = octets;
-    if (exchanges_.back().call != nullptr) {
-      exchanges_.back().call->on_request_end();
+    stage_ = Stage::reading;
+    // A server that speaks first (SETTINGS of HTTP/2) does not depend on what the client says.
+    const Buffer client = std::exchange(held_client_, {});
+    const Buffer upstream = std::exchange(held_upstream_, {});
+    reader_->on_bytes(Side::client, client);
+    reader_->on_bytes(Side::upstream, upstream);
+    if (held_end_) {
+      reader_->on_end(Side::upstream, *held_end_);
     }
   }
 
-  void on_response(const http1::Head& head) override {
-    if (exchanges_.empty() || exchanges_.front().call == nullptr) {
+  void sniff(Side from, Bytes plaintext) {
+    if (!books_.facts.protocol.empty()) {
+      start(std::string(books_.facts.protocol));
+      if (reader_ != nullptr) {
+        reader_->on_bytes(from, plaintext);
+      }
       return;
     }
-    usage::ResponseFacts facts;
-    facts.http_status = head.status;
-    facts.content_type = std::string(head.field("content-type"));
-    facts.content_encoding = std::string(head.field("content-encoding"));
-    facts.service_tier = std::string(head.field("x-gemini-service-tier"));
-    facts.trace_id = std::string(head.field("x-cloudaicompanion-trace-id"));
-    facts.request_id = std::string(head.field("request-id"));
-    if (facts.request_id.empty()) {
-      facts.request_id = std::string(head.field("x-request-id"));
-    }
-    exchanges_.front().call->on_response_head(std::move(facts));
-  }
-
-  void on_response_body(Bytes body) override {
-    if (!exchanges_.empty() && exchanges_.front().call != nullptr) {
-      exchanges_.front().call->on_response_body(body);
-    }
-  }
-
-  void on_response_end(std::uint64_t octets, http1::BodyEnd how) override {
-    close_front(how == http1::BodyEnd::complete, octets);
-    if (!exchanges_.empty()) {
-      exchanges_.erase(exchanges_.begin());
-    }
-    if (exchanges_.empty()) {
-      exchanges_ = std::vector<Exchange>();  // an idle connection keeps no buffer
-    }
-  }
-
-  /// Counts the oldest exchange; the place of it stays until its response has passed.
-  void close_front(bool body_complete, std::uint64_t bytes_in) {
-    if (exchanges_.empty() || exchanges_.front().call == nullptr) {
+    if (from == Side::upstream) {
+      append(held_upstream_, plaintext);
+      if (held_upstream_.size() > kMaxHeldBytes) {
+        stop();
+      }
       return;
     }
-    Exchange& exchange = exchanges_.front();
-    usage::Call::End end;
-    end.at = now_;
-    end.body_complete = body_complete;
-    end.bytes_in = bytes_in;
-    end.bytes_out = exchange.request_ended ? exchange.bytes_out
-                                           : reader_.open_octets(http1::Direction::request);
-    records_.push_back(exchange.call->finish(end));
-    exchange.call.reset();
-  }
-
-  /// Nothing more will be read: every open call becomes what was seen of it.
-  void give_up() {
-    std::uint64_t bytes_in = reader_.open_octets(http1::Direction::response);
-    while (!exchanges_.empty()) {
-      close_front(false, bytes_in);
-      exchanges_.erase(exchanges_.begin());
-      bytes_in = 0;
+    // One octet at a time, so that the decision depends on no read border; it takes a few octets.
+    while (!plaintext.empty()) {
+      held_client_.push_back(plaintext[0]);
+      plaintext = plaintext.subspan(1);
+      const Guess what = guess(as_text(held_client_));
+      if (what == Guess::more) {
+        continue;
+      }
+      if (what == Guess::none) {
+        stop();
+        return;
+      }
+      start(what == Guess::http2 ? kHttp2 : kHttp11);
+      if (reader_ != nullptr) {
+        reader_->on_bytes(Side::client, plaintext);
+      }
+      return;
     }
-    exchanges_ = std::vector<Exchange>();
   }
 
-  ConnectionFacts facts_;
-  http1::ConnectionReader reader_;
-  usage::Micros now_{};
-  usage::Micros request_began_{};
-  bool upstream_ended_ = false;
-  std::vector<Exchange> exchanges_;  // oldest first; the last one is being sent
-  std::vector<usage::Record> records_;
+  Books books_;
+  MakeReader make_reader_;
+  Stage stage_ = Stage::sniffing;
+  std::unique_ptr<ProtocolReader> reader_;
+  Buffer held_client_;  // until they say what the protocol is
+  Buffer held_upstream_;
+  std::optional<End> held_end_;  // of upstream
 };
 
-Observer::Observer(ConnectionFacts facts) : impl_(std::make_unique<Impl>(std::move(facts))) {}
+Observer::Observer(ConnectionFacts facts) : Observer(std::move(facts), &make_protocol_reader) {}
+Observer::Observer(ConnectionFacts facts, MakeReader make_reader)
+    : impl_(std::make_unique<Impl>(std::move(facts), make_reader)) {}
 Observer::Observer(Observer&&) noexcept = default;
 Observer& Observer::operator=(Observer&&) noexcept = default;
 Observer::~Observer() = default;
@@ -209,6 +199,10 @@ std::optional<usage::Record> Observer::next_record() {
 
 bool Observer::is_unparsed() const {
   return impl_->is_unparsed();
+}
+
+bool Observer::is_idle() const {
+  return impl_->is_idle();
 }
 
 }  // namespace agp::relay

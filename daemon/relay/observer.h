@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace agp::relay {
 
@@ -22,17 +23,31 @@ enum class End {
 /// What is known of a connection when its TLS is up. Values only, copied once.
 struct ConnectionFacts {
   std::string host;      // SNI, lower case
-  std::string protocol;  // ALPN in use: "http/1.1" (also when none was negotiated)
+  std::string protocol;  // ALPN in use: "h2", "http/1.1", another; "" when none was negotiated
   std::optional<std::uint32_t> local_uid;
   std::string instance;
 };
 
+class Books;
+class ProtocolReader;
+
+/// Makes the reader of an ALPN protocol; null when there is none.
+using MakeReader = std::unique_ptr<ProtocolReader> (*)(std::string_view protocol, Books* books);
+[[nodiscard]] std::unique_ptr<ProtocolReader> make_protocol_reader(std::string_view protocol,
+                                                                   Books* books);
+
 /// Reads a copy of one connection's plaintext and yields usage records. Passive: it cannot delay,
-/// change or end the stream. Whatever goes wrong inside costs the record its detail, no more.
-/// Several exchanges (keep-alive, pipelined) may pass through one observer.
+/// change or end the stream, and never throws. Whatever goes wrong inside costs the record its
+/// detail, no more.
+/// Several exchanges (keep-alive, pipelined, HTTP/2 streams) may pass through one observer.
+///
+/// The protocol is the one of ConnectionFacts. When none was negotiated, the client's first octets
+/// decide: the HTTP/2 preface, an HTTP/1 request, or anything else, which is left unparsed.
 class Observer {
  public:
   explicit Observer(ConnectionFacts facts);
+  /// With other readers than ours.
+  Observer(ConnectionFacts facts, MakeReader make_reader);
   Observer(Observer&&) noexcept;
   Observer& operator=(Observer&&) noexcept;
   Observer(const Observer&) = delete;
@@ -49,8 +64,11 @@ class Observer {
   /// (terminal marker and end of body, or the end of the connection), and never twice.
   [[nodiscard]] std::optional<usage::Record> next_record();
 
-  /// Bytes went by that no reader understands (not HTTP, or past a limit).
+  /// Bytes went by that no reader understands (not HTTP, or past a limit), or a reader broke down.
   [[nodiscard]] bool is_unparsed() const;
+
+  /// No exchange is open: closing the connection now loses nothing. Never true when unparsed.
+  [[nodiscard]] bool is_idle() const;
 
  private:
   class Impl;

@@ -139,9 +139,23 @@ bool Call::has_final_usage() const {
          response_->reader->has_usage();
 }
 
+bool Call::has_ended() const {
+  return response_ != nullptr && response_->reader != nullptr && response_->reader->has_ended();
+}
+
+Record Call::abandon(const End& end) {
+  request_.reset();
+  response_.reset();
+  Record record = finish(end);
+  if (response_facts_) {
+    record.flags.insert(flag::kDecodeError);
+  }
+  return record;
+}
+
 Record Call::finish(const End& end) {
   on_request_end();
-  Record record = std::move(record_);
+  Record record = record_;  // a copy: abandon() still has it should a reader break down here
   record.ended_at = end.at;
   record.bytes_in = end.bytes_in;
   record.bytes_out = end.bytes_out;

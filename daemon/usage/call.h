@@ -43,6 +43,9 @@ class Call {
   /// The terminal marker and usage have been seen: nothing that can still come is needed.
   [[nodiscard]] bool has_final_usage() const;
 
+  /// The terminal marker has been seen, with or without usage.
+  [[nodiscard]] bool has_ended() const;
+
   struct End {
     Micros at{};
     bool body_complete = false;  // the framing said so
@@ -51,6 +54,8 @@ class Call {
   };
   /// The record. The call is spent afterwards.
   [[nodiscard]] Record finish(const End& end);
+  /// The record of what is known without the bodies: for when reading them went wrong.
+  [[nodiscard]] Record abandon(const End& end);
 
  private:
   struct Request;

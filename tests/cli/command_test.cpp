@@ -1,22 +1,11 @@
 #include "cli/command.h"
 
+#include "tests/cli/fake_daemon.h"
+
 #include <gtest/gtest.h>
 
 namespace agp::cli {
 namespace {
-
-class FakeDaemon final : public Daemon {
- public:
-  Answer<std::string> status() override { return status_answer; }
-  Answer<std::string> usage(const std::map<std::string, std::string>& query) override {
-    asked = query;
-    return usage_answer;
-  }
-  Answer<std::string> status_answer = R"({"state":"ok","version":"1.0","problems":[]})";
-  Answer<std::string> usage_answer =
-      R"({"timezone":"UTC","since":null,"until":null,"totals":{"calls":0},"groups":[]})";
-  std::map<std::string, std::string> asked;
-};
 
 Output run_words(const std::vector<std::string>& words, FakeDaemon& daemon) {
   return run(words, daemon, false);

@@ -1,11 +1,8 @@
 #include "daemon/config/config.h"
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
+#include "config_folder.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 namespace agp::daemon_config {
 namespace {
@@ -13,40 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 using policy::Action;
 
-class DaemonConfig : public ::testing::Test {
- protected:
-  DaemonConfig() {
-    std::string name = ::testing::TempDir() + "agp-daemon-config-XXXXXX";
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  ~DaemonConfig() override { std::filesystem::remove_all(directory_); }
-
-  void write(const std::string& name, const std::string& text) const {
-    std::filesystem::create_directories(std::filesystem::path(directory_ / name).parent_path());
-    std::ofstream(directory_ / name) << text;
-  }
-  [[nodiscard]] config::Checked<Config> read() const {
-    Files files;
-    files.proxy_file = directory_ / "proxy.yaml";
-    return load(files);
-  }
-  /// The faults, file names without the directory.
-  [[nodiscard]] std::string faults() const {
-    const auto result = read();
-    if (result) {
-      return {};
-    }
-    std::string text = result.error().text();
-    const std::string prefix = directory_.string() + '/';
-    for (auto at = text.find(prefix); at != std::string::npos; at = text.find(prefix)) {
-      text.erase(at, prefix.size());
-    }
-    return text;
-  }
-
-  std::filesystem::path directory_;
-};
+using DaemonConfig = ConfigFolder;
 
 TEST_F(DaemonConfig, WithoutFilesEverythingHasItsDefault) {
   const auto config = read();
@@ -57,7 +21,7 @@ TEST_F(DaemonConfig, WithoutFilesEverythingHasItsDefault) {
   EXPECT_EQ(config->limits.handshake_timeout, 10s);
   EXPECT_EQ(config->limits.connect_timeout, 10s);
   EXPECT_EQ(config->limits.read_idle_timeout, 300s);
-  EXPECT_EQ(config->limits.max_connections, 256U);
+  EXPECT_EQ(config->limits.max_connections, 10'000U);
   EXPECT_EQ(config->workers, 0U);
   EXPECT_FALSE(config->upstream.extra_ca_file);
   EXPECT_TRUE(config->upstream.allow_networks.empty());
@@ -73,11 +37,11 @@ TEST_F(DaemonConfig, ModelHostsAreInspectedAndNothingElse) {
         "daily-cloudcode-pa.sandbox.googleapis.com", "autopush-cloudcode-pa.sandbox.googleapis.com",
         "generativelanguage.googleapis.com", "aiplatform.googleapis.com",
         "europe-west1-aiplatform.googleapis.com", "api.anthropic.com", "api.openai.com"}) {
-    EXPECT_EQ(config->policy.action_for(host), Action::inspect) << host;
+    EXPECT_EQ(config->policy->decide(host).action, Action::inspect) << host;
   }
   for (const auto* host : {"oauth2.googleapis.com", "accounts.google.com", "www.googleapis.com",
                            "play.googleapis.com", "auth.openai.com", "statsig.anthropic.com"}) {
-    EXPECT_EQ(config->policy.action_for(host), Action::tunnel) << host;
+    EXPECT_EQ(config->policy->decide(host).action, Action::tunnel) << host;
   }
 }
 
@@ -108,8 +72,8 @@ workers: 2
   const auto config = read();
   ASSERT_TRUE(config) << config.error().text();
   EXPECT_EQ(config->capture_mode, CaptureMode::off);
-  EXPECT_EQ(config->policy.action_for("llm.example"), Action::inspect);
-  EXPECT_EQ(config->policy.action_for("api.openai.com"), Action::tunnel);
+  EXPECT_EQ(config->policy->decide("llm.example").action, Action::inspect);
+  EXPECT_EQ(config->policy->decide("api.openai.com").action, Action::tunnel);
   EXPECT_EQ(config->upstream.extra_ca_file, "/etc/ssl/corp.pem");
   EXPECT_EQ(config->upstream.allow_networks.at(0).text(), "10.0.0.0/8");
   EXPECT_EQ(config->upstream.proxy->port, 1080);
@@ -138,10 +102,10 @@ hosts:
 )");
   const auto config = read();
   ASSERT_TRUE(config) << config.error().text();
-  EXPECT_EQ(config->policy.action_for("api.openai.com"), Action::tunnel);
-  EXPECT_EQ(config->policy.action_for("llm.corp.example"), Action::inspect);
-  EXPECT_EQ(config->policy.action_for("api.anthropic.com"), Action::inspect);
-  EXPECT_EQ(config->policy.action_for("accounts.google.com"), Action::block);
+  EXPECT_EQ(config->policy->decide("api.openai.com").action, Action::tunnel);
+  EXPECT_EQ(config->policy->decide("llm.corp.example").action, Action::inspect);
+  EXPECT_EQ(config->policy->decide("api.anthropic.com").action, Action::inspect);
+  EXPECT_EQ(config->policy->decide("accounts.google.com").action, Action::block);
 }
 
 TEST_F(DaemonConfig, ReportsTheFaultsOfAllFilesAtOnce) {
@@ -179,7 +143,7 @@ TEST_F(DaemonConfig, WidePatternsMayBeBlockedOrTunnelled) {
         "tunnel}\n");
   const auto config = read();
   ASSERT_TRUE(config) << config.error().text();
-  EXPECT_EQ(config->policy.action_for("a.internal"), Action::block);
+  EXPECT_EQ(config->policy->decide("a.internal").action, Action::block);
 }
 
 TEST_F(DaemonConfig, ANamedFileMustBeThere) {
@@ -201,13 +165,24 @@ TEST_F(DaemonConfig, CredentialsInAProxyUrlAreRefusedAndNotShown) {
 
 TEST_F(DaemonConfig, EveryKeyIsDescribed) {
   auto rows = proxy_rows();
-  const auto more = policy_rows();
+  const auto more = corp_rows();
   rows.insert(rows.end(), more.begin(), more.end());
-  EXPECT_GE(rows.size(), 20U);
+  EXPECT_GE(rows.size(), 40U);
   for (const auto& row : rows) {
     EXPECT_TRUE(row.about.ends_with('.')) << row.key;
     EXPECT_FALSE(row.type.empty()) << row.key;
   }
+}
+
+TEST_F(DaemonConfig, TellsWhatTakesEffectAtRestartOnly) {
+  write("proxy.yaml", "capture: {inspect: [a.example]}\nlimits: {connect_timeout: 5s}\n");
+  const auto running = read();
+  write("proxy.yaml", "capture: {inspect: [b.example]}\nlog: {level: debug}\n");
+  const auto loaded = read();
+  ASSERT_TRUE(running && loaded);
+  EXPECT_TRUE(changed_until_restart(*running, *running).empty());
+  EXPECT_EQ(changed_until_restart(*running, *loaded),
+            (std::vector<std::string>{"limits.connect_timeout", "log.level"}));
 }
 
 }  // namespace

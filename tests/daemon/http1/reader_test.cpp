@@ -113,6 +113,29 @@ TEST(Http1, KnowsTheResponsesWithoutABody) {
             std::string::npos);
 }
 
+TEST(Http1, SaysWhatWasDoneToABody) {
+  const auto codings = [](std::vector<Field> fields) {
+    Head head;
+    head.fields = fields;
+    return head.codings();
+  };
+  EXPECT_EQ(codings({}), "");
+  EXPECT_EQ(codings({{"Content-Encoding", "br"}}), "br");
+  EXPECT_EQ(codings({{"Transfer-Encoding", "Chunked"}}), "");
+  EXPECT_EQ(codings({{"Transfer-Encoding", "gzip, chunked"}, {"Content-Encoding", "br"}}),
+            "br, gzip");
+  EXPECT_EQ(codings({{"transfer-encoding", "gzip"}, {"TRANSFER-ENCODING", "chunked"}}), "gzip");
+  EXPECT_EQ(codings({{"Content-Encoding", "gzip"}, {"Content-Encoding", "br"}}), "gzip, br");
+  // Not the last: the reader does not undo it, and no coding has that name.
+  EXPECT_EQ(codings({{"Transfer-Encoding", "chunked, gzip"}}), "chunked, gzip");
+}
+
+TEST(Http1, HandsOnABodyWithATransferCodingInsideItsChunks) {
+  EXPECT_EQ(response_log("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+                         "3\r\nabc\r\n0\r\n\r\n"),
+            "res 200\nres-end 66 [abc]\n");
+}
+
 TEST(Http1, ACutBodyIsTruncated) {
   EXPECT_EQ(response_log("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello"),
             "res 200\nres-end 44 [hello] truncated\n");

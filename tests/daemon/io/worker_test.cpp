@@ -1,5 +1,6 @@
 #include "daemon/io/worker.h"
 
+#include "daemon/io/acceptor.h"
 #include "daemon/io/listen_fds.h"
 #include "tests/support/certificates.h"
 
@@ -116,7 +117,9 @@ struct Rig {
   std::deque<relay::Report> reports;
   std::deque<usage::Record> records;
   std::unique_ptr<Worker> worker;
+  std::unique_ptr<Acceptor> acceptor;
   std::thread thread;
+  std::thread accepting;
   UniqueFd upstream_listener = std::move(*listen_on("127.0.0.1:0"));
   std::uint16_t port = 0;
   std::shared_ptr<SSL_CTX> client_side = testing::client_context(authority());
@@ -144,14 +147,19 @@ struct Rig {
                                       &counters);
     auto listener = std::move(*listen_on("127.0.0.1:0"));
     port = port_of(listener.get());
-    worker->listen(std::move(listener), Worker::Entry::connect);
+    acceptor = std::make_unique<Acceptor>(std::vector<Worker*>{worker.get()}, Acceptor::Limits{},
+                                          &counters);
+    EXPECT_TRUE(acceptor->listen(std::move(listener), {Entry::connect, {}}));
     thread = std::thread([this] { worker->run(); });
+    accepting = std::thread([this] { acceptor->run(); });
   }
   Rig(const Rig&) = delete;
   Rig& operator=(const Rig&) = delete;
   Rig(Rig&&) = delete;
   Rig& operator=(Rig&&) = delete;
   ~Rig() {
+    acceptor->stop();
+    accepting.join();
     if (thread.joinable()) {
       worker->stop(0ms);
       thread.join();
@@ -363,7 +371,9 @@ TEST(Worker, WhatIsNoConnectIsToldSo) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   ASSERT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(::write(fd, "GET / HTTP/1.1\r\n\r\n", 18), 18);
-  EXPECT_NE(Rig::answer(fd).find("400"), std::string::npos);
+  const auto answer = Rig::answer(fd);
+  EXPECT_NE(answer.find(" 405 "), std::string::npos);
+  EXPECT_NE(answer.find("\r\nAllow: CONNECT\r\n"), std::string::npos);
 }
 
 TEST(Worker, ASilentClientIsGivenUpAfterTheHandshakeDeadline) {
@@ -428,7 +438,7 @@ TEST(Worker, ManyConnectionsAtOnce) {
   EXPECT_EQ(good, kMany);
 }
 
-TEST(Worker, StopsAcceptingAtOnceAndEndsWhatIsLeftAfterTheGrace) {
+TEST(Worker, EndsWhatIsLeftAfterTheGraceWhatIsLeftAfterTheGrace) {
   Rig rig;
   Connected peers(rig);
   ASSERT_TRUE(peers.ok);

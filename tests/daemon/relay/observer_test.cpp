@@ -141,6 +141,22 @@ TEST(Observer, ReadsTheReferenceExchange) {
   EXPECT_EQ(got[0].bytes_in, in.size());
 }
 
+TEST(Observer, UndoesATransferCodingInsideTheChunks) {
+  const std::string body = kFirst + kLast;
+  const auto got = run(request(), response(gzip(body), "Transfer-Encoding: gzip\r\n"));
+  ASSERT_EQ(got.size(), 1u);
+  expect_reference(got[0]);
+  const auto both = run(request(), response(gzip(gzip(body)),
+                                            "Transfer-Encoding: gzip\r\n"
+                                            "Content-Encoding: gzip\r\n"));
+  ASSERT_EQ(both.size(), 1u);
+  expect_reference(both[0]);
+  const auto unknown = run(request(), response(body, "Transfer-Encoding: compress\r\n"));
+  ASSERT_EQ(unknown.size(), 1u);
+  EXPECT_FALSE(unknown[0].usage);
+  EXPECT_TRUE(unknown[0].flags.contains("decode_error"));
+}
+
 TEST(Observer, EverySplitGivesTheSameRecord) {
   const std::string out = request();
   for (const std::string& in :

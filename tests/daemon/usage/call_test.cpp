@@ -1,6 +1,6 @@
 #include "daemon/usage/call.h"
 
-#include <gtest/gtest.h>
+#include "tests/daemon/coding/support.h"
 
 namespace agp::usage {
 namespace {
@@ -19,7 +19,8 @@ Record finish(Wire wire,
   facts.http_status = status;
   facts.content_encoding = coding;
   call.on_response_head(facts);
-  call.on_response_body(as_bytes(body));
+  call.on_response_body(as_bytes(body).first(body.size() / 2));
+  call.on_response_body(as_bytes(body).subspan(body.size() / 2));
   Call::End end;
   end.body_complete = true;
   return call.finish(end);
@@ -57,11 +58,75 @@ TEST(Call, AWireWithoutReaderSaysSo) {
   EXPECT_EQ(record.model, "gemini-3-flash");
 }
 
-TEST(Call, AnUnknownCodingLeavesUsageUnknown) {
-  const Record record = finish(Wire::google, 200, "xxxx", "br");
-  EXPECT_EQ(record.outcome, Outcome::ok);
-  EXPECT_FALSE(record.usage);
-  EXPECT_TRUE(record.flags.contains("decode_error"));
+const std::string kAnswer =
+    R"({"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}],)"
+    R"("usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":4,"totalTokenCount":7}})";
+const std::string kEvent = "data: " + kAnswer + "\r\n\r\n";
+
+struct Coded {
+  std::string coding;
+  std::string (*pack)(const std::string& text);
+};
+const Coded kCodings[] = {
+    {"gzip",
+     [](const std::string& text) {
+       return coding::pack(text, coding::kGzip);
+     }},
+    {"deflate",
+     [](const std::string& text) {
+       return coding::pack(text, coding::kZlib);
+     }},
+    {"br",
+     [](const std::string& text) {
+       return coding::pack_br(text);
+     }},
+    {"zstd",
+     [](const std::string& text) {
+       return coding::pack_zstd(text);
+     }},
+    {"gzip, br",
+     [](const std::string& text) {
+       return coding::pack_br(coding::pack(text, coding::kGzip));
+     }},
+};
+
+TEST(Call, EveryCodingGivesTheUsageOfAJsonAnswerAndOfAStream) {
+  for (const Coded& c : kCodings) {
+    for (const std::string& body : {kAnswer, kEvent}) {
+      const Record record = finish(Wire::google, 200, c.pack(body), c.coding);
+      ASSERT_TRUE(record.usage) << c.coding;
+      EXPECT_EQ(record.usage->total, 7u);
+      EXPECT_EQ(record.usage_state, UsageState::final);
+      EXPECT_EQ(record.flags, Flags()) << c.coding;
+    }
+  }
+}
+
+TEST(Call, WhatCannotBeDecodedIsUnknownAndNeverZero) {
+  for (const std::string& body : {kAnswer, kEvent}) {
+    for (const Coded& c : kCodings) {
+      std::string wire = c.pack(body);
+      wire.replace(0, 2, "\xFF\xFF");
+      const Record record = finish(Wire::google, 200, wire, c.coding);
+      EXPECT_FALSE(record.usage) << c.coding;
+      EXPECT_EQ(record.usage_state, UsageState::none);
+      EXPECT_TRUE(record.flags.contains("decode_error")) << c.coding;
+    }
+    for (const char* coding : {"compress", "xz", "br, xz", "new"}) {
+      const Record record = finish(Wire::google, 200, body, coding);
+      EXPECT_EQ(record.outcome, Outcome::ok) << coding;
+      EXPECT_FALSE(record.usage) << coding;
+      EXPECT_TRUE(record.flags.contains("decode_error")) << coding;
+    }
+  }
+}
+
+TEST(Call, ACutCodingKeepsWhatCameOutAndSaysSo) {
+  for (const Coded& c : kCodings) {
+    const std::string wire = c.pack(kEvent);
+    const Record record = finish(Wire::google, 200, wire.substr(0, wire.size() - 1), c.coding);
+    EXPECT_EQ(record.flags.contains("truncated_body"), true) << c.coding;
+  }
 }
 
 TEST(Call, TheModelOfTheUrlBeatsTheOneOfTheRequest) {

@@ -23,6 +23,12 @@ type list []string
 func (l *list) String() string     { return strings.Join(*l, ",") }
 func (l *list) Set(s string) error { *l = append(*l, strings.Split(s, ",")...); return nil }
 
+// profiles keeps every text whole: a profile has commas nowhere, but is not split either.
+type profiles []string
+
+func (p *profiles) String() string     { return strings.Join(*p, " ") }
+func (p *profiles) Set(s string) error { *p = append(*p, s); return nil }
+
 func main() {
 	var listen list
 	flag.Var(&listen, "listen", "TLS `addr:port`, repeatable; v6 as [::1]:443")
@@ -33,7 +39,11 @@ func main() {
 	truthFile := flag.String("truth", "", "`file` that gets one JSON line per call")
 	pace := flag.Duration("pace", 100*time.Millisecond, "pause between events of the scenario slow")
 	stall := flag.Duration("stall", 0, "how long the scenario stall holds; 0 until the client leaves")
-	h2 := flag.Bool("h2", false, "offer h2 besides http/1.1")
+	alpn := flag.String("alpn", strings.Join(upstream.DefaultALPN, ","), "`protocols` in the order of preference: h2, h1, none")
+	var hosts profiles
+	flag.Var(&hosts, "host", "`NAME;key=value…` in addition to --names, repeatable; keys alpn (h2+h1), tls (1.1, 1.2, 1.3), "+
+		"tickets (on, off), cert ("+strings.Join(certs.KindNames(), ", ")+"), raw (echo)")
+	fallback := flag.String("fallback", "", "`name` whose certificate answers unknown server names and none")
 	initOnly := flag.Bool("make-certs", false, "make the certificates and exit")
 	verbose := flag.Bool("v", false, "log TLS errors")
 	flag.Parse()
@@ -50,13 +60,25 @@ func main() {
 	if *initOnly {
 		return
 	}
+	store.Fallback = strings.ToLower(*fallback)
+	var played []upstream.Profile
+	for _, text := range hosts {
+		p, err := upstream.ParseProfile(text, upstream.ParseALPN(*alpn))
+		check(err)
+		check(store.Make(p.Name, p.Cert))
+		played = append(played, p)
+	}
 	var file io.Writer
 	if *truthFile != "" {
 		f, err := os.OpenFile(*truthFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 		check(err)
 		file = f
 	}
-	cfg := upstream.Config{Certs: store, Truth: upstream.NewTruth(file), Pace: *pace, Stall: *stall, H2: *h2}
+	cfg := upstream.Config{Certs: store, Truth: upstream.NewTruth(file), Pace: *pace, Stall: *stall,
+		ALPN: upstream.ParseALPN(*alpn), Profiles: played}
+	if cfg.ALPN == nil {
+		cfg.ALPN = []string{}
+	}
 	if *verbose {
 		cfg.Log = log.New(os.Stderr, "fake-upstream: ", log.LstdFlags)
 	}

@@ -2,6 +2,7 @@
 package certs
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -26,12 +27,19 @@ const CAName = "Fake Upstream Root CA"
 type Store struct {
 	CAFile string
 	Root   *x509.Certificate
-	leaves map[string]*tls.Certificate
+	// Fallback answers a ClientHello without a name, or with one that is not played; none: it fails.
+	Fallback string
+
+	rootKey crypto.Signer
+	leaves  map[string]*tls.Certificate
 }
 
 // Leaf returns the certificate for a server name.
 func (s *Store) Leaf(name string) (*tls.Certificate, error) {
 	c, ok := s.leaves[strings.ToLower(name)]
+	if !ok && s.Fallback != "" {
+		c, ok = s.leaves[s.Fallback]
+	}
 	if !ok {
 		return nil, fmt.Errorf("no certificate for server name %q", name)
 	}
@@ -55,7 +63,7 @@ func Open(dir string, names []string) (*Store, error) {
 			return nil, err
 		}
 	}
-	s.Root = ca.Leaf
+	s.Root, s.rootKey = ca.Leaf, ca.PrivateKey.(crypto.Signer)
 	for _, name := range names {
 		name = strings.ToLower(name)
 		certFile := filepath.Join(dir, name+".pem")

@@ -92,6 +92,7 @@ type envelope struct {
 
 // event is one data: line, or one element of an array stream.
 type event struct {
+	kind   string // of Responses: the name of the event
 	json   string
 	usage  *counts
 	finish bool

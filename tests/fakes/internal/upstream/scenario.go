@@ -23,7 +23,8 @@ var known = map[string]bool{
 	"early-hints": true, "trailers": true, "tiny-chunks": true, "total-mismatch": true,
 	"stall": true, "content-length": true, "tool-round": true, "model-base": true,
 	"max-tokens": true, "usage-every": true, "usage-last": true, "usage-shrinks": true,
-	"unterminated": true, "identity": true,
+	"unterminated": true, "identity": true, "reset-midstream": true, "fin-midchunk": true,
+	"goaway": true, "coded": true,
 }
 
 // Known lists the scenario names.

@@ -42,10 +42,12 @@ const maxRequest = 64 << 20
 type Config struct {
 	Certs *certs.Store
 	Truth *Truth
-	Pace  time.Duration // between the events of the scenario "slow"
-	Stall time.Duration // how long "stall" holds; 0 holds until the client leaves
-	H2    bool
-	Log   *log.Logger
+	// ALPN is what a host without a profile speaks; nil stands for DefaultALPN.
+	ALPN     []string
+	Profiles []Profile
+	Pace     time.Duration // between the events of the scenario "slow"
+	Stall    time.Duration // how long "stall" holds; 0 holds until the client leaves
+	Log      *log.Logger
 }
 
 // Server answers requests on any number of listeners.
@@ -53,6 +55,9 @@ type Server struct {
 	cfg   Config
 	mu    sync.Mutex
 	conns []*Connection
+	tls   map[string]*tls.Config
+	other *tls.Config // of hosts without a profile
+	raw   map[string]bool
 	times map[string]int // failures already given, for error scenarios with times=N
 }
 
@@ -64,7 +69,14 @@ type Connection struct {
 	SNI         string    `json:"sni"`
 	ALPNOffered []string  `json:"alpn_offered"`
 	Handshake   string    `json:"handshake"` // none | hello | done | an error text
+	ALPN        string    `json:"alpn"`      // what was agreed on, "" when nothing was
+	TLS         string    `json:"tls"`       // 1.2 | 1.3
+	Resumed     bool      `json:"resumed"`   // the handshake took up an earlier session
 	Requests    int       `json:"requests"`
+	Echoed      int64     `json:"echoed"` // octets sent back by a raw echo
+
+	raw *net.TCPConn
+	tls *tls.Conn
 }
 
 // New makes a server.
@@ -72,28 +84,26 @@ func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = log.New(io.Discard, "", 0)
 	}
-	return &Server{cfg: cfg, times: map[string]int{}}
+	if cfg.ALPN == nil {
+		cfg.ALPN = DefaultALPN
+	}
+	s := &Server{cfg: cfg, times: map[string]int{}, tls: map[string]*tls.Config{}, raw: map[string]bool{}}
+	s.other = s.config(Profile{ALPN: cfg.ALPN, MinTLS: tls.VersionTLS12})
+	for _, p := range cfg.Profiles {
+		s.tls[p.Name], s.raw[p.Name] = s.config(p), p.Raw == "echo"
+	}
+	return s
 }
 
 type connKey struct{}
 
 // Serve answers TLS connections until the listener closes.
 func (s *Server) Serve(l net.Listener) error {
-	protos := []string{"http/1.1"}
-	next := map[string]func(*http.Server, *tls.Conn, http.Handler){}
-	if s.cfg.H2 {
-		protos = []string{"h2", "http/1.1"}
-		next = nil
-	}
-	base := &tls.Config{NextProtos: protos, MinVersion: tls.VersionTLS12}
-	base.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		return s.cfg.Certs.Leaf(hello.ServerName)
-	}
 	srv := &http.Server{
-		Handler:      http.HandlerFunc(s.handle),
-		TLSConfig:    base,
-		TLSNextProto: next,
-		ErrorLog:     s.cfg.Log,
+		Handler: http.HandlerFunc(s.handle),
+		// Names h2 so that net/http is ready for it; the handshakes are made by secureListener.
+		TLSConfig: &tls.Config{NextProtos: DefaultALPN},
+		ErrorLog:  s.cfg.Log,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			if t, ok := c.(*tls.Conn); ok {
 				c = t.NetConn()
@@ -104,17 +114,95 @@ func (s *Server) Serve(l net.Listener) error {
 			return ctx
 		},
 	}
+	base := &tls.Config{MinVersion: tls.VersionTLS10}
 	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		name := strings.ToLower(hello.ServerName)
 		if c, ok := hello.Conn.(*trackedConn); ok {
 			s.mu.Lock()
-			c.info.SNI = strings.ToLower(hello.ServerName)
+			c.info.SNI = name
 			c.info.ALPNOffered = append([]string{}, hello.SupportedProtos...)
 			c.info.Handshake = "hello"
 			s.mu.Unlock()
 		}
-		return nil, nil
+		if c, ok := s.tls[name]; ok {
+			return c, nil
+		}
+		return s.other, nil
 	}
-	return srv.ServeTLS(&trackedListener{l, s}, "", "")
+	secure := &secureListener{Listener: &trackedListener{l, s}, s: s, config: base,
+		ready: make(chan net.Conn), done: make(chan struct{})}
+	go secure.run()
+	return srv.Serve(secure)
+}
+
+// secureListener hands out connections whose handshake is over, and keeps those that do not speak HTTP.
+type secureListener struct {
+	net.Listener
+	s      *Server
+	config *tls.Config
+	ready  chan net.Conn
+	done   chan struct{}
+	err    error
+}
+
+func (l *secureListener) run() {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			l.err = err
+			close(l.done)
+			return
+		}
+		go l.handshake(c)
+	}
+}
+
+func (l *secureListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.ready:
+		return c, nil
+	case <-l.done:
+		return nil, l.err
+	}
+}
+
+func (l *secureListener) handshake(c net.Conn) {
+	t := tls.Server(c, l.config)
+	info := c.(*trackedConn).info
+	limit := time.AfterFunc(30*time.Second, func() { c.Close() })
+	err := t.Handshake()
+	limit.Stop()
+	l.s.mu.Lock()
+	if err != nil {
+		info.Handshake = err.Error()
+	} else {
+		state := t.ConnectionState()
+		info.Handshake, info.tls = "done", t
+		info.ALPN, info.Resumed = state.NegotiatedProtocol, state.DidResume
+		info.TLS = map[uint16]string{tls.VersionTLS10: "1.0", tls.VersionTLS11: "1.1",
+			tls.VersionTLS12: "1.2", tls.VersionTLS13: "1.3"}[state.Version]
+	}
+	echo := l.s.raw[info.SNI] || info.ALPN == EchoALPN
+	l.s.mu.Unlock()
+	if err != nil {
+		l.s.cfg.Log.Printf("%s: %v", info.SNI, err)
+		c.Close()
+		return
+	}
+	if echo {
+		n, _ := io.Copy(t, t)
+		t.CloseWrite()
+		l.s.mu.Lock()
+		info.Echoed = n
+		l.s.mu.Unlock()
+		t.Close()
+		return
+	}
+	select {
+	case l.ready <- t:
+	case <-l.done:
+		c.Close()
+	}
 }
 
 type trackedListener struct {
@@ -134,6 +222,7 @@ func (l *trackedListener) Accept() (net.Conn, error) {
 	}
 	info := &Connection{Time: time.Now().UTC(), Remote: c.RemoteAddr().String(),
 		Local: c.LocalAddr().String(), Handshake: "none", ALPNOffered: []string{}}
+	info.raw, _ = c.(*net.TCPConn)
 	l.s.mu.Lock()
 	l.s.conns = append(l.s.conns, info)
 	l.s.mu.Unlock()
@@ -180,7 +269,6 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	}
 	if info, ok := r.Context().Value(connKey{}).(*Connection); ok {
 		s.mu.Lock()
-		info.Handshake = "done"
 		info.Requests++
 		s.mu.Unlock()
 	}
@@ -188,13 +276,21 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	// Also reached when a scenario aborts the connection by panicking with ErrAbortHandler.
 	defer func() { s.cfg.Truth.end(call) }()
 
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
-	sum := sha256.Sum256(body)
-	call.RequestLength, call.RequestSHA256 = int64(len(body)), hex.EncodeToString(sum[:])
 	x := &exchange{s: s, w: w, r: r, call: &call, sink: &bodySink{to: w, sum: sha256.New()}}
 	defer x.seal()
 	w.Header().Set("X-Fake-Call-Id", call.ID)
 	w.Header().Set("Server", "ESF")
+	switch {
+	case isGRPC(r):
+		x.grpc()
+		return
+	case isWebSocket(r):
+		x.webSocket(host)
+		return
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
+	sum := sha256.Sum256(body)
+	call.RequestLength, call.RequestSHA256 = int64(len(body)), hex.EncodeToString(sum[:])
 	switch {
 	case err != nil:
 		call.ClientGone = true
@@ -298,6 +394,13 @@ func (x *exchange) route(host string, body []byte) {
 		x.model(false, name, method, body)
 	case post && codeAssist(host) && strings.HasPrefix(path, "/v1internal:"):
 		x.auxiliary(method, body)
+	case post && isResponses(host, path):
+		x.responses(body)
+	case path == "/echo": // the request's body as the answer's
+		x.plain(200, "application/octet-stream", string(body))
+	case path == "/bytes": // ?size=N, for clients that know nothing of models
+		size, _ := strconv.Atoi(x.r.URL.Query().Get("size"))
+		x.plain(200, "application/octet-stream", string(pattern(size)))
 	case host == "oauth2.googleapis.com" && path == "/token":
 		x.json(map[string]any{"access_token": "fake-access-token-refreshed", "expires_in": 3599,
 			"token_type": "Bearer", "scope": "fake"})
@@ -420,7 +523,7 @@ func (x *exchange) model(enveloped bool, urlModel, method string, body []byte) {
 		sc, _ = ParseScenario("")
 	}
 	x.sc, c.Scenario = sc, sc.text
-	a := newAnswer(req.Model, prompt, sc, c.ID[:8])
+	a := newAnswer(req.Model, prompt, sc, c.nonce(sc))
 	a.enveloped = enveloped
 	c.TraceID = a.traceID
 	x.w.Header().Set("X-Cloudaicompanion-Trace-Id", a.traceID)
@@ -439,7 +542,15 @@ func (x *exchange) model(enveloped bool, urlModel, method string, body []byte) {
 		x.w.WriteHeader(http.StatusEarlyHints)
 		x.w.Header().Del("Link")
 	}
-	c.Gzip = acceptsGzip(x.r) && !sc.Has("identity")
+	c.Coding = sc.Param("coding")
+	c.Gzip = acceptsGzip(x.r) && !sc.Has("identity") && c.Coding == ""
+	if c.Coding != "" {
+		if _, err := newCoder(io.Discard, c.Coding); err != nil {
+			c.Model = a.model
+			x.plain(400, "text/plain; charset=utf-8", err.Error()+"\n")
+			return
+		}
+	}
 	c.Model = a.model
 	if !c.Stream {
 		x.sendWhole(a)
@@ -484,6 +595,13 @@ func (x *exchange) sendWhole(a *answer) {
 		z.Write(out)
 		z.Close()
 		h.Set("Content-Encoding", "gzip")
+		out = b.Bytes()
+	} else if x.call.Coding != "" {
+		var b bytes.Buffer
+		c, _ := newCoder(&b, x.call.Coding)
+		c.Write(out)
+		c.Close()
+		h.Set("Content-Encoding", codingHeader(x.call.Coding))
 		out = b.Bytes()
 	}
 	h.Set("Content-Length", strconv.Itoa(len(out)))
@@ -568,6 +686,12 @@ func (x *exchange) sendStream(a *answer) {
 	}
 	if x.call.Gzip {
 		h.Set("Content-Encoding", "gzip")
+	} else if x.call.Coding != "" {
+		h.Set("Content-Encoding", codingHeader(x.call.Coding))
+	}
+	if x.sc.Has("goaway") {
+		// On h2 net/http turns this into GOAWAY with the head, while the stream goes on.
+		h.Set("Connection", "close")
 	}
 	if x.sc.Param("hash") == "0" {
 		x.sink.sum = nil
@@ -592,18 +716,21 @@ func (x *exchange) sendStream(a *answer) {
 		raw = &tinyWriter{to: x.sink, flush: flush}
 	}
 	w := raw
-	var z *gzip.Writer
+	var z coder
 	if x.call.Gzip {
 		z = gzip.NewWriter(raw)
+		w = z
+	} else if x.call.Coding != "" {
+		z, _ = newCoder(raw, x.call.Coding)
 		w = z
 	}
 	push := func() error {
 		if z != nil {
-			if x.sc.Has("concatenated-gzip") {
-				if err := z.Close(); err != nil {
+			if member, ok := z.(*gzip.Writer); ok && x.sc.Has("concatenated-gzip") {
+				if err := member.Close(); err != nil {
 					return err
 				}
-				z.Reset(raw)
+				member.Reset(raw)
 			} else if err := z.Flush(); err != nil {
 				return err
 			}
@@ -626,6 +753,9 @@ func (x *exchange) sendStream(a *answer) {
 				push()
 			}
 			panic(http.ErrAbortHandler)
+		}
+		if nth > cut && (x.sc.Has("reset-midstream") || x.sc.Has("fin-midchunk")) {
+			x.breakOff()
 		}
 		if nth > cut && x.sc.Has("stall") {
 			if !x.hold(x.sc.Duration("for", x.s.cfg.Stall)) {
@@ -678,6 +808,25 @@ func (x *exchange) sendStream(a *answer) {
 			h.Set("X-Fake-Checksum", hex.EncodeToString(x.sink.sum.Sum(nil)))
 		}
 	}
+}
+
+// breakOff ends the connection as no server should: with a reset, or with a FIN inside of a chunk and
+// without the TLS farewell.
+func (x *exchange) breakOff() {
+	info, ok := x.r.Context().Value(connKey{}).(*Connection)
+	if !ok || info.raw == nil {
+		panic(http.ErrAbortHandler)
+	}
+	if x.sc.Has("fin-midchunk") && x.r.ProtoMajor == 1 {
+		io.WriteString(info.tls, "400\r\ndata: half a chunk")
+		info.raw.CloseWrite()
+		// What the client still says is taken, so that the kernel does not turn the FIN into a reset.
+		io.Copy(io.Discard, info.raw)
+	} else {
+		info.raw.SetLinger(0)
+	}
+	info.raw.Close()
+	panic(http.ErrAbortHandler)
 }
 
 func frame(ev event, nth int, sse, crlf bool) string {
@@ -779,15 +928,19 @@ func (s *Server) Control() http.Handler {
 	})
 	mux.HandleFunc("/connections", func(w http.ResponseWriter, r *http.Request) {
 		byHost, byPeer, list := map[string]int{}, map[string]int{}, []Connection{}
+		resumed := 0
 		s.mu.Lock()
 		for _, c := range s.conns {
 			peer, _, _ := net.SplitHostPort(c.Remote)
 			byHost[c.SNI]++
 			byPeer[peer]++
+			if c.Resumed {
+				resumed++
+			}
 			list = append(list, *c)
 		}
 		s.mu.Unlock()
-		reply(w, map[string]any{"total": len(list), "by_host": byHost, "by_peer": byPeer, "connections": list})
+		reply(w, map[string]any{"total": len(list), "resumed": resumed, "by_host": byHost, "by_peer": byPeer, "connections": list})
 	})
 	return mux
 }

@@ -43,6 +43,7 @@ type Call struct {
 	RequestModel string `json:"request_model"` // what was asked for
 	Stream       bool   `json:"stream"`
 	Gzip         bool   `json:"gzip"`
+	Coding       string `json:"coding,omitempty"` // of the scenario parameter coding=
 	RequestID    string `json:"request_id"`
 	RequestType  string `json:"request_type"`
 	Cascade      string `json:"cascade"`
@@ -60,6 +61,15 @@ type Call struct {
 	BodyLength    int64  `json:"body_length"` // octets of the response body inside the HTTP framing,
 	BodySHA256    string `json:"body_sha256"` // content coding included; empty with hash=0
 	ClientGone    bool   `json:"client_gone"` // the peer left before the answer was complete
+}
+
+// nonce is what makes the response id of a call its own. The scenario parameter id=TEXT fixes it, so
+// that two runs of a test get the same octets.
+func (c *Call) nonce(sc Scenario) string {
+	if id := sc.Param("id"); id != "" {
+		return id
+	}
+	return c.ID[:8]
 }
 
 // Sums are totals with the product's names.
@@ -159,6 +169,14 @@ func NewTruth(file io.Writer) *Truth {
 func (t *Truth) begin() {
 	t.mu.Lock()
 	t.inFlight++
+	t.mu.Unlock()
+}
+
+// rest takes a call out of those under way although it has not ended: a WebSocket between messages.
+func (t *Truth) rest() {
+	t.mu.Lock()
+	t.inFlight--
+	t.idle.Broadcast()
 	t.mu.Unlock()
 }
 

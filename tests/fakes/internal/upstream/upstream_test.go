@@ -36,7 +36,11 @@ func start(t *testing.T, h2 bool) *rig {
 		t.Fatal(err)
 	}
 	truth := upstream.NewTruth(f)
-	s := upstream.New(upstream.Config{Certs: store, Truth: truth, Pace: time.Millisecond, H2: h2})
+	alpn := []string{"http/1.1"}
+	if h2 {
+		alpn = upstream.DefaultALPN
+	}
+	s := upstream.New(upstream.Config{Certs: store, Truth: truth, Pace: time.Millisecond, ALPN: alpn})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,153 @@
+#include "daemon/app/status_report.h"
+
+#include "daemon/control/lifecycle.h"
+
+#include <utility>
+
+namespace agp::app {
+namespace {
+
+using State = api::StatusReport::State;
+
+usage::Micros to_micros(std::chrono::system_clock::time_point at) {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(at);
+}
+
+void add_supervision(const ls::Supervisor& supervisor, api::StatusReport& report) {
+  report.capture_active = supervisor.is_capturing();
+  report.ls_state = supervisor.endpoint() ? "running" : control::to_string(supervisor.phase());
+  if (!supervisor.session_user().empty()) {
+    report.ls_user = supervisor.session_user();
+  }
+  for (const auto& problem : supervisor.problems()) {
+    if (problem.severity == control::Severity::waiting) {
+      report.ls_waits_for = problem.message;
+      if (report.state == State::ok) {
+        report.state = State::waiting;
+      }
+    } else {
+      report.state = State::degraded;
+    }
+    report.problems.push_back({problem.code, problem.message, problem.remedy});
+  }
+}
+
+void add_own_problems(const StatusSources& from, usage::Micros now, api::StatusReport& report) {
+  if (!from.authority_renewed_because.empty()) {
+    report.problems.push_back(
+        {"ca_renewed", "The certificate authority was made anew: " + from.authority_renewed_because,
+         "Restart programs that run as antigravity-ls and were started before; they trust the old "
+         "one"});
+  }
+  if (now >= to_micros(from.authority->renew_at())) {
+    report.problems.push_back({"ca_expiring",
+                               "The certificate authority is past two thirds of its life",
+                               "systemctl restart antigravity-proxy"});
+  }
+  if (!from.bus_problem.empty()) {
+    report.problems.push_back(
+        {"bus_lost", from.bus_problem, "systemctl restart antigravity-proxy"});
+  }
+}
+
+std::vector<api::InterceptionStatus::Host> hosts(const std::vector<io::Tally::Host>& from) {
+  std::vector<api::InterceptionStatus::Host> out;
+  for (const auto& host : from) {
+    out.push_back({host.host, host.count, host.last_at, host.detail, {}});
+  }
+  return out;
+}
+
+void add_remedies(api::InterceptionStatus& status, const StatusSources& from) {
+  const std::string bundle = from.is_service ? "/run/antigravity-proxy-helper/ca-bundle.pem"
+                                             : from.state_dir + "/ca/ca.pem";
+  for (auto& host : status.refused_by_client) {
+    host.remedy = "make the program trust " + bundle +
+                  " (SSL_CERT_FILE, NODE_EXTRA_CA_CERTS, REQUESTS_CA_BUNDLE), or give " +
+                  host.host + " the action tunnel in policy.yaml";
+  }
+  for (auto& host : status.refused_by_upstream) {
+    host.remedy =
+        "the certificate of " + host.host +
+        " does not verify; if it was issued by an authority of your own, name its file in "
+        "upstream.extra_ca_file";
+  }
+}
+
+}  // namespace
+
+api::InterceptionStatus interception_status(const io::Counters& counters,
+                                            const io::Tally::Snapshot& tally) {
+  api::InterceptionStatus status;
+  status.open = counters.open;
+  status.accepted = counters.accepted;
+  status.intercepted = counters.intercepted;
+  status.intercepted_by_protocol = tally.intercepted_by_protocol;
+  status.tunnelled = counters.tunnelled;
+  status.tunnelled_by_reason = tally.tunnelled_by_reason;
+  status.unnamed_by_reason = {{"no_sni", counters.no_sni},
+                              {"ech", counters.ech},
+                              {"ip_literal", counters.ip_literal},
+                              {"not_tls", counters.not_tls},
+                              {"malformed", counters.malformed_hello}};
+  status.blocked = counters.blocked;
+  status.unparsed = counters.unparsed;
+  status.refused_destination = counters.refused_destination;
+  status.upstream_unreachable = counters.upstream_unreachable;
+  status.proxy_failed = counters.proxy_failed;
+  status.upstream_refused = counters.upstream_refused;
+  status.client_refused = counters.client_refused;
+  status.no_common_protocol = counters.no_common_protocol;
+  status.stream_broken = counters.stream_broken;
+  status.timed_out = counters.timed_out;
+  status.bytes_to_client = counters.bytes_to_client;
+  status.bytes_to_upstream = counters.bytes_to_upstream;
+  status.bytes_spliced = counters.bytes_spliced;
+  status.buffered_bytes = counters.buffered_bytes;
+  status.is_accept_paused = counters.is_accept_paused;
+  status.paused_for_connections = counters.paused_for_connections;
+  status.paused_for_descriptors = counters.paused_for_descriptors;
+  status.refused_by_client = hosts(tally.refused_by_client);
+  status.refused_by_upstream = hosts(tally.refused_by_upstream);
+  return status;
+}
+
+api::StatusReport assemble_status(const StatusSources& from, usage::Micros now) {
+  using daemon_config::CaptureMode;
+  using daemon_config::LanguageServerMode;
+  api::StatusReport report;
+  report.version = AGP_VERSION;
+  report.started_at = from.started_at;
+  report.capture_mode =
+      from.config->capture_mode == CaptureMode::service && from.is_service ? "service" : "off";
+  report.ca_not_after = to_micros(from.authority->not_after());
+  report.ca_file = from.state_dir + "/ca/ca.pem";
+  report.ledger_summary = from.summary;
+  report.ledger_health = from.ledger->health();
+  report.sockets = from.sockets;
+  report.policy = from.policy;
+  report.ls_mode =
+      from.config->language_server_mode == LanguageServerMode::managed && from.is_service
+          ? "managed"
+          : "off";
+  report.ls_state = "stopped";
+  if (from.helper != nullptr) {
+    report.helper_reachable = from.helper->is_reachable();
+    report.redirect_v4 = report.redirect_v6 = from.helper->is_redirected();
+  }
+  if (from.supervisor != nullptr) {
+    add_supervision(*from.supervisor, report);
+  }
+  if (from.interception != nullptr) {
+    report.interception =
+        interception_status(from.interception->counters(), from.tally->snapshot());
+    report.interception->max_buffered_bytes = from.config->limits.max_buffered_bytes;
+    report.interception->max_connections = from.config->limits.max_connections;
+    add_remedies(*report.interception, from);
+  }
+  add_own_problems(from, now, report);
+  api::judge(report);
+  return report;
+}
+
+}  // namespace agp::app

@@ -1,0 +1,123 @@
+#include "daemon/http2/reader.h"
+#include "daemon/relay/protocol_reader.h"
+
+#include <utility>
+
+namespace agp::relay {
+namespace {
+
+http2::Direction direction(Side from) {
+  return from == Side::client ? http2::Direction::request : http2::Direction::response;
+}
+
+/// One model call on a stream of its own. Once the call is counted the rest is skipped.
+class CallStream final : public http2::StreamSink {
+ public:
+  CallStream(Books* books, usage::Call* call) : books_(books), call_(call) {}
+
+  void on_request_body(Bytes body) override {
+    if (call_ != nullptr) {
+      call_->on_request_body(body);
+    }
+  }
+  void on_request_end() override {
+    if (call_ != nullptr) {
+      call_->on_request_end();
+    }
+  }
+  void on_response_begin() override {
+    if (call_ != nullptr) {
+      call_->on_response_begin(books_->now);
+    }
+  }
+  void on_response(const http2::Head& head) override {
+    if (call_ != nullptr) {
+      call_->on_response_head(
+          response_facts(head.status, [&head](std::string_view name) { return head.field(name); }));
+    }
+  }
+  void on_response_body(Bytes body) override {
+    if (call_ != nullptr) {
+      call_->on_response_body(body);
+    }
+  }
+  void on_trailers(http2::Direction, const http2::Head&) override {}
+
+  void on_client_end(http2::Octets octets) override {
+    // The client may still read: only a call that has all it needs is counted here.
+    if (call_ != nullptr && call_->has_final_usage()) {
+      close(false, octets);
+    }
+  }
+  void on_end(http2::StreamEnd how, http2::Octets octets) override {
+    close(how == http2::StreamEnd::complete, octets);
+  }
+
+ private:
+  void close(bool body_complete, http2::Octets octets) {
+    if (usage::Call* const call = std::exchange(call_, nullptr)) {
+      usage::Call::End end;
+      end.at = books_->now;
+      end.body_complete = body_complete;
+      end.bytes_in = octets.response;
+      end.bytes_out = octets.request;
+      books_->close(call, end);
+    }
+  }
+
+  Books* books_;
+  usage::Call* call_;
+};
+
+class Http2Observer final : public ProtocolReader, private http2::Sink {
+ public:
+  explicit Http2Observer(Books* books) : books_(books), reader_(this) {}
+
+  void on_bytes(Side from, Bytes plaintext) override { reader_.feed(direction(from), plaintext); }
+
+  void on_end(Side from, End how) override {
+    if (how == End::abrupt) {
+      has_ended_ = true;
+      reader_.give_up();
+    } else {
+      has_ended_ = has_ended_ || from == Side::upstream;
+      reader_.finish(direction(from));
+    }
+  }
+
+  [[nodiscard]] bool is_unparsed() const override { return reader_.is_unparsed() && !has_ended_; }
+  [[nodiscard]] bool is_idle() const override { return has_ended_ || reader_.is_idle(); }
+
+ private:
+  void on_request_begin() override { request_began_ = books_->now; }
+
+  std::unique_ptr<http2::StreamSink> on_request(http2::StreamId, const http2::Head& head) override {
+    std::string_view authority = head.authority;
+    if (authority.empty()) {
+      authority = head.field("host");
+    }
+    auto endpoint = usage::classify(books_->host_of(authority), head.method, head.target);
+    // Length-prefixed protobuf on a path of ours would be no payload that a reader knows.
+    if (!endpoint || head.field("content-type").starts_with("application/grpc")) {
+      return nullptr;
+    }
+    usage::CallFacts facts = books_->call_facts(authority, head.target);
+    facts.started_at = request_began_;
+    facts.request_encoding = std::string(head.field("content-encoding"));
+    return std::make_unique<CallStream>(books_,
+                                        books_->open(std::move(*endpoint), std::move(facts)));
+  }
+
+  Books* books_;
+  http2::ConnectionReader reader_;
+  usage::Micros request_began_{};
+  bool has_ended_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<ProtocolReader> make_http2_reader(Books* books) {
+  return std::make_unique<Http2Observer>(books);
+}
+
+}  // namespace agp::relay

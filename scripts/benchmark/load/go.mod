@@ -1,0 +1,3 @@
+module antigravity-proxy/benchmark
+
+go 1.19
