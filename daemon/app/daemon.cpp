@@ -346,10 +346,12 @@ Result<> Daemon::start_interception() {
     const auto uid = api::owner_of_connection(client.data(), destination.data());
     return uid ? std::optional<std::uint32_t>(*uid) : std::nullopt;
   };
+  const auto refused = std::make_shared<relay::RefusedHosts>();
   interception_ = std::make_unique<Interception>(
       workers, settings, config_.limits.max_connections,
       [&] {
-        auto made = std::make_unique<io::PolicySurroundings>(config_.policy, authority_, shared);
+        auto made =
+            std::make_unique<io::PolicySurroundings>(config_.policy, authority_, shared, refused);
         surroundings_.push_back(made.get());
         return made;
       },

@@ -64,8 +64,7 @@ asio::awaitable<void> ConnectionDriver::run() {
   if (!ignored && worker_->hooks_.uid_of) {
     facts.local_uid = worker_->hooks_.uid_of(peer, meant);
   }
-  core_.emplace(std::move(facts), worker_->surroundings_.get(), &worker_->scratch_,
-                relay_entry());
+  core_.emplace(std::move(facts), worker_->surroundings_.get(), &worker_->scratch_, relay_entry());
 
   if (!early_.empty()) {
     const Buffer early = std::exchange(early_, {});

@@ -6,15 +6,17 @@ namespace agp::io {
 
 PolicySurroundings::PolicySurroundings(std::shared_ptr<const policy::Policy> policy,
                                        std::shared_ptr<const tls::Authority> authority,
-                                       std::shared_ptr<SSL_CTX> upstream)
+                                       std::shared_ptr<SSL_CTX> upstream,
+                                       std::shared_ptr<relay::RefusedHosts> refused)
     : policy_(std::move(policy)),
       authority_(std::move(authority)),
       leaves_(authority_),
-      upstream_(std::move(upstream)) {}
+      upstream_(std::move(upstream)),
+      refused_(std::move(refused)) {}
 
 relay::Decision PolicySurroundings::decide(const relay::Hello& hello,
                                            std::string_view /*destination*/,
-                                           usage::Micros /*now*/) {
+                                           usage::Micros now) {
   relay::Decision decision;
   // With ECH the name may be the outer one: what it hides is not ours to open.
   const bool is_named = hello.why == relay::Hello::Why::named && hello.host;
@@ -33,7 +35,20 @@ relay::Decision PolicySurroundings::decide(const relay::Hello& hello,
       decision.disposition = relay::Disposition::block;
       break;
   }
+  if (decision.disposition == relay::Disposition::inspect && refused_ &&
+      refused_->is_tunnelled(*hello.host, decided.tunnel_after_refusals, now)) {
+    decision.disposition = relay::Disposition::tunnel;
+    decision.rewrite = false;
+    decision.reason = "clients do not accept our certificate for this host, and " + decided.where +
+                      " says to tunnel then";
+  }
   return decision;
+}
+
+void PolicySurroundings::on_client_refused(const std::string& host, usage::Micros now) {
+  if (refused_) {
+    refused_->on_refused(host, now);
+  }
 }
 
 Result<std::shared_ptr<SSL_CTX>> PolicySurroundings::leaf_context(const std::string& host,

@@ -2,6 +2,7 @@
 
 #include "daemon/policy/policy.h"
 #include "daemon/relay/connection.h"
+#include "daemon/relay/refused_hosts.h"
 #include "daemon/tls/leaf_cache.h"
 
 #include <map>
@@ -16,12 +17,18 @@ namespace agp::io {
 class PolicySurroundings final : public relay::Surroundings {
  public:
   /// @param upstream  shared by all workers; OpenSSL allows that for contexts.
+  /// @param refused   shared by all workers; null counts no refusals, and so never tunnels for
+  /// them.
   PolicySurroundings(std::shared_ptr<const policy::Policy> policy,
                      std::shared_ptr<const tls::Authority> authority,
-                     std::shared_ptr<SSL_CTX> upstream);
+                     std::shared_ptr<SSL_CTX> upstream,
+                     std::shared_ptr<relay::RefusedHosts> refused = nullptr);
 
   /// For connections from now on; on the worker's own thread.
-  void replace_policy(std::shared_ptr<const policy::Policy> policy) { policy_ = std::move(policy); }
+  void replace_policy(std::shared_ptr<const policy::Policy> policy) {
+    policy_ = std::move(policy);
+    sessions_.clear();
+  }
   /// What a connection that begins now goes by to its end.
   [[nodiscard]] const std::shared_ptr<const policy::Policy>& policy() const { return policy_; }
 
@@ -32,6 +39,7 @@ class PolicySurroundings final : public relay::Surroundings {
   [[nodiscard]] SSL_CTX* upstream_context() override { return upstream_.get(); }
   [[nodiscard]] Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host,
                                                               usage::Micros now) override;
+  void on_client_refused(const std::string& host, usage::Micros now) override;
   [[nodiscard]] X509* own_issuer() override { return authority_->certificate(); }
   [[nodiscard]] tls::SessionCache* upstream_sessions() override { return &sessions_; }
 
@@ -45,6 +53,7 @@ class PolicySurroundings final : public relay::Surroundings {
   std::shared_ptr<const tls::Authority> authority_;
   tls::LeafCache leaves_;
   std::shared_ptr<SSL_CTX> upstream_;
+  std::shared_ptr<relay::RefusedHosts> refused_;
   tls::SessionCache sessions_;  // verified against upstream_, and never used with another
   // Contexts cost more than leaves (session tickets, parsed chain), so they are kept as well; there
   // are never more than the cache holds leaves.
