@@ -77,18 +77,26 @@ TEST_F(Policy, NothingIsRewrittenWithoutASpecialRequest) {
   }
 }
 
-TEST_F(Policy, TheManualKnowsEveryKeyAndWhatItIsAbout) {
+TEST_F(Policy, TheManualsKnowEveryKeyAndWhatItIsAbout) {
   const auto plain = [](std::string text) {
     text.erase(std::remove(text.begin(), text.end(), '\\'), text.end());
     return text;
   };
-  std::ifstream file(AGP_POLICY_MANUAL);
-  ASSERT_TRUE(file);
-  const auto manual = plain(std::string(std::istreambuf_iterator<char>(file), {}));
-  for (const auto& row : corp_rows()) {
-    EXPECT_NE(manual.find(".B " + row.key + "\n"), std::string::npos) << row.key;
-    EXPECT_NE(manual.find(row.about + "\n"), std::string::npos) << row.key;
-  }
+  const auto expect_rows = [&](const char* name, const std::vector<config::Row>& rows) {
+    std::ifstream file(name);
+    ASSERT_TRUE(file) << name;
+    const auto manual = plain(std::string(std::istreambuf_iterator<char>(file), {}));
+    for (const auto& row : rows) {
+      const auto at = manual.find("\n.TP\n.B " + row.key + "\n");
+      ASSERT_NE(at, std::string::npos) << row.key;
+      const auto entry = manual.substr(at, manual.find("\n.", manual.find(".br\n", at) + 4) - at);
+      EXPECT_NE(entry.find(row.about), std::string::npos) << row.key;
+      EXPECT_NE(entry.find(row.fallback), std::string::npos) << row.key;
+      EXPECT_NE(entry.find(row.range), std::string::npos) << row.key;
+    }
+  };
+  expect_rows(AGP_POLICY_MANUAL, corp_rows());
+  expect_rows(AGP_PROXY_MANUAL, proxy_rows());
 }
 
 TEST_F(Policy, UnnamedFollowsTheDefaultUnlessItIsSet) {
