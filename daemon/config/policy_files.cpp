@@ -120,7 +120,8 @@ void describe_http(Schema& element, WrittenHttp* http) {
   element.objects<WrittenModel>(
       "request.map_model", &http->models,
       [](Schema& inner, WrittenModel* model) {
-        inner.text("from", &model->from, {}, "Name of the model that is asked for.");
+        inner.text("from", &model->from, {},
+                   "Name of the model that is asked for; * for each that no other element names.");
         inner.require();
         inner.text("to", &model->to, {}, "Name of the model that is asked instead.");
         inner.require();
@@ -285,6 +286,10 @@ void check_http(Source& source, const std::string& at, const WrittenHttp& http) 
                       "this model is already mapped in " +
                           source.where(element((at + ".request.map_model").c_str(), j)));
       }
+    }
+    if (model.to == "*") {
+      source.refuse(element((at + ".request.map_model").c_str(), i) + ".to",
+                    "expected the name of one model; * has a meaning for from only");
     }
     if (!is_one_line(model.from) || !is_one_line(model.to)) {
       source.refuse(element((at + ".request.map_model").c_str(), i),

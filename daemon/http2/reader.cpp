@@ -399,6 +399,7 @@ void ConnectionReader::end_block(Direction direction) {
   Stream* stream = std::exchange(self.stream, nullptr);
   if (block == Block::request) {
     open_request(&self);
+    refuse_late_request(self.block_id);
   } else if (stream != nullptr) {
     const Head& head = self.fields.head();
     (direction == Direction::request ? stream->octets.request : stream->octets.response) +=
@@ -430,6 +431,13 @@ void ConnectionReader::open_request(Half* self) {
   ++followed_;
   if (followed_ > kMaxFollowedStreams) {
     stop_following(&stream, StreamEnd::lost);
+  }
+}
+
+/// Sent before the client had read the GOAWAY: upstream ignores it, so that it never ends.
+void ConnectionReader::refuse_late_request(StreamId id) {
+  if (const auto at = streams_.find(id); id > lowest_goaway_ && at != streams_.end()) {
+    end_stream(at, StreamEnd::refused);
   }
 }
 

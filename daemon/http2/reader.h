@@ -169,6 +169,7 @@ class ConnectionReader {
   void begin_block(Direction direction);
   void end_block(Direction direction);
   void open_request(Half* self);
+  void refuse_late_request(StreamId id);
   void on_setting(Direction direction);
   void on_settings_acknowledged(Direction direction);
   void on_goaway(StreamId last);

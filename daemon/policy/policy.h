@@ -71,7 +71,8 @@ struct SystemInstruction {
   friend bool operator==(const SystemInstruction&, const SystemInstruction&) = default;
 };
 
-/// A request for model `from` becomes one for `to`. Whole names.
+/// A request for model `from` becomes one for `to`. Whole names; a `from` of "*" is each model that
+/// no other element of the list names.
 struct ModelMap {
   std::string from;
   std::string to;
@@ -87,7 +88,7 @@ struct HostEdits {
   bool limit_accept_encoding = false;
   std::string limit_accept_encoding_where = kBuiltIn;
   std::optional<SystemInstruction> system_instruction;
-  std::vector<ModelMap> map_model;  // the first that matches
+  std::vector<ModelMap> map_model;  // no name twice
 
   /// Changes what the model is asked: shown in `status`.
   [[nodiscard]] bool has_request_rules() const { return system_instruction || !map_model.empty(); }

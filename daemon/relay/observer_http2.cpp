@@ -98,6 +98,9 @@ class Http2Observer final : public ProtocolReader, private http2::Sink {
   void on_bytes(Side from, Bytes plaintext) override { reader_.feed(direction(from), plaintext); }
 
   void on_end(Side from, End how) override {
+    if (reader_.is_unparsed()) {
+      return;  // what could not be read stays so
+    }
     if (how == End::abrupt) {
       has_ended_ = true;
       reader_.give_up();

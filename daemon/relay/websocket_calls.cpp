@@ -133,8 +133,11 @@ void WebSocketCalls::on_message_end(websocket::Direction direction, websocket::M
     return;
   }
   if (turns_.size() == kMaxWaitingTurns) {
-    count(turns_.front().call, false);
-    turns_.erase(turns_.begin());
+    // An answer that is being read keeps its call: its rest must not go to the next one.
+    const bool is_read = reads_server_ && stray_ == nullptr;
+    const auto oldest = turns_.begin() + (is_read ? 1 : 0);
+    count(oldest->call, false);
+    turns_.erase(oldest);
   }
   Turn turn;
   turn.call = open_call(client_event_.model(), client_began_);

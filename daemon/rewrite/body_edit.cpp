@@ -3,6 +3,7 @@
 #include "daemon/coding/decoder.h"
 #include "daemon/rewrite/json_text.h"
 #include "daemon/rewrite/limits.h"
+#include "daemon/rewrite/request_check.h"
 
 #include <algorithm>
 #include <array>
@@ -340,8 +341,13 @@ void Editor::put_text(JsonSpan object,
 std::optional<JsonMember> Editor::member(JsonSpan object, std::string_view name) {
   std::optional<JsonMember> found;
   for (JsonMember& each : json_members(text_, object)) {
-    if (each.name != name) {
+    if (!same_name(each.name, name)) {
       continue;
+    }
+    // Some servers do not mind the case, and take the last of such keys.
+    if (each.name != name) {
+      refuse("A key that a rule edits is there in another spelling.");
+      return std::nullopt;
     }
     if (found) {
       refuse("A key that a rule edits is there twice.");
@@ -394,7 +400,7 @@ EditPlan plan_edit(const BodyEdits* edits,
                    const Fields& fields) {
   EditPlan plan;
   plan.target = target;
-  if (edits == nullptr || edits->empty() || method != "POST") {
+  if (edits == nullptr || edits->empty() || !may_be_post(method, fields)) {
     return plan;
   }
   const std::optional<std::string> plain = plain_path(path_of(target));

@@ -57,6 +57,41 @@ Answer blocked_answer(std::string reason, std::string_view where) {
   return answer;
 }
 
+unsigned grpc_status(unsigned http_status) {
+  switch (http_status) {
+    case 400:
+      return 3;  // INVALID_ARGUMENT
+    case 403:
+      return 7;  // PERMISSION_DENIED
+    case 405:
+    case 415:
+      return 12;  // UNIMPLEMENTED
+    case 413:
+    case 431:
+      return 8;  // RESOURCE_EXHAUSTED
+    case 502:
+      return 14;  // UNAVAILABLE
+    default:
+      return 2;  // UNKNOWN
+  }
+}
+
+std::string grpc_message(const Answer& answer) {
+  static constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string result;
+  for (const char c : answer.message + ' ' + answer.hint) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet >= 0x20 && octet < 0x7f && c != '%') {
+      result += c;
+    } else {
+      result += '%';
+      result += kDigits[octet >> 4U];
+      result += kDigits[octet & 0xFU];
+    }
+  }
+  return result;
+}
+
 std::string error_json(const Answer& answer) {
   std::string json = R"({"error":{"type":")";
   append_escaped(json, answer.type);

@@ -26,6 +26,11 @@ struct Answer {
 [[nodiscard]] Answer answer_for(const Fault& fault);
 [[nodiscard]] Answer blocked_answer(std::string reason, std::string_view where);
 
+/// The same for gRPC: its number for an HTTP status, and the text as the field grpc-message has it
+/// (printable ASCII, everything else and `%` as %XX).
+[[nodiscard]] unsigned grpc_status(unsigned http_status);
+[[nodiscard]] std::string grpc_message(const Answer& answer);
+
 /// `{"error":{"type","code","message","hint"}}`
 [[nodiscard]] std::string error_json(const Answer& answer);
 [[nodiscard]] std::string_view reason_phrase(unsigned status);

@@ -1,6 +1,7 @@
 #include "daemon/rewrite/http1_relay.h"
 
 #include "daemon/rewrite/limits.h"
+#include "daemon/rewrite/request_check.h"
 
 namespace agp::rewrite {
 
@@ -157,7 +158,9 @@ void Http1Relay::on_request_head() {
   exchange.closes = request.closes || shutting_down_;
   request_body_ = BodyReader(request.body, 400);
 
-  if (Verdict verdict = rules_->check(request.head.method, request.target); !verdict.allowed) {
+  if (Verdict verdict =
+          check_as_understood(*rules_, request.head.method, request.target, request.head.fields);
+      !verdict.allowed) {
     block(std::move(verdict));
     return;
   }

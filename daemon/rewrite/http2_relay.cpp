@@ -1,6 +1,7 @@
 #include "daemon/rewrite/http2_relay.h"
 
 #include "daemon/rewrite/limits.h"
+#include "daemon/rewrite/request_check.h"
 
 #include <algorithm>
 #include <array>
@@ -39,6 +40,16 @@ bool is_path(std::string_view path, std::string_view method) {
     return octet > 0x20 && octet < 0x7f && c != '#';
   });
   return is_visible && (path.starts_with('/') || (path == "*" && method == "OPTIONS"));
+}
+
+/// The content type of the answer to a gRPC request; empty for all others.
+std::string grpc_type(const Fields& fields) {
+  constexpr std::size_t kLongest = 64;
+  const Field* type = find(fields, "content-type");
+  if (type == nullptr || !type->value.starts_with("application/grpc")) {
+    return {};
+  }
+  return type->value.size() <= kLongest ? type->value : "application/grpc";
 }
 
 Answer bad_request(unsigned status, std::string_view code, std::string_view message) {
@@ -260,6 +271,22 @@ Buffer Http2Relay::take_output(Peer to) {
   return out;
 }
 
+void Http2Relay::on_time(std::chrono::steady_clock::time_point now) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
+  if (!second_ || seconds <= *second_) {
+    second_ = second_.value_or(seconds);
+    return;
+  }
+  const auto passed = static_cast<std::uint64_t>(seconds - *std::exchange(second_, seconds));
+  const auto grown = [passed](unsigned left, unsigned each, unsigned most) {
+    return static_cast<unsigned>(std::min<std::uint64_t>(most, left + passed * each));
+  };
+  for (Leg* each : {&client_, &upstream_}) {
+    each->idle_frames_left = grown(each->idle_frames_left, kIdleFramesEachSecond, kIdleFrameBudget);
+    each->resets_left = grown(each->resets_left, kResetsEachSecond, kResetBudget);
+  }
+}
+
 bool Http2Relay::wants_read(Peer from) const {
   if (closing_) {
     return false;
@@ -477,9 +504,7 @@ int Http2Relay::on_frame(nghttp2_session*, const nghttp2_frame* frame, void* use
       } else if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         self->on_request(stream, !ends);
       } else {
-        stream->to_upstream.trailers = std::move(stream->fields);
-        stream->fields.clear();
-        self->on_request_end(stream);
+        self->on_request_trailers(stream);
       }
       break;
     case NGHTTP2_DATA:
@@ -522,10 +547,23 @@ int Http2Relay::on_invalid_frame(nghttp2_session*, const nghttp2_frame*, int, vo
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-int Http2Relay::on_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+int Http2Relay::on_sent(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
   Leg* leg = static_cast<Leg*>(user);
-  if (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) {
-    leg->idle_frames_left = std::min(kIdleFrameBudget, leg->idle_frames_left + kIdleFrameRefund);
+  if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) {
+    return 0;
+  }
+  leg->idle_frames_left = std::min(kIdleFrameBudget, leg->idle_frames_left + kIdleFrameRefund);
+  Stream* stream = stream_of(*leg, frame->hd.stream_id);
+  if (stream == nullptr || leg->peer != Peer::client ||
+      (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+    return 0;
+  }
+  stream->to_client.sent_end = true;
+  // Who answered in full and wants no more of the request said so with a reset. Not before the end
+  // is out: what waits behind a reset is never sent.
+  const bool no_more = stream->is_local || stream->upstream_closed;
+  if (no_more && nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {
+    (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, kNoError);
   }
   return 0;
 }
@@ -632,16 +670,10 @@ ssize_t Http2Relay::read_body(nghttp2_session* session,
   }
   if (pipe.ended) {
     *flags |= NGHTTP2_DATA_FLAG_EOF;
-    pipe.sent_end = true;
     if (!pipe.trailers.empty()) {
       *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
       const auto trailers = pairs(pipe.trailers);
       (void)nghttp2_submit_trailer(session, id, trailers.data(), trailers.size());
-    }
-    // Who answered in full and wants no more of the request said so with a reset.
-    const bool no_more = to_client && (stream->is_local || stream->upstream_closed);
-    if (no_more && !nghttp2_session_get_stream_remote_close(session, id)) {
-      (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, kNoError);
     }
     return static_cast<ssize_t>(taken);
   }
@@ -657,6 +689,7 @@ void Http2Relay::on_request(Stream* stream, bool has_body) {
   stream->method = value_of(stream->fields, ":method");
   stream->path = path_of(value_of(stream->fields, ":path"));
   stream->to_upstream.ended = !has_body;
+  stream->grpc_type = grpc_type(stream->fields);
   if (stream->too_large) {
     refuse(stream, bad_request(431, "fields_too_large",
                                "The header fields are more than 100 or larger than 64 KiB."));
@@ -669,7 +702,8 @@ void Http2Relay::on_request(Stream* stream, bool has_body) {
   const std::string target = value_of(stream->fields, ":path");
   const bool is_websocket = find(stream->fields, ":protocol") != nullptr;
   // The bootstrap of a WebSocket is a GET to everybody who writes rules (RFC 8441, section 4).
-  Verdict verdict = rules_->check(is_websocket ? "GET" : stream->method, target);
+  const std::string judged = is_websocket ? "GET" : stream->method;
+  Verdict verdict = check_as_understood(*rules_, judged, target, stream->fields);
   const BodyEdits* edits = rules_->body_edits();
   if (verdict.allowed && is_websocket && edits != nullptr && !edits->empty()) {
     verdict = {false, "Requests to this host are edited by policy, which a WebSocket would evade.",
@@ -702,6 +736,26 @@ void Http2Relay::on_request(Stream* stream, bool has_body) {
   if (!has_body) {
     on_request_end(stream);
   }
+}
+
+/// Half a list of trailers would be another message: all of them or none of it.
+void Http2Relay::on_request_trailers(Stream* stream) {
+  Fields trailers = std::exchange(stream->fields, {});
+  if (stream->is_local || stream->client_closed) {
+    return;
+  }
+  if (stream->field_bytes > kMaxTrailerBytes || stream->too_large) {
+    report(Event::Kind::refused, stream, "The request's trailer fields break a limit.",
+           "trailers_too_large");
+    reset(&upstream_, stream, kCancel);
+    reset(&client_, stream, kCalm);
+    return;
+  }
+  // What frames a message, names its host or is about one hop has its place in the head, where it
+  // was judged.
+  std::erase_if(trailers, [](const Field& f) { return is_forbidden_trailer(f.name); });
+  stream->to_upstream.trailers = std::move(trailers);
+  on_request_end(stream);
 }
 
 void Http2Relay::on_request_end(Stream* stream) {
@@ -794,7 +848,6 @@ void Http2Relay::submit(Stream* stream) {
   }
   stream->upstream_id = id;
   stream->to_upstream.is_tied = has_body;
-  stream->to_upstream.sent_end = !has_body;
 }
 
 void Http2Relay::on_reply(Stream* stream, bool ends) {
@@ -831,21 +884,24 @@ void Http2Relay::on_reply(Stream* stream, bool ends) {
   }
   apply_edits(reply, rules_->response_edits(), true);
   stream->answered = true;
-  client_.resets_left = std::min(kResetBudget, client_.resets_left + kResetRefund);
+  for (Leg* each : {&client_, &upstream_}) {
+    each->resets_left = std::min(kResetBudget, each->resets_left + kResetRefund);
+  }
   stream->to_client.ended = ends;
   const auto nv = pairs(reply);
   nghttp2_data_provider body{{.ptr = stream}, &read_body};
   (void)nghttp2_submit_response(client, stream->client_id, nv.data(), nv.size(),
                                 ends ? nullptr : &body);
   stream->to_client.is_tied = !ends;
-  stream->to_client.sent_end = ends;
 }
 
 /// The stream is over on one leg. @param code  NO_ERROR when both directions ended.
 void Http2Relay::on_reset_or_end(Leg* leg, Stream* stream, std::uint32_t code) {
   if (leg->peer == Peer::client) {
     drop(stream, &stream->to_client, Peer::upstream);
-    const bool is_over = code == kNoError && stream->to_upstream.ended;
+    // A reset may say NO_ERROR too: over is what was answered to its end.
+    const bool is_over =
+        code == kNoError && stream->to_upstream.ended && stream->to_client.sent_end;
     if (!is_over || stream->is_local) {
       drop(stream, &stream->to_upstream, Peer::client);
       reset(&upstream_, stream, code == kNoError ? kCancel : code);
@@ -882,10 +938,22 @@ void Http2Relay::answer(Stream* stream, const Answer& given) {
   stream->waits = false;
   edited_total_ -= stream->held.size();
   stream->held = {};
+  stream->to_client = {};
+  if (!stream->grpc_type.empty()) {
+    // To gRPC an answer is what its trailers say; without a message they are the head, too.
+    const Fields only = {{":status", "200"},
+                         {"content-type", stream->grpc_type},
+                         {"grpc-status", std::to_string(grpc_status(given.status))},
+                         {"grpc-message", grpc_message(given)}};
+    stream->to_client.ended = true;
+    const auto nv = pairs(only);
+    (void)nghttp2_submit_response(client_.session.get(), stream->client_id, nv.data(), nv.size(),
+                                  nullptr);
+    return;
+  }
   const Fields fields = {{":status", std::to_string(given.status)},
                          {"content-type", "application/json"},
                          {"content-length", std::to_string(json.size())}};
-  stream->to_client = {};
   if (stream->method != "HEAD") {
     append(stream->to_client.data, as_bytes(json));
   }

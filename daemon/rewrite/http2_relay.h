@@ -4,6 +4,7 @@
 #include "daemon/rewrite/fields.h"
 #include "daemon/rewrite/relay.h"
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -30,6 +31,7 @@ class Http2Relay final : public Relay {
   [[nodiscard]] bool wants_close(Peer peer) const override;
   [[nodiscard]] bool is_idle() const override;
   void shut_down() override;
+  void on_time(std::chrono::steady_clock::time_point now) override;
   [[nodiscard]] std::vector<Event> take_events() override;
 
   /// Octets of bodies that wait for the other leg: for tests of the bound.
@@ -66,7 +68,7 @@ class Http2Relay final : public Relay {
     Buffer data;
     std::size_t taken = 0;
     bool ended = false;                  // nothing will be added
-    bool sent_end = false;               // and all of it is on its way
+    bool sent_end = false;               // to the client: and END_STREAM is out
     bool returns_window = true;          // its octets count against the sender's windows
     bool is_tied = false;                // a data source of the other session reads it
     std::optional<std::uint32_t> abort;  // reset with that code behind the data
@@ -86,8 +88,9 @@ class Http2Relay final : public Relay {
     bool edits_reported = false;
     unsigned interim = 0;
     std::string method;
-    std::string path;  // without query
-    Fields fields;     // of the request; then of what is being received
+    std::string path;       // without query
+    std::string grpc_type;  // content-type, when the request is gRPC
+    Fields fields;          // of the request; then of what is being received
     std::size_t field_bytes = 0;
     bool too_large = false;
     Fields reply;  // being received from upstream
@@ -148,6 +151,7 @@ class Http2Relay final : public Relay {
   void run();
   void fill(Leg* leg);
   void on_request(Stream* stream, bool has_body);
+  void on_request_trailers(Stream* stream);
   void on_request_end(Stream* stream);
   void forward(Stream* stream);
   void submit(Stream* stream);
@@ -180,6 +184,7 @@ class Http2Relay final : public Relay {
   bool started_ = false;                                     // the client's session is open
   bool closing_ = false;
   bool shutting_down_ = false;
+  std::optional<std::int64_t> second_;  // of the last on_time
   std::vector<Event> events_;
 };
 

@@ -42,12 +42,15 @@ inline constexpr std::size_t kMaxHeld = 8 * 1024 * 1024;
 inline constexpr std::size_t kConnectionWindow = 1024 * 1024;
 /// CONTINUATION frames of one header block. 64 KiB of fields need four.
 inline constexpr unsigned kMaxContinuations = 8;
-/// Streams that a peer may reset without an answer having started. An answer gives some back.
+/// Streams that a peer may reset without an answer having started. Answers and time give back.
 inline constexpr unsigned kResetBudget = 500;
 inline constexpr unsigned kResetRefund = 5;
-/// Frames that carry nothing (PING, SETTINGS, PRIORITY, empty DATA, unknown). Messages give back.
+inline constexpr unsigned kResetsEachSecond = 1;
+/// Frames that carry nothing (PING, SETTINGS, PRIORITY, empty DATA, unknown). Messages and time
+/// give back.
 inline constexpr unsigned kIdleFrameBudget = 10'000;
 inline constexpr unsigned kIdleFrameRefund = 10;
+inline constexpr unsigned kIdleFramesEachSecond = 10;
 /// Acknowledgements that wait because the peer does not read.
 inline constexpr std::size_t kMaxPendingAcks = 1000;
 /// Entries of one SETTINGS frame.

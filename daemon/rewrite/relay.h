@@ -3,6 +3,7 @@
 #include "common/base/bytes.h"
 #include "daemon/rewrite/rules.h"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -78,6 +79,10 @@ class Relay {
   [[nodiscard]] virtual bool is_idle() const = 0;
   /// Drain: no further requests. What is open finishes, then both legs want_close.
   virtual void shut_down() = 0;
+  /// The time, of any steady clock; once before each on_bytes is enough. Allowances of frames that
+  /// carry nothing grow back with it, so that a keep-alive PING does no harm in a week. Without it
+  /// they grow with messages alone.
+  virtual void on_time(std::chrono::steady_clock::time_point) {}
 
   /// What happened since the last call, oldest first.
   [[nodiscard]] virtual std::vector<Event> take_events() = 0;

@@ -34,7 +34,7 @@ struct BodyEdits {
   enum class System { keep, add, replace };
   System system = System::keep;
   std::string system_text;
-  /// From and to; "*" as from matches every model that no other entry names.
+  /// From and to; "*" as from is each model that no other entry names.
   std::vector<std::pair<std::string, std::string>> models;
   std::string where = {};  // the rule, for the journal
 

@@ -310,6 +310,18 @@ TEST(Http2Reader, GoawayEndsOnlyWhatUpstreamDidNotTake) {
   EXPECT_TRUE(run.reader.is_idle());
 }
 
+TEST(Http2Reader, ARequestThatCrossesAGoawayIsRefusedAtOnce) {
+  Wire w;
+  Peers run;
+  run.client(w.out + w.client.headers(1, wire::request("/a"), true));
+  run.upstream(w.in + wire::goaway(1));
+  run.client(w.client.headers(3, wire::request("/b")) + wire::data(3, "body", true));
+  EXPECT_EQ(run.events(3), "POST /b\nrefused\n");
+  run.upstream(w.upstream.headers(1, wire::response(), true));
+  EXPECT_EQ(run.events(1), "POST /a\nsent\nbegin\n200\ncomplete\n");
+  EXPECT_TRUE(run.reader.is_idle());
+}
+
 TEST(Http2Reader, TheEndOfTheConnectionLosesWhatIsOpen) {
   Wire w;
   Peers run;

@@ -119,10 +119,12 @@ TEST(ObserverHttp2, EverySplitGivesTheSameRecord) {
     const auto whole = run(0, 0);
     ASSERT_EQ(whole.size(), 1u);
     expect_reference(whole[0]);
-    for (std::size_t cut = 0; cut <= out.size(); ++cut) {
+    // The sniffed protocol differs in the first octets only.
+    const std::size_t step = protocol.empty() ? 7 : 2;
+    for (std::size_t cut = 0; cut <= out.size(); cut += cut < 40 ? 1 : step) {
       ASSERT_EQ(run(cut, 0), whole) << cut;
     }
-    for (std::size_t cut = 0; cut <= in.size(); ++cut) {
+    for (std::size_t cut = 0; cut <= in.size(); cut += step) {
       ASSERT_EQ(run(0, cut), whole) << cut;
     }
   }
@@ -215,6 +217,17 @@ TEST(ObserverHttp2, AClientThatLeavesAfterTheLastEventIsCountedAtOnce) {
   feed(&observer, Side::upstream, p.answer(3));
   feed(&observer, Side::upstream, wire::data(1, "", true));
   ASSERT_EQ(records(&observer).size(), 1u);
+}
+
+TEST(ObserverHttp2, WhatCouldNotBeReadStaysUnparsedBehindTheEnd) {
+  for (const End how : {End::clean, End::abrupt}) {
+    Observer observer(facts());
+    feed(&observer, Side::client, "no HTTP/2 at all");
+    EXPECT_TRUE(observer.is_unparsed());
+    observer.on_end(Side::upstream, how, at(1));
+    EXPECT_TRUE(observer.is_unparsed());
+    EXPECT_FALSE(observer.is_idle());
+  }
 }
 
 TEST(ObserverHttp2, GoawayEndsWhatUpstreamRefused) {
@@ -365,7 +378,7 @@ TEST(ObserverHttp2, MutatedConnectionsNeverCrashNorCountTwice) {
   const std::string out = p.out + p.call(1);
   const std::string in = p.in + p.answer(1);
   std::mt19937 random(23);
-  for (int round = 0; round < 500; ++round) {
+  for (int round = 0; round < 200; ++round) {
     std::string o = out;
     std::string i = in;
     for (std::size_t n = 1 + random() % 4; n > 0; --n) {

@@ -47,6 +47,29 @@ std::string gzip(std::string_view text) {
   return out;
 }
 
+TEST(BodyEdit, AKeyInAnotherSpellingIsNoWayAround) {
+  EXPECT_EQ(edited(mapping(), Shape::openai_chat, R"({"model":"gpt-5","Model":"gpt-5"})"),
+            "refused: unexpected_json");
+  EXPECT_EQ(edited(mapping(), Shape::openai_chat, R"({"m\u006fdel":"gpt-5"})"),
+            R"({"m\u006fdel":"gpt-5-mini"})");
+  EXPECT_EQ(edited(mapping(), Shape::openai_chat, "\xef\xbb\xbf{\"model\":\"gpt-5\"}"),
+            "refused: bad_json");
+}
+
+TEST(BodyEdit, AMethodInAFieldIsNoWayAround) {
+  const BodyEdits edits = mapping();
+  const Fields fields = {{"X-HTTP-Method-Override", "POST"}};
+  EXPECT_TRUE(plan_edit(&edits, "GET", "/v1/responses", fields).applies);
+  EXPECT_TRUE(plan_edit(&edits, "post", "/v1/responses", {}).applies);
+  EXPECT_FALSE(plan_edit(&edits, "GET", "/v1/responses", {}).applies);
+}
+
+TEST(BodyEdit, AStarMapsEachModelThatNoOtherEntryNames) {
+  const BodyEdits edits{System::keep, "", {{"*", "small"}, {"gpt-5", "gpt-5-mini"}}};
+  EXPECT_EQ(edited(edits, Shape::openai_chat, R"({"model":"gpt-5"})"), R"({"model":"gpt-5-mini"})");
+  EXPECT_EQ(edited(edits, Shape::openai_chat, R"({"model":"o9"})"), R"({"model":"small"})");
+}
+
 TEST(BodyEdit, CodeAssist) {
   const std::string body =
       R"({"project":"p","request":{"contents":[],"systemInstruction":{"role":"user","parts":[{"text":"OLD"}]}},"model":"gemini-pro"})";

@@ -32,6 +32,27 @@ TEST(Http1Relay, PassesExchangesOneAfterTheOther) {
   EXPECT_FALSE(wire.is_closed());
 }
 
+TEST(Http1Relay, AnotherMethodOrTargetInAFieldIsJudgedToo) {
+  FakeRules rules;
+  rules.blocked = {"/admin"};
+  rules.blocked_methods = {"DELETE"};
+  for (const std::string_view field :
+       {"X-HTTP-Method-Override: DELETE\r\n", "x-http-method: delete\r\n",
+        "X-Method-Override: PUT, DELETE\r\n", "X-Original-URL: /admin\r\n",
+        "X-Rewrite-Url: /admin/x\r\n"}) {
+    Wire wire(&rules);
+    wire.client(post("/v1/a", "{}", field));
+    EXPECT_TRUE(wire.to_client.starts_with("HTTP/1.1 403 ")) << field;
+    EXPECT_EQ(wire.to_upstream, "") << field;
+  }
+  Wire wire(&rules);
+  wire.client("delete /v1/a HTTP/1.1\r\nHost: api.example.com\r\n\r\n");
+  EXPECT_TRUE(wire.to_client.starts_with("HTTP/1.1 403 "));
+  Wire plain(&rules);
+  plain.client(post("/v1/a", "{}", "X-HTTP-Method-Override: PUT\r\n"));
+  EXPECT_NE(plain.to_upstream, "");
+}
+
 TEST(Http1Relay, HoldsPipelinedRequestsUntilTheAnswerBeforeThemHasEnded) {
   FakeRules rules;
   Wire wire(&rules);

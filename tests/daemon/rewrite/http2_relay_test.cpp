@@ -150,6 +150,95 @@ TEST(Http2Relay, AnswersABlockedStreamAndKeepsTheOthers) {
   EXPECT_EQ(status(path.client.got[good]), "200");
 }
 
+TEST(Http2Relay, ABlockedGrpcCallIsToldInItsOwnProtocol) {
+  FakeRules rules;
+  rules.blocked = {"/svc/"};
+  Path path(&rules);
+  for (const bool ends : {false, true}) {
+    Fields request = post("/svc/Method");
+    request.push_back({"content-type", "application/grpc+proto"});
+    request.push_back({"te", "trailers"});
+    const std::int32_t id = path.client.request(request, true);
+    path.client.send(id, "part", ends);
+    path.run();
+    const auto& reply = path.client.got[id];
+    ASSERT_EQ(reply.heads.size(), 1U);
+    EXPECT_TRUE(reply.ended);
+    EXPECT_TRUE(reply.closed);
+    EXPECT_EQ(reply.code, std::uint32_t{NGHTTP2_NO_ERROR});
+    EXPECT_EQ(reply.body, "");
+    EXPECT_EQ(status(reply), "200");
+    EXPECT_EQ(find(reply.heads[0], "content-type")->value, "application/grpc+proto");
+    EXPECT_EQ(find(reply.heads[0], "grpc-status")->value, "7");
+    EXPECT_TRUE(find(reply.heads[0], "grpc-message")->value.starts_with("Not here. "));
+  }
+  EXPECT_TRUE(path.upstream.got.empty());
+  EXPECT_TRUE(path.relay.is_idle());
+}
+
+TEST(Http2Relay, AnotherMethodOrTargetInAFieldIsJudgedToo) {
+  FakeRules rules;
+  rules.blocked = {"/admin"};
+  rules.blocked_methods = {"DELETE"};
+  Path path(&rules);
+  for (const Field& each : {Field{"x-http-method-override", "delete"},
+                            Field{"x-original-url", "/admin/x"}, Field{"x-a", "DELETE"}}) {
+    Fields request = post();
+    request.push_back(each);
+    const std::int32_t id = path.client.request(request);
+    path.run();
+    EXPECT_EQ(status(path.client.got[id]), each.name == "x-a" ? "none" : "403") << each.name;
+  }
+  EXPECT_EQ(path.upstream.got.size(), 1U);
+}
+
+TEST(Http2Relay, TrailersArriveThoughUpstreamWantsNoMoreOfTheRequest) {
+  FakeRules rules;
+  Path path(&rules);
+  const std::int32_t id = path.client.request(post(), true);
+  path.client.send(id, "part", false);
+  path.run();
+  // More than the client's window holds, so that the end waits here when the reset comes.
+  nghttp2_session_set_local_window_size(path.client.session(), 0, id, 1000);
+  path.run();
+  path.upstream.respond(1, kOk, true);
+  path.upstream.send(1, std::string(200'000, 'a'), true, {{"grpc-status", "0"}});
+  for (int i = 0; i < 10; ++i) {
+    (void)path.cross(Peer::upstream, path.upstream.take());
+    (void)path.upstream.feed(path.relay.take_output(Peer::upstream));
+  }
+  ASSERT_EQ(path.upstream.unsent(1), 0U);
+  path.upstream.reset(1, NGHTTP2_NO_ERROR);
+  path.run();
+  const auto& reply = path.client.got[id];
+  EXPECT_EQ(reply.body.size(), 200'000U);
+  ASSERT_EQ(reply.heads.size(), 2U);
+  EXPECT_EQ(find(reply.heads[1], "grpc-status")->value, "0");
+  EXPECT_TRUE(reply.ended);
+  EXPECT_EQ(reply.code, std::uint32_t{NGHTTP2_NO_ERROR});
+  EXPECT_TRUE(path.relay.is_idle());
+}
+
+TEST(Http2Relay, TrailersOfARequestArePassedWholeOrNotAtAll) {
+  FakeRules rules;
+  Path path(&rules);
+  const std::int32_t id = path.client.request(post(), true);
+  path.client.send(id, "x", true, {{"x-sum", "1"}, {"authorization", "me"}});
+  path.run();
+  EXPECT_EQ(path.upstream.got[1].heads.back(), (Fields{{"x-sum", "1"}}));
+  const std::int32_t large = path.client.request(post(), true);
+  path.run();
+  path.client.send(large, "x", true,
+                   {{"x-a", std::string(10'000, 'a')}, {"x-b", std::string(10'000, 'b')}});
+  path.run();
+  EXPECT_TRUE(path.client.got[large].closed);
+  EXPECT_EQ(path.client.got[large].code, std::uint32_t{NGHTTP2_ENHANCE_YOUR_CALM});
+  EXPECT_FALSE(path.upstream.got[3].ended);
+  EXPECT_TRUE(path.upstream.got[3].closed);
+  EXPECT_EQ(path.events.back().where, "trailers_too_large");
+  EXPECT_FALSE(path.is_closed());
+}
+
 TEST(Http2Relay, RefusesWhatIsForAnotherHost) {
   FakeRules rules;
   Path path(&rules);
@@ -598,6 +687,23 @@ TEST(Http2Abuse, CancellingNowAndThenIsNoAbuse) {
   EXPECT_FALSE(path.client.goaway);
 }
 
+TEST(Http2Abuse, UpstreamMayRefuseNowAndThen) {
+  FakeRules rules;
+  Path path(&rules);
+  path.run();
+  for (unsigned i = 0; i < 2 * kResetBudget; ++i) {
+    const std::int32_t id = path.client.request(get());
+    path.run();
+    if (i % 2 == 0) {
+      path.upstream.reset(id, NGHTTP2_REFUSED_STREAM);
+    } else {
+      path.upstream.respond(id, kOk);
+    }
+    path.run();
+  }
+  EXPECT_FALSE(path.is_closed());
+}
+
 /// A raw client: what nghttp2 would never send.
 struct RawClient {
   explicit RawClient(const Rules* rules) : path(rules) {
@@ -651,6 +757,28 @@ TEST(Http2Abuse, PingFloodIsCalmedWhetherTheAnswersAreReadOrNot) {
     EXPECT_LE(sent, kIdleFrameBudget + 1);
     EXPECT_LT(client.path.relay.take_output(Peer::client).size(), 2 * kHighWater);
   }
+}
+
+TEST(Http2Abuse, AllowancesGrowBackWithTimeUpToTheirLimit) {
+  FakeRules rules;
+  RawClient client(&rules);
+  std::chrono::steady_clock::time_point now{std::chrono::hours(1)};
+  // A keep-alive PING in the interval that gRPC uses, for more than a day.
+  for (unsigned i = 0; i < kIdleFrameBudget + 1000; ++i, now += std::chrono::seconds(10)) {
+    client.path.relay.on_time(now);
+    client.frame(NGHTTP2_PING, 0, 0, "12345678");
+    (void)client.path.relay.take_output(Peer::client);
+    ASSERT_FALSE(client.path.is_closed()) << i;
+  }
+  client.path.relay.on_time(now + std::chrono::hours(1000));
+  client.path.relay.on_time(now);  // back: nothing happens
+  unsigned sent = 0;
+  for (; !client.path.is_closed() && sent < 2 * kIdleFrameBudget; ++sent) {
+    client.frame(NGHTTP2_PING, 0, 0, "12345678");
+    (void)client.path.relay.take_output(Peer::client);
+  }
+  EXPECT_LE(sent, kIdleFrameBudget + 1);
+  EXPECT_TRUE(client.path.is_closed());
 }
 
 TEST(Http2Abuse, SettingsPriorityWindowAndEmptyDataFloodsAreCalmed) {

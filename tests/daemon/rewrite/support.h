@@ -4,6 +4,7 @@
 #include "daemon/rewrite/http1_message.h"
 #include "daemon/rewrite/relay.h"
 
+#include <algorithm>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -28,6 +29,10 @@ class FakeRules final : public Rules {
  public:
   Verdict check(std::string_view method, std::string_view target) const override {
     checked.push_back(std::string(method) + ' ' + std::string(target));
+    if (std::find(blocked_methods.begin(), blocked_methods.end(), method) !=
+        blocked_methods.end()) {
+      return {false, "Not so.", "policy.yaml:8"};
+    }
     for (const std::string& each : blocked) {
       if (target.starts_with(each)) {
         return {false, "Not here.", "policy.yaml:7"};
@@ -41,6 +46,7 @@ class FakeRules final : public Rules {
   const BodyEdits* body_edits() const override { return body.empty() ? nullptr : &body; }
 
   std::vector<std::string> blocked;
+  std::vector<std::string> blocked_methods;
   std::vector<FieldEdit> request;
   std::vector<FieldEdit> response;
   std::vector<std::string> codings;
