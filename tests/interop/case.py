@@ -51,6 +51,12 @@ class Case(unittest.TestCase):
         return sorted(poll(there, seconds, f'{count} records; there are '
                            f'{[r for r in self.world.records() if r["id"] not in self.before]}'), key=lambda r: r['id'])
 
+    def policy(self, text):
+        """policy.yaml for the rest of the case."""
+        self.addCleanup(self.world.reload_policy, '')
+        found = self.world.reload_policy(text)
+        self.assertEqual([], found['faults'])
+
     def fresh_id(self):
         return f'{type(self).__name__}{next(_number)}'.lower()
 
