@@ -307,6 +307,11 @@ std::string connections_text(const json::object& document) {
   if (const auto unparsed = number_of(seen, "unparsed").value_or(0); unparsed > 0) {
     out += ", " + grouped(unparsed) + " not understood";
   }
+  if (const auto stopped = number_of(seen, "requests_blocked").value_or(0) +
+                           number_of(seen, "requests_refused").value_or(0);
+      stopped > 0) {
+    out += "; " + grouped(stopped) + " requests refused";
+  }
   if (yes_or_no(part_of(seen, "accept"), "paused") == "yes") {
     out += "; full, new ones wait";
   }

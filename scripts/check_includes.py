@@ -38,7 +38,7 @@ ARROWS = {
     'daemon/control': (BASE,),
     'daemon/ls': (BASE, LOG, *READERS, 'daemon/control'),
     'daemon/ledger': (BASE, LOG, 'daemon/usage'),
-    'daemon/io': (BASE, LOG, 'daemon/relay', 'daemon/tls', 'daemon/control', 'daemon/ledger',
+    'daemon/io': (BASE, LOG, 'daemon/relay', 'daemon/rewrite', 'daemon/tls', 'daemon/control', 'daemon/ledger',
                   'daemon/usage', 'daemon/policy'),
     'daemon/api': (BASE, LOG, 'daemon/usage', 'daemon/ledger'),
     # The bus offers what HTTP offers: the same pure handlers answer both.

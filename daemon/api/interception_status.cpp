@@ -42,6 +42,10 @@ json::object interception_value(const InterceptionStatus& status) {
   out["unnamed_by_reason"] = counts(status.unnamed_by_reason);
   out["blocked"] = status.blocked;
   out["unparsed"] = status.unparsed;
+  out["requests_blocked"] = status.requests_blocked;
+  out["requests_refused"] = status.requests_refused;
+  out["requests_rewritten"] = status.requests_rewritten;
+  out["replies_refused"] = status.replies_refused;
   out["refused_destination"] = status.refused_destination;
   out["upstream_unreachable"] = status.upstream_unreachable;
   out["proxy_failed"] = status.proxy_failed;

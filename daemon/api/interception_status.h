@@ -31,6 +31,10 @@ struct InterceptionStatus {
   Counts unnamed_by_reason;  // clients that named no host that policy could look up
   std::uint64_t blocked = 0;
   std::uint64_t unparsed = 0;
+  std::uint64_t requests_blocked = 0;
+  std::uint64_t requests_refused = 0;
+  std::uint64_t requests_rewritten = 0;
+  std::uint64_t replies_refused = 0;
   std::uint64_t refused_destination = 0;
   std::uint64_t upstream_unreachable = 0;
   std::uint64_t proxy_failed = 0;

@@ -77,6 +77,13 @@ void connections(Page& page, const InterceptionStatus& status) {
   page.single("antigravity_unparsed_connections_total", "counter",
               "Inspected connections that no reader understood; relayed all the same.",
               status.unparsed);
+  page.family("antigravity_rewritten_requests_total", "counter",
+              "Requests at hosts with rules of their own, by what the rules did.");
+  page.sample(status.requests_blocked, {{"action", "block"}});
+  page.sample(status.requests_refused, {{"action", "refuse"}});
+  page.sample(status.requests_rewritten, {{"action", "rewrite"}});
+  page.single("antigravity_refused_replies_total", "counter",
+              "Replies of upstream that were ambiguous or broke a limit.", status.replies_refused);
   page.single("antigravity_connection_timeouts_total", "counter",
               "Connections ended by a deadline.", status.timed_out);
   page.single("antigravity_broken_streams_total", "counter",

@@ -92,6 +92,10 @@ api::InterceptionStatus interception_status(const io::Counters& counters,
                               {"malformed", counters.malformed_hello}};
   status.blocked = counters.blocked;
   status.unparsed = counters.unparsed;
+  status.requests_blocked = counters.requests_blocked;
+  status.requests_refused = counters.requests_refused;
+  status.requests_rewritten = counters.requests_rewritten;
+  status.replies_refused = counters.replies_refused;
   status.refused_destination = counters.refused_destination;
   status.upstream_unreachable = counters.upstream_unreachable;
   status.proxy_failed = counters.proxy_failed;

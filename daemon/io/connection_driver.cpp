@@ -1,6 +1,7 @@
 #include "daemon/io/connection_driver.h"
 
 #include "common/log/log.h"
+#include "daemon/io/deadline.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -23,6 +24,10 @@ constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 // One wake-up reads at most this many times, so that one bulk stream cannot starve the others.
 constexpr int kReadsPerWakeup = 8;
+
+// How long, and for how much, a client that has been answered may go on sending.
+constexpr auto kLinger = std::chrono::seconds(2);
+constexpr std::size_t kLingerBytes = 4U << 20U;
 
 usage::Micros wall_clock() {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
@@ -80,10 +85,14 @@ asio::awaitable<void> ConnectionDriver::run() {
     if (is_tunnel) {
       co_await drain(Side::upstream);  // the hello goes first
     }
-    auto from_client = is_tunnel ? tunnel(Side::client) : pump(Side::client);
-    auto from_upstream = is_tunnel ? tunnel(Side::upstream) : pump(Side::upstream);
-    using namespace asio::experimental::awaitable_operators;
-    co_await (std::move(from_client) && std::move(from_upstream));
+    if (core_->is_rewriting()) {
+      co_await run_rewriting();
+    } else {
+      auto from_client = is_tunnel ? tunnel(Side::client) : pump(Side::client);
+      auto from_upstream = is_tunnel ? tunnel(Side::upstream) : pump(Side::upstream);
+      using namespace asio::experimental::awaitable_operators;
+      co_await (std::move(from_client) && std::move(from_upstream));
+    }
   }
   // An alert, or the tail of a message, may still wait for a slow receiver.
   for (const Side side : {Side::client, Side::upstream}) {
@@ -92,6 +101,77 @@ asio::awaitable<void> ConnectionDriver::run() {
     }
   }
   take_records();
+  if (core_->is_rewriting() && client_.is_shut && !is_aborted_) {
+    co_await linger();
+  }
+}
+
+asio::awaitable<void> ConnectionDriver::run_rewriting() {
+  writers_ = std::make_unique<Writers>(worker_->context_);
+  auto from_client = pump(Side::client);
+  auto from_upstream = pump(Side::upstream);
+  auto to_client = write_out(Side::client);
+  auto to_upstream = write_out(Side::upstream);
+  using namespace asio::experimental::awaitable_operators;
+  auto reading = std::move(from_client) && std::move(from_upstream);
+  auto writing = std::move(to_client) && std::move(to_upstream);
+  co_await (std::move(reading) && std::move(writing));
+}
+
+// Sends what the core has for that side, and takes the next only when that is gone: what is not
+// taken is what stops the other side.
+asio::awaitable<void> ConnectionDriver::write_out(Side to) {
+  auto& wake = to == Side::client ? writers_->client : writers_->upstream;
+  while (!is_aborted_) {
+    if (!has_queued(to)) {
+      if (core_->phase() == relay::Phase::closed) {
+        co_return;
+      }
+      wake.expires_at(Clock::time_point::max());
+      (void)co_await wake.async_wait(kTuple);
+      continue;
+    }
+    co_await drain(to);
+    if (is_aborted_ || has_queued(to)) {
+      co_return;  // nothing can be written there any more
+    }
+    flush();
+    core_->observe(wall_clock());
+    carry_out_commands();
+    take_records();
+    account();
+    resumed_.cancel();
+    if (core_->phase() == relay::Phase::closed && !is_aborted_) {
+      boost::system::error_code ignored;  // whoever waits for octets learns that it is over
+      client_.socket.cancel(ignored);
+      upstream_.socket.cancel(ignored);
+    }
+  }
+}
+
+// A client that is refused in the middle of its request goes on sending. Octets that nobody reads
+// turn the close into a reset, which would take the answer away from it.
+asio::awaitable<void> ConnectionDriver::linger() {
+  Deadline deadline(&client_.socket, Clock::now() + kLinger);
+  auto& rest = worker_->receive_;
+  for (std::size_t seen = 0; seen < kLingerBytes && !is_aborted_;) {
+    const bool is_ready = co_await wait_on(Side::client, tcp::socket::wait_read);
+    if (!is_ready || is_aborted_) {
+      co_return;
+    }
+    const auto got = ::recv(client_.socket.native_handle(), rest.data(), rest.size(), MSG_DONTWAIT);
+    if (got <= 0) {
+      co_return;
+    }
+    seen += static_cast<std::size_t>(got);
+  }
+}
+
+void ConnectionDriver::wake_writers() {
+  if (writers_) {
+    writers_->client.cancel();
+    writers_->upstream.cancel();
+  }
 }
 
 asio::awaitable<bool> ConnectionDriver::learn_destination() {
@@ -251,6 +331,7 @@ relay::Entry ConnectionDriver::relay_entry() const {
   }
   if (origin_.reverse) {
     entry.cleartext_host = origin_.reverse->host;
+    entry.cleartext_port = origin_.reverse->port;
   }
   return entry;
 }
@@ -357,7 +438,7 @@ asio::awaitable<void> ConnectionDriver::pump(Side from) {
     if (!is_ready) {
       co_return;
     }
-    if (worker_->is_over_budget() && leg(from).queue.size() > leg(from).sent) {
+    if (worker_->is_over_budget() && has_queued(from)) {
       // Too much waits in all: who adds to it is not read, in no direction, until it has gone.
       co_await drain(from);
       continue;
@@ -370,7 +451,9 @@ asio::awaitable<void> ConnectionDriver::pump(Side from) {
       if (is_aborted_ || core_->phase() == relay::Phase::opening) {
         break;
       }
-      if (leg(to).queue.size() > leg(to).sent) {
+      if (core_->is_rewriting()) {
+        may_have_more = may_have_more && core_->wants_read(from);
+      } else if (has_queued(to)) {
         co_await drain(to);  // a slow receiver stops the reads, and TCP does the rest
         may_have_more = !is_aborted_;
       }
@@ -381,6 +464,7 @@ asio::awaitable<void> ConnectionDriver::pump(Side from) {
     boost::system::error_code ignored;
     leg(to).socket.cancel(ignored);
     resumed_.cancel();
+    wake_writers();
   }
 }
 
@@ -412,23 +496,38 @@ void ConnectionDriver::read_once(Side from, bool* may_have_more, bool* ended) {
   take_records();
 }
 
-void ConnectionDriver::flush() {
-  for (const Side side : {Side::upstream, Side::client}) {
-    auto& to = leg(side);
-    Buffer made = core_->take_output(side);
-    if (made.empty()) {
-      continue;
+void ConnectionDriver::flush(Take take) {
+  // What one side takes makes room in the rewriting relay for the other.
+  bool may_have_more = true;
+  while (may_have_more && !is_aborted_) {
+    may_have_more = false;
+    for (const Side side : {Side::upstream, Side::client}) {
+      may_have_more = flush_side(side, take) || may_have_more;
     }
-    if (to.queue.empty()) {
-      to.queue = std::move(made);
-      to.sent = 0;
-      to.write_progress = Clock::now();
-    } else {
-      append(to.queue, made);
-      worker_->scratch_.spare.give(std::move(made));
-    }
-    send_queued(side);
+    may_have_more = may_have_more && core_->is_rewriting();
   }
+  wake_writers();
+}
+
+bool ConnectionDriver::flush_side(Side side, Take take) {
+  auto& to = leg(side);
+  if (take == Take::what_fits && core_->is_rewriting() && has_queued(side)) {
+    return false;
+  }
+  Buffer made = core_->take_output(side);
+  if (made.empty()) {
+    return false;
+  }
+  if (to.queue.empty()) {
+    to.queue = std::move(made);
+    to.sent = 0;
+    to.write_progress = Clock::now();
+  } else {
+    append(to.queue, made);
+    worker_->scratch_.spare.give(std::move(made));
+  }
+  send_queued(side);
+  return true;
 }
 
 void ConnectionDriver::send_queued(Side side) {
@@ -466,7 +565,7 @@ void ConnectionDriver::send_queued(Side side) {
 
 asio::awaitable<void> ConnectionDriver::drain(Side side) {
   auto& to = leg(side);
-  while (to.sent < to.queue.size() && !is_aborted_) {
+  while (has_queued(side) && !is_aborted_) {
     auto [ec] = co_await to.socket.async_wait(tcp::socket::wait_write, kTuple);
     if (is_aborted_) {
       co_return;
@@ -495,7 +594,7 @@ void ConnectionDriver::carry_out_commands() {
     if (std::holds_alternative<relay::OpenUpstream>(*command)) {
       wants_upstream_ = true;
     } else if (const auto* half = std::get_if<relay::HalfClose>(&*command)) {
-      flush();
+      flush(Take::all);
       leg(half->to).wants_fin = true;
       send_queued(half->to);
     } else if (std::holds_alternative<relay::Abort>(*command)) {
@@ -536,6 +635,7 @@ void ConnectionDriver::time_out() {
 void ConnectionDriver::abort() {
   is_aborted_ = true;
   resumed_.cancel();
+  wake_writers();
   if (dialer_ != nullptr) {
     dialer_->cancel();
   }

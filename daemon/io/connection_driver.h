@@ -57,6 +57,10 @@ class ConnectionDriver {
   boost::asio::awaitable<void> pump(relay::Side from);
   boost::asio::awaitable<void> tunnel(relay::Side from);
   boost::asio::awaitable<void> drain(relay::Side to);
+  boost::asio::awaitable<void> run_rewriting();
+  boost::asio::awaitable<void> write_out(relay::Side to);
+  boost::asio::awaitable<void> linger();
+  void wake_writers();
   /// @return false when there is nothing more to do here: ended, timed out or cancelled.
   boost::asio::awaitable<bool> wait_on(relay::Side side,
                                        boost::asio::ip::tcp::socket::wait_type what);
@@ -67,12 +71,25 @@ class ConnectionDriver {
   [[nodiscard]] ProxyTarget proxy_target() const;
   void read_once(relay::Side from, bool* may_have_more, bool* ended);
   void send_queued(relay::Side to);
-  void flush();
+  enum class Take { what_fits, all };
+  void flush(Take take = Take::what_fits);
+  /// @return whether there was something to send.
+  bool flush_side(relay::Side side, Take take);
   void carry_out_commands();
   void take_records();
   void time_out();
   void abort();
+  [[nodiscard]] bool has_queued(relay::Side side) {
+    return leg(side).queue.size() > leg(side).sent;
+  }
   Leg& leg(relay::Side side) { return side == relay::Side::client ? client_ : upstream_; }
+
+  // The rewriting relay answers the one who speaks, too: each side has a writer of its own there.
+  struct Writers {
+    explicit Writers(boost::asio::io_context& context) : client(context), upstream(context) {}
+    boost::asio::steady_timer client;  // cancelled when there may be something to write
+    boost::asio::steady_timer upstream;
+  };
 
   Worker* worker_;
   Leg client_;
@@ -89,6 +106,7 @@ class ConnectionDriver {
   bool wants_upstream_ = false;
   bool is_splice_possible_ = true;
   boost::asio::steady_timer resumed_;  // cancelled when the core may want to read again
+  std::unique_ptr<Writers> writers_;
   bool is_aborted_ = false;
   bool is_timed_out_ = false;
   Clock::time_point started_;

@@ -1,5 +1,7 @@
 #include "daemon/io/policy_surroundings.h"
 
+#include "daemon/rewrite/policy_rules.h"
+
 #include <utility>
 
 namespace agp::io {
@@ -43,6 +45,15 @@ relay::Decision PolicySurroundings::decide(const relay::Hello& hello,
                       " says to tunnel then";
   }
   return decision;
+}
+
+// The connection keeps the policy it began with, whatever is loaded meanwhile.
+relay::Rewriting PolicySurroundings::rewriting(rewrite::Protocol protocol,
+                                               rewrite::Options options) {
+  relay::Rewriting made;
+  made.rules = std::make_unique<rewrite::PolicyRules>(policy_, options.host);
+  made.relay = rewrite::Relay::make(protocol, std::move(options), made.rules.get());
+  return made;
 }
 
 void PolicySurroundings::on_client_refused(const std::string& host, usage::Micros now) {

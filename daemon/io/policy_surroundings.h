@@ -39,6 +39,8 @@ class PolicySurroundings final : public relay::Surroundings {
   [[nodiscard]] SSL_CTX* upstream_context() override { return upstream_.get(); }
   [[nodiscard]] Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host,
                                                               usage::Micros now) override;
+  [[nodiscard]] relay::Rewriting rewriting(rewrite::Protocol protocol,
+                                           rewrite::Options options) override;
   void on_client_refused(const std::string& host, usage::Micros now) override;
   [[nodiscard]] X509* own_issuer() override { return authority_->certificate(); }
   [[nodiscard]] tls::SessionCache* upstream_sessions() override { return &sessions_; }

@@ -237,6 +237,26 @@ void Worker::on_report(const relay::Report& report) {
       log::notice("stream not understood, relayed unparsed",
                   {{"SNI", report.host}, {"ALPN", report.detail}});
       break;
+    case Kind::request_blocked:
+      count(counters_->requests_blocked);
+      log::notice("request blocked by policy",
+                  {{"SNI", report.host}, {"REQUEST", report.detail}, {"RULE", report.rule}});
+      break;
+    case Kind::request_refused:
+      count(counters_->requests_refused);
+      log::warning("request refused: its form is ambiguous, or it breaks a limit",
+                   {{"SNI", report.host}, {"REQUEST", report.detail}, {"ERROR", report.rule}});
+      break;
+    case Kind::request_rewritten:
+      count(counters_->requests_rewritten);
+      log::debug("request changed by policy",
+                 {{"SNI", report.host}, {"REQUEST", report.detail}, {"RULE", report.rule}});
+      break;
+    case Kind::reply_refused:
+      count(counters_->replies_refused);
+      log::warning("reply refused: its form is ambiguous, or it breaks a limit",
+                   {{"SNI", report.host}, {"REQUEST", report.detail}, {"ERROR", report.rule}});
+      break;
   }
   if (hooks_.on_report) {
     hooks_.on_report(report);

@@ -65,6 +65,11 @@ struct Counters {
   std::atomic<std::uint64_t> paused_for_descriptors{0};
   std::atomic<bool> is_accept_paused{false};
   std::atomic<std::uint64_t> unparsed{0};  // relayed, but nobody could read it
+  // By the rewriting relay, in requests.
+  std::atomic<std::uint64_t> requests_blocked{0};
+  std::atomic<std::uint64_t> requests_refused{0};
+  std::atomic<std::uint64_t> requests_rewritten{0};
+  std::atomic<std::uint64_t> replies_refused{0};
   // Clients that named no host which policy could look up, by reason (relay::Hello::Why).
   std::atomic<std::uint64_t> no_sni{0};
   std::atomic<std::uint64_t> ech{0};

@@ -48,14 +48,22 @@ Side other(Side side) {
   return side == Side::client ? Side::upstream : Side::client;
 }
 
-// An observer that cannot say whether an exchange is open is never idle.
-template <class Reader>
-bool is_idle_now(const Reader& reader) {
-  if constexpr (requires { reader.is_idle(); }) {
-    return reader.is_idle();
-  } else {
-    return false;
+rewrite::Peer peer(Side side) {
+  return side == Side::client ? rewrite::Peer::client : rewrite::Peer::upstream;
+}
+
+Report::Kind report_kind(rewrite::Event::Kind kind) {
+  switch (kind) {
+    case rewrite::Event::Kind::blocked:
+      return Report::Kind::request_blocked;
+    case rewrite::Event::Kind::refused:
+      return Report::Kind::request_refused;
+    case rewrite::Event::Kind::bad_reply:
+      return Report::Kind::reply_refused;
+    case rewrite::Event::Kind::rewritten:
+      return Report::Kind::request_rewritten;
   }
+  return Report::Kind::request_refused;
 }
 
 }  // namespace
@@ -114,6 +122,7 @@ void Connection::collect_output(Side side) {
 }
 
 Buffer Connection::take_output(Side to) {
+  pull_rewritten(to);
   collect_output(to);
   return std::exchange(output(to), {});
 }
@@ -158,6 +167,7 @@ void Connection::break_off(const Error& error, usage::Micros now) {
 
 void Connection::on_bytes(Side from, Bytes in, usage::Micros now) {
   assert(!unobserved_);
+  latest_ = now;
   switch (phase_) {
     case Phase::hello:
       if (from == Side::client) {
@@ -257,6 +267,12 @@ void Connection::decide(const Hello& hello, usage::Micros now) {
     commands_.emplace_back(
         Report{Report::Kind::unnamed, facts_.host, to_string(hello.why), hello.why});
   }
+  // A client by cleartext means our own address: upstream must get its own name.
+  decision_.rewrite = decision_.rewrite || is_cleartext(Side::client);
+  const bool has_offered = !offers_.empty();
+  if (decision_.disposition == Disposition::inspect && decision_.rewrite) {
+    offer_only_http();
+  }
   // A leaf is made out to a name.
   assert(decision_.disposition != Disposition::inspect || hello.host);
   switch (decision_.disposition) {
@@ -268,10 +284,23 @@ void Connection::decide(const Hello& hello, usage::Micros now) {
       report(Report::Kind::tunnelled, decision_.reason);
       break;
     case Disposition::inspect:
+      if (decision_.rewrite && has_offered && offers_.empty()) {
+        refuse(Report::Kind::no_common_protocol, kAlertNoApplicationProtocol,
+               "policy has rules for this host, and the client speaks no HTTP that they can be "
+               "applied to");
+        return;
+      }
       break;
   }
   phase_ = Phase::opening;
   commands_.emplace_back(OpenUpstream{decision_.disposition, facts_.host});
+}
+
+// Rules can be applied to HTTP alone, so that nothing else is agreed on.
+void Connection::offer_only_http() {
+  std::erase_if(offers_, [](const std::string& protocol) {
+    return protocol != kHttp2 && protocol != kHttp11;
+  });
 }
 
 void Connection::on_upstream_open(const Result<>& opened, usage::Micros now) {
@@ -442,15 +471,28 @@ void Connection::on_client_failure(const Error& error, usage::Micros now) {
   phase_ = Phase::closed;
 }
 
-void Connection::start_relaying(usage::Micros now) {
-  if (decision_.rewrite) {
-    rewriter_ = surroundings_->rewriter(facts_.host, facts_.protocol);
-    if (!rewriter_) {
-      break_off(Error{make_error_code(boost::system::errc::not_supported),
-                      "policy asks for rewriting, which cannot be done for this protocol"},
-                now);
-      return;
+bool Connection::start_rewriting() {
+  rewrite::Options options;
+  options.host = facts_.host;
+  if (is_cleartext(Side::client)) {
+    options.sets_authority = true;
+    options.scheme = "http";
+    if (entry_.cleartext_port != options.port) {
+      options.host += ':' + std::to_string(entry_.cleartext_port);
     }
+  }
+  const auto protocol =
+      facts_.protocol == kHttp2 ? rewrite::Protocol::http2 : rewrite::Protocol::http1;
+  rewriting_ = surroundings_->rewriting(protocol, std::move(options));
+  return rewriting_.relay != nullptr;
+}
+
+void Connection::start_relaying(usage::Micros now) {
+  if (decision_.rewrite && !start_rewriting()) {
+    break_off(Error{make_error_code(boost::system::errc::not_supported),
+                    "policy has rules for this host that cannot be applied here"},
+              now);
+    return;
   }
   phase_ = Phase::relaying;
   report(Report::Kind::intercepted,
@@ -494,9 +536,14 @@ bool Connection::send(Side to, Bytes plaintext, usage::Micros now) {
 void Connection::pass_on(Side from, usage::Micros now) {
   if (!scratch_->plaintext.empty()) {
     unobserved_ = from;
-    if (rewriter_) {
-      rewriter_->on_bytes(from, scratch_->plaintext.bytes());
-      pass_rewritten(from, now);
+    if (rewriting_.relay) {
+      rewriting_.relay->on_bytes(peer(from), scratch_->plaintext.bytes());
+      if (from == Side::client) {
+        // The reader gets what upstream gets, not what the client sent.
+        unobserved_.reset();
+        scratch_->plaintext.clear();
+      }
+      report_rewriting();
     } else if (!send(other(from), scratch_->plaintext.bytes(), now)) {
       return;
     }
@@ -506,29 +553,62 @@ void Connection::pass_on(Side from, usage::Micros now) {
   }
 }
 
-void Connection::pass_rewritten(Side from, usage::Micros now) {
-  const Buffer up = rewriter_->take_output(Side::upstream);
-  const Buffer down = rewriter_->take_output(Side::client);
-  if (from == Side::client) {
-    // The observer reads what upstream gets, not what the client sent.
-    scratch_->plaintext.clear();
-  }
-  append(rewritten_, up);
-  if (!up.empty() && !send(Side::upstream, up, now)) {
+// The relay gives out what the other side can take now, and keeps the rest: that is what its flow
+// control and wants_read go by.
+void Connection::pull_rewritten(Side to) {
+  if (!rewriting_.relay || phase_ != Phase::relaying || ends(to).is_closing) {
     return;
   }
-  if (!down.empty() && !send(Side::client, down, now)) {
-    return;
-  }
-  if (rewriter_->wants_close()) {
-    observe(now);
-    for (const Side side : {Side::client, Side::upstream}) {
-      if (engine(side)) {
-        engine(side)->close();
-      }
-      commands_.emplace_back(HalfClose{side});
+  const Buffer made = rewriting_.relay->take_output(peer(to));
+  if (!made.empty()) {
+    if (to == Side::upstream && observer_) {
+      append(rewritten_, made);
     }
-    finish(End::clean, now);
+    (void)send(to, made, latest_);  // a failure has broken the connection off
+    return;
+  }
+  if (!rewriting_.relay->wants_close(peer(to))) {
+    return;
+  }
+  ends(to).is_closing = true;
+  if (to == Side::client && is_cut_off_ && is_cleartext(to)) {
+    // Without TLS only a reset tells a truncation from an end.
+    commands_.emplace_back(Abort{});
+    finish(End::abrupt, latest_);
+    return;
+  }
+  if (engine(to) && !(to == Side::client && is_cut_off_)) {
+    engine(to)->close();
+  }
+  commands_.emplace_back(HalfClose{to});
+  if (ends(other(to)).is_closing) {
+    collect_output(Side::client);
+    collect_output(Side::upstream);
+    observe(latest_);
+    finish(End::clean, latest_);
+  }
+}
+
+void Connection::end_rewritten(Side from) {
+  if (!ends(from).is_close_passed) {
+    ends(from).is_close_passed = true;
+    // A reply that was cut off must not look whole to the client.
+    is_cut_off_ = from == Side::upstream && !has_closed(from) && !rewriting_.relay->is_idle();
+    rewriting_.relay->on_end(peer(from));
+    report_rewriting();
+  }
+}
+
+void Connection::report_rewriting() {
+  for (auto& event : rewriting_.relay->take_events()) {
+    std::string detail = event.method;
+    for (const auto* part : {&event.path, &event.reason}) {
+      detail += detail.empty() || part->empty() ? "" : " ";
+      detail += *part;
+    }
+    Report made{report_kind(event.kind), facts_.host, std::move(detail), Hello::Why::named};
+    made.rule = std::move(event.where);
+    commands_.emplace_back(std::move(made));
   }
 }
 
@@ -541,6 +621,10 @@ void Connection::pass_close_on(Side from) {
   if (passed || !has_closed(from)) {
     return;
   }
+  if (rewriting_.relay) {
+    end_rewritten(from);
+    return;
+  }
   passed = true;
   if (is_cleartext(other(from))) {
     commands_.emplace_back(HalfClose{Side::client});  // its only way to hear of an end
@@ -550,12 +634,12 @@ void Connection::pass_close_on(Side from) {
 }
 
 void Connection::observe(usage::Micros now) {
-  if (unobserved_ && observer_) {
-    if (!scratch_->plaintext.empty()) {
-      observer_->on_bytes(*unobserved_, scratch_->plaintext.bytes(), now);
-    }
+  if (observer_ && (unobserved_ || !rewritten_.empty())) {
     if (!rewritten_.empty()) {
       observer_->on_bytes(Side::client, std::exchange(rewritten_, {}), now);
+    }
+    if (unobserved_ && !scratch_->plaintext.empty()) {
+      observer_->on_bytes(*unobserved_, scratch_->plaintext.bytes(), now);
     }
     if (!is_unparsed_reported_ && observer_->is_unparsed()) {
       is_unparsed_reported_ = true;
@@ -570,7 +654,8 @@ void Connection::observe(usage::Micros now) {
 bool Connection::is_idle() const {
   switch (phase_) {
     case Phase::relaying:
-      return observer_ && is_idle_now(*observer_) && (!rewriter_ || rewriter_->is_idle());
+      return observer_ && observer_->is_idle() &&
+             (!rewriting_.relay || rewriting_.relay->is_idle());
     case Phase::closed:
       return true;
     case Phase::hello:
@@ -587,11 +672,12 @@ bool Connection::wants_read(Side from) const {
   if (phase_ == Phase::opening) {
     return false;
   }
-  return !rewriter_ || rewriter_->wants_read(from);
+  return !rewriting_.relay || rewriting_.relay->wants_read(peer(from));
 }
 
 void Connection::on_eof(Side from, usage::Micros now) {
   assert(!unobserved_);
+  latest_ = now;
   if (phase_ == Phase::closed) {
     return;
   }
@@ -617,14 +703,10 @@ void Connection::on_eof(Side from, usage::Micros now) {
     if (observer_) {
       observer_->on_end(from, is_clean ? End::clean : End::abrupt, now);
     }
-    if (rewriter_) {
-      rewriter_->on_end(from);
-      unobserved_ = from;
-      pass_rewritten(from, now);
-      observe(now);
-      if (phase_ == Phase::closed) {
-        return;
-      }
+    if (rewriting_.relay) {
+      // The relay says when and how the other side ends.
+      end_rewritten(from);
+      return;
     }
     if (from == Side::upstream && is_cleartext(Side::client) && !is_clean) {
       // Without TLS only a reset tells a truncation from an end.
@@ -674,7 +756,12 @@ void Connection::on_timeout(usage::Micros now) {
 }
 
 void Connection::end_idle(usage::Micros now) {
+  latest_ = now;
   if (phase_ != Phase::relaying && phase_ != Phase::tunnelling) {
+    return;
+  }
+  if (rewriting_.relay) {
+    rewriting_.relay->shut_down();  // take_output finds out that both sides are to be closed
     return;
   }
   for (const Side side : {Side::client, Side::upstream}) {

@@ -3,6 +3,8 @@
 #include "common/base/bytes.h"
 #include "common/base/result.h"
 #include "daemon/relay/observer.h"
+#include "daemon/rewrite/relay.h"
+#include "daemon/rewrite/rules.h"
 #include "daemon/tls/client_hello.h"
 #include "daemon/tls/engine.h"
 #include "daemon/tls/scratch.h"
@@ -38,30 +40,16 @@ enum class Disposition { inspect, tunnel, block };
 
 struct Decision {
   Disposition disposition = Disposition::tunnel;
-  /// Inspected, and heads may change on the way: Surroundings::rewriter is asked for the relay.
+  /// Inspected, and heads may change on the way: Surroundings::rewriting is asked for the relay.
   bool rewrite = false;
   /// For the journal: which rule said so. May be empty.
   std::string reason = {};
 };
 
-/// Stands between the two legs when heads may change. Plaintext goes in and out; passive otherwise.
-/// The contract is that of `rewrite::Relay`, which implements it.
-class Rewriter {
- public:
-  virtual ~Rewriter() = default;
-  /// Octets that `from` sent; any split is equivalent; borrowed for the call.
-  virtual void on_bytes(Side from, Bytes in) = 0;
-  /// `from` will send no more.
-  virtual void on_end(Side from) = 0;
-  /// Octets for `to`; owned by the caller.
-  [[nodiscard]] virtual Buffer take_output(Side to) = 0;
-  /// Both sides are to be closed once the output is on its way: an answer of our own was the last,
-  /// or the two ends disagree about the framing.
-  [[nodiscard]] virtual bool wants_close() const = 0;
-  /// No exchange is open.
-  [[nodiscard]] virtual bool is_idle() const = 0;
-  /// False while it holds as much of `from` as it may.
-  [[nodiscard]] virtual bool wants_read(Side from) const = 0;
+/// The rewriting relay of one connection, with what it goes by.
+struct Rewriting {
+  std::unique_ptr<const rewrite::Rules> rules;  // borrowed by the relay
+  std::unique_ptr<rewrite::Relay> relay;        // null: it cannot be had
 };
 
 /// What a connection asks of its surroundings. Calls are synchronous and cheap; the surroundings
@@ -80,11 +68,12 @@ class Surroundings {
   [[nodiscard]] virtual Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host,
                                                                       usage::Micros now) = 0;
   /// The rewriting relay for a connection whose Decision asks for it.
-  /// @param protocol  the negotiated ALPN; empty when none was negotiated.
-  /// @return null when it cannot be had: the connection is refused, never relayed unchanged.
-  [[nodiscard]] virtual std::unique_ptr<Rewriter> rewriter(const std::string& /*host*/,
-                                                           std::string_view /*protocol*/) {
-    return nullptr;
+  /// @param options   names the host; the rules for it are the surroundings' business.
+  /// @return without a relay when it cannot be had: the connection is refused, never relayed
+  ///         unchanged.
+  [[nodiscard]] virtual Rewriting rewriting(rewrite::Protocol /*protocol*/,
+                                            rewrite::Options /*options*/) {
+    return {};
   }
   /// Sessions to resume connections to upstream with; null for full handshakes only. What it holds
   /// must have been verified against upstream_context().
@@ -120,11 +109,17 @@ struct Report {
     tunnelled,
     unnamed,   // the client named no host that policy could look up: `why` and detail say more
     unparsed,  // relayed, but no reader understands it; once per connection
+    // The rewriting relay. detail: method, path without query, and why.
+    request_blocked,    // a rule forbids it; upstream did not see it
+    request_refused,    // ambiguous, or past a limit; upstream did not see it
+    request_rewritten,  // a request rule changed its body
+    reply_refused,      // upstream's answer was ambiguous, or past a limit
   };
   Kind kind;
   std::string host;
   std::string detail;
   Hello::Why why = Hello::Why::named;
+  std::string rule = {};  // of the rewriting relay: the rule, or the code of the fault
 };
 using Command = std::variant<OpenUpstream, HalfClose, Abort, Report>;
 
@@ -133,8 +128,9 @@ struct Entry {
   /// Where the client's packets were going, "192.0.2.1:443"; empty when unknown.
   std::string destination = {};
   /// Set for a client that speaks cleartext to us (reverse endpoint): the host it means, lower
-  /// case. Upstream is TLS all the same.
+  /// case. Upstream is TLS all the same, and gets that host as its authority.
   std::optional<std::string> cleartext_host = {};
+  std::uint16_t cleartext_port = 443;
 };
 
 /// accept ─> hello ─┬─> opening ─> upstream_handshake ─> client_handshake ─> relaying ─> closed
@@ -176,15 +172,19 @@ class Connection {
   void on_reset(Side from, usage::Micros now);
   /// Answer to OpenUpstream.
   void on_upstream_open(const Result<>& opened, usage::Micros now);
-  /// Says goodbye to both sides: close_notify where TLS ends here, then FIN. For connections on
-  /// which nothing is under way.
+  /// Says goodbye to both sides: GOAWAY where HTTP/2 ends here, close_notify where TLS does, then
+  /// FIN. For connections on which nothing is under way.
   void end_idle(usage::Micros now);
   /// A deadline passed: both sides are reset.
   void on_timeout(usage::Micros now);
 
   [[nodiscard]] std::optional<Command> next_command();
-  /// Octets to send to `to`; owned by the caller.
+  /// Octets to send to `to`; owned by the caller. Where is_rewriting: take more only when what was
+  /// taken before has been sent, then from both sides, and observe() afterwards; what is not taken
+  /// is what stops the reading of the other side.
   [[nodiscard]] Buffer take_output(Side to);
+  /// Heads may change on this connection (decided once the hello has been read).
+  [[nodiscard]] bool is_rewriting() const { return decision_.rewrite; }
   [[nodiscard]] std::optional<usage::Record> next_record();
 
   /// Relaying octets that no reader understands.
@@ -200,6 +200,7 @@ class Connection {
   struct Ends {
     bool is_done = false;          // FIN seen from this side
     bool is_close_passed = false;  // its close_notify has been repeated on the other side
+    bool is_closing = false;       // the rewriting relay has said all that goes to this side
   };
 
   void on_hello_bytes(Bytes in, usage::Micros now);
@@ -215,13 +216,17 @@ class Connection {
   void start_relaying(usage::Micros now);
   void relay(Side from, Bytes in, usage::Micros now);
   void pass_on(Side from, usage::Micros now);
-  void pass_rewritten(Side from, usage::Micros now);
+  [[nodiscard]] bool start_rewriting();
+  void pull_rewritten(Side to);
+  void end_rewritten(Side from);
+  void report_rewriting();
   void pass_close_on(Side from);
   [[nodiscard]] bool send(Side to, Bytes plaintext, usage::Micros now);
   void refuse(Report::Kind kind, std::uint8_t alert, std::string detail);
   void break_off(const Error& error, usage::Micros now);
   void finish(End how, usage::Micros now);
   void report(Report::Kind kind, std::string detail);
+  void offer_only_http();
   [[nodiscard]] bool is_cleartext(Side side) const {
     return side == Side::client && entry_.cleartext_host.has_value();
   }
@@ -254,8 +259,10 @@ class Connection {
   Ends upstream_ends_;
   bool is_unparsed_reported_ = false;
 
-  std::unique_ptr<Rewriter> rewriter_;
-  Buffer rewritten_;  // what the rewriter sent upstream, until it is observed
+  Rewriting rewriting_;
+  Buffer rewritten_;         // what it sent upstream, until it is observed
+  bool is_cut_off_ = false;  // upstream left in the middle of a reply
+  usage::Micros latest_{};   // the `now` of the last call
   std::optional<Observer> observer_;
   std::optional<Side> unobserved_;  // the scratch holds octets of this side
   std::vector<Command> commands_;   // oldest first

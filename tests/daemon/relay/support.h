@@ -26,6 +26,19 @@ inline const testing::TestKeyPair& authority(const std::string& name) {
   return pair;
 }
 
+// Forbids /blocked and marks what passes.
+class FakeRules final : public rewrite::Rules {
+ public:
+  rewrite::Verdict check(std::string_view, std::string_view target) const override {
+    return {target != "/blocked", "not here", "policy.yaml:7"};
+  }
+  std::span<const rewrite::FieldEdit> request_edits() const override { return edits_; }
+
+ private:
+  std::vector<rewrite::FieldEdit> edits_ = {
+      {rewrite::FieldEdit::Action::set, "X-Rewritten", "yes"}};
+};
+
 class FakeSurroundings final : public Surroundings {
  public:
   Decision decide(const Hello& hello, std::string_view where, usage::Micros) override {
@@ -50,15 +63,18 @@ class FakeSurroundings final : public Surroundings {
   }
   tls::SessionCache* upstream_sessions() override { return resumes ? &sessions : nullptr; }
   X509* own_issuer() override { return own; }
-  std::unique_ptr<Rewriter> rewriter(const std::string&, std::string_view protocol) override {
-    rewritten_protocol = protocol;
-    return std::move(next_rewriter);
+  Rewriting rewriting(rewrite::Protocol protocol, rewrite::Options options) override {
+    Rewriting made;
+    if (!rewriting_fails) {
+      made.rules = std::make_unique<FakeRules>();
+      made.relay = rewrite::Relay::make(protocol, std::move(options), made.rules.get());
+    }
+    return made;
   }
 
   Disposition disposition = Disposition::inspect;
   bool rewrite = false;
-  std::unique_ptr<Rewriter> next_rewriter;
-  std::optional<std::string> rewritten_protocol;
+  bool rewriting_fails = false;
   std::optional<std::string> asked;
   std::optional<Hello::Why> why;
   std::string destination;
