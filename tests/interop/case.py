@@ -35,8 +35,13 @@ class Case(unittest.TestCase):
 
     def setUp(self):
         self.world.ensure_daemon()
+        poll(self.is_quiet, 20, 'every connection of earlier cases is over, and what it cost is written')
         self.world.reset()
         self.before = {record['id'] for record in self.world.records()}
+
+    def is_quiet(self):
+        status = self.world.status()
+        return status['interception']['open'] == 0 and status['ledger']['waiting'] == 0
 
     def tearDown(self):
         self.assertIsNone(self.world.children['daemon'].poll(), 'the daemon died')
