@@ -35,8 +35,13 @@ class Case(unittest.TestCase):
 
     def setUp(self):
         self.world.ensure_daemon()
+        poll(self.is_quiet, 20, 'every connection of earlier cases is over, and what it cost is written')
         self.world.reset()
         self.before = {record['id'] for record in self.world.records()}
+
+    def is_quiet(self):
+        status = self.world.status()
+        return status['interception']['open'] == 0 and status['ledger']['waiting'] == 0
 
     def tearDown(self):
         self.assertIsNone(self.world.children['daemon'].poll(), 'the daemon died')
@@ -50,6 +55,12 @@ class Case(unittest.TestCase):
             return there() or []
         return sorted(poll(there, seconds, f'{count} records; there are '
                            f'{[r for r in self.world.records() if r["id"] not in self.before]}'), key=lambda r: r['id'])
+
+    def policy(self, text):
+        """policy.yaml for the rest of the case."""
+        self.addCleanup(self.world.reload_policy, '')
+        found = self.world.reload_policy(text)
+        self.assertEqual([], found['faults'])
 
     def fresh_id(self):
         return f'{type(self).__name__}{next(_number)}'.lower()

@@ -61,15 +61,8 @@ class End:
     def _read(self):
         ending = None
         try:
+            data = b''  # what came with the last flight of the handshake is there already
             while ending is None:
-                try:
-                    data = self.sock.recv(262144)
-                except TimeoutError:
-                    ending = 'silence'
-                    break
-                if not data:
-                    ending = 'fin'
-                    break
                 with self.lock:
                     self.incoming.write(data)
                     got = []
@@ -88,6 +81,13 @@ class End:
                     with self.grown:
                         self.received += b''.join(got)
                         self.grown.notify_all()
+                if ending is None:
+                    try:
+                        data = self.sock.recv(262144)
+                    except TimeoutError:
+                        ending = 'silence'
+                    else:
+                        ending = None if data else 'fin'
         except (ConnectionError, OSError):
             ending = 'reset'
         except ssl.SSLError as error:
@@ -116,6 +116,11 @@ class End:
         with self.grown:
             if not self.grown.wait_for(lambda: len(self.received) >= count or self.ending, DEADLINE):
                 raise AssertionError(f'{len(self.received)} of {count} octets after {DEADLINE} s')
+
+    def wait_end_of_head(self):
+        with self.grown:
+            if not self.grown.wait_for(lambda: b'\r\n\r\n' in self.received or self.ending, DEADLINE):
+                raise AssertionError(f'no whole head after {DEADLINE} s: {bytes(self.received)[:500]}')
 
     def wait_end(self):
         with self.grown:
@@ -168,11 +173,11 @@ class Lab:
             end.close()
         self.listener.close()
 
-    def pair(self, alpn=(), name=LAB_HOST, seed=0, hello_step=0):
-        """A client and the server it reached through the daemon."""
+    def serve(self, alpn, connect, seed=0):
+        """The server end of the connection that `connect` brings about."""
         served = {}
 
-        def serve():
+        def accept():
             try:
                 sock, _ = self.listener.accept()
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -182,18 +187,25 @@ class Lab:
                 served['end'] = End(sock, context, True, seed=seed + 1)
             except Exception as error:  # shown by the caller, whose thread is the test's
                 served['error'] = error
-        thread = threading.Thread(target=serve, daemon=True)
+        thread = threading.Thread(target=accept, daemon=True)
         thread.start()
-        context = ssl.create_default_context(cafile=self.world.bundle)
-        if alpn:
-            context.set_alpn_protocols(list(alpn))
-        client = End(socket.create_connection((LAB, 443), 20), context, False, name, seed, hello_step)
-        self.ends.append(client)
+        connect()
         thread.join(20)
         if 'end' not in served:
             raise AssertionError(f'no connection upstream: {served.get("error")}')
         self.ends.append(served['end'])
-        return client, served['end']
+        return served['end']
+
+    def pair(self, alpn=(), name=LAB_HOST, seed=0, hello_step=0):
+        """A client and the server it reached through the daemon."""
+        context = ssl.create_default_context(cafile=self.world.bundle)
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+
+        def connect():
+            self.ends.append(End(socket.create_connection((LAB, 443), 20), context, False, name, seed, hello_step))
+        server = self.serve(alpn, connect, seed)
+        return self.ends[-2], server
 
 
 def noise(size, seed):
@@ -235,3 +247,62 @@ def block(*fields, indexed=False):
 
 def request(host, path, method='POST', *more):
     return block((':method', method), (':scheme', 'https'), (':authority', host), (':path', path), *more)
+
+
+class Http2:
+    """An end of HTTP/2 by the library of the package python3-h2, over an End."""
+
+    def __init__(self, end, client_side, settings=None):
+        from h2.config import H2Configuration
+        from h2.connection import H2Connection
+        from h2.settings import Settings
+        self.end, self.taken, self.events = end, 0, []
+        self.h2 = H2Connection(H2Configuration(client_side=client_side, header_encoding='utf-8'))
+        if settings:
+            self.h2.local_settings = Settings(client=client_side, initial_values=settings)
+        self.h2.initiate_connection()
+        self.flush()
+
+    def flush(self):
+        data = self.h2.data_to_send()
+        if data:
+            self.end.send(data, chunks=False)
+
+    def ask(self, stream, host, path, *more, method='POST', data=None, end=True):
+        self.h2.send_headers(stream, [(':method', method), (':scheme', 'https'), (':authority', host), (':path', path), *more],
+                             end_stream=end and data is None)
+        if data is not None:
+            self.h2.send_data(stream, data, end_stream=end)
+        self.flush()
+
+    def _next(self, kinds, stream):
+        while True:
+            for event in self.events:
+                if type(event).__name__ in kinds and (stream is None or getattr(event, 'stream_id', None) == stream):
+                    self.events.remove(event)
+                    return event
+            self.end.wait_received(self.taken + 1)
+            data = bytes(self.end.received[self.taken:])
+            if not data:
+                raise AssertionError(f'no {kinds}: the other side ended ({self.end.ending}); there were {self.events}')
+            self.taken += len(data)
+            for event in self.h2.receive_data(data):
+                self.events.append(event)
+                if type(event).__name__ == 'DataReceived':
+                    self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            self.flush()
+
+    def wait(self, kind, stream=None):
+        """The next event of that name, which then counts as seen."""
+        return self._next((kind,), stream)
+
+    def body(self, stream):
+        """Everything until the stream ends."""
+        data = b''
+        while True:
+            event = self._next(('DataReceived', 'StreamEnded', 'StreamReset'), stream)
+            if type(event).__name__ == 'StreamEnded':
+                return data
+            if type(event).__name__ == 'StreamReset':
+                raise AssertionError(f'stream {stream} was reset after {len(data)} octets')
+            data += event.data

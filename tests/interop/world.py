@@ -4,7 +4,8 @@
     203.0.113.20:443   a real gRPC server (python3-grpcio), started by its case
     203.0.113.40:443   listeners of the differential cases; redirected for every uid but the daemon's
     203.0.113.41:443   the same, never redirected
-    127.0.0.1:8742     the daemon under test, and its API on :8741
+    127.0.0.1:8742     the daemon under test, its API on :8741, HTTP CONNECT on :8743 and :8744, cleartext
+                       endpoints on :8745 to :8747
 
 Connections of the uid PROXIED to port 443 are redirected to the daemon, as in production; those of
 DIRECT are not. What a client sees must not depend on which of the two runs it.
@@ -24,6 +25,8 @@ from pathlib import Path
 PROXIED, DIRECT, DAEMON = 20001, 20002, 20003
 UPSTREAM, GRPC, LAB, LAB_DIRECT = '203.0.113.10', '203.0.113.20', '203.0.113.40', '203.0.113.41'
 INTERCEPT = 8742
+# capture.connect, listen.connect, and what stands for MODEL_HOST, LAB_HOST, h1.example.test in cleartext.
+CONNECT, LISTEN_CONNECT, REVERSE, REVERSE_LAB, REVERSE_H1 = 8743, 8744, 8745, 8746, 8747
 API = 'http://127.0.0.1:8741'
 CONTROL = f'http://{UPSTREAM}:8080'
 MODEL_HOST = 'daily-cloudcode-pa.googleapis.com'
@@ -44,6 +47,8 @@ LAB_HOST, GRPC_HOST = 'lab.example.test', 'grpc.example.test'
 # Not on the list of inspected hosts: tunnelled.
 TUNNELLED = 'tunnelled.other.test'
 PLAIN_HOST = 'plain.example.test'
+# The host of the smuggling corpus; it has no address, only the Lab plays it.
+CORPUS_HOST = 'api.example.com'
 
 
 def poll(probe, seconds, what):
@@ -154,28 +159,34 @@ class World:
         hosts = [f'--host={name};{knobs}' for name, knobs in PROFILES.items()]
         self.certs = self.scratch / 'certs'
         self.spawn('upstream', self.doubles / 'fake-upstream', '--cert-dir', self.certs, '--listen', f'{UPSTREAM}:443',
-                   '--control', f'{UPSTREAM}:8080', '--more-names', f'{LAB_HOST},{GRPC_HOST},{TUNNELLED}',
+                   '--control', f'{UPSTREAM}:8080', '--more-names', f'{LAB_HOST},{GRPC_HOST},{TUNNELLED},{CORPUS_HOST}',
                    '--fallback', PLAIN_HOST, *hosts)
         self.wait_port('upstream', UPSTREAM, 8080)
 
-    def start_daemon(self, more=''):
-        """The daemon in the foreground, as containers run it; `more` is added to proxy.yaml."""
+    def start_daemon(self, upstream='', more=''):
+        """The daemon in the foreground, as containers run it; `upstream` and `more` are lines for proxy.yaml."""
         state = self.scratch / 'state'
         if not state.exists():
             state.mkdir(mode=0o700)
             os.chown(state, DAEMON, DAEMON)
-        inspect = [MODEL_HOST, OPENAI, 'generativelanguage.googleapis.com', '"*.example.test"']
+        inspect = [MODEL_HOST, OPENAI, 'generativelanguage.googleapis.com', CORPUS_HOST, '"*.example.test"']
+        reverse = [f'{{listen: "127.0.0.1:{port}", upstream: "https://{host}"}}' for port, host in
+                   ((REVERSE, MODEL_HOST), (REVERSE_LAB, LAB_HOST), (REVERSE_H1, 'h1.example.test'))]
         (self.scratch / 'proxy.yaml').write_text(f'''\
 capture:
   inspect: [{', '.join(inspect)}]
+  connect: ["127.0.0.1:{CONNECT}"]
+  reverse: [{', '.join(reverse)}]
 upstream:
   extra_ca_file: {self.certs}/upstream-ca.pem
   allow_networks: [203.0.113.0/24]
+{upstream}
 language_server:
   mode: off
 listen:
   intercept: ["127.0.0.1:{INTERCEPT}"]
   api: ["127.0.0.1:8741"]
+  connect: ["127.0.0.1:{LISTEN_CONNECT}"]
 {more}''')
         # With AddressSanitizer freed memory is kept back; without a limit that would look like growth.
         self.spawn('daemon', self.daemon, '--config', self.scratch / 'proxy.yaml', '--state-dir', state, uid=DAEMON,
@@ -192,9 +203,18 @@ listen:
             del self.children['daemon']
             self.start_daemon()
 
-    def restart_daemon(self, more=''):
+    def restart_daemon(self, **config):
         self.end('daemon')
-        self.start_daemon(more)
+        self.start_daemon(**config)
+
+    def reload_policy(self, text):
+        """Writes policy.yaml and says so with SIGHUP; returns once status shows what became of it."""
+        state = lambda: ((found := self.status()['policy'])['generation'], found['loaded_at'], found['faults'])
+        before = state()
+        (self.scratch / 'policy.yaml').write_text(text)
+        self.children['daemon'].send_signal(signal.SIGHUP)
+        poll(lambda: state() != before, 10, 'the policy is read again')
+        return self.status()['policy']
 
     def rss_mib(self):
         for line in Path(f'/proc/{self.children["daemon"].pid}/status').read_text().splitlines():

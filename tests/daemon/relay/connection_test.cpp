@@ -347,6 +347,30 @@ TEST(Connection, ACutStreamStaysCutAndIsCountedAsPartial) {
   EXPECT_NE(bench.records[0].outcome, usage::Outcome::ok);
 }
 
+// The driver writes between on_bytes and observe, and a write is where it hears of a reset.
+TEST(Connection, AResetBeforeObserveLosesNothingOfWhatHadCome) {
+  for (const bool is_whole : {true, false}) {
+    Bench bench;
+    bench.run();
+    ASSERT_TRUE(bench.client->write(as_bytes(kRequest)));
+    bench.run();
+    ASSERT_TRUE(
+        bench.server->write(as_bytes(is_whole ? kAnswer : kAnswer.substr(0, kAnswer.size() - 40))));
+    bench.connection.on_bytes(Side::upstream, bench.server->take_output(), kNow);
+    EXPECT_FALSE(bench.connection.take_output(Side::client).empty());
+    bench.connection.on_reset(Side::client, kNow);
+    bench.collect();
+    EXPECT_TRUE(bench.has<Abort>());
+    EXPECT_EQ(bench.connection.phase(), Phase::closed);
+    bench.connection.observe(kNow);  // the driver's own, which comes all the same
+    bench.collect();
+    ASSERT_EQ(bench.records.size(), 1U) << is_whole;
+    EXPECT_EQ(bench.records[0].outcome == usage::Outcome::ok, is_whole);
+    EXPECT_EQ(bench.records[0].usage.has_value(), is_whole);
+    EXPECT_EQ(bench.scratch.plaintext.bytes().size(), 0U);
+  }
+}
+
 TEST(Connection, FinWithoutCloseNotifyIsPassedOnAsSuch) {
   Bench bench;
   bench.run();
