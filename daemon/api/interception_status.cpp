@@ -51,6 +51,7 @@ json::object interception_value(const InterceptionStatus& status) {
   out["proxy_failed"] = status.proxy_failed;
   out["upstream_refused"] = status.upstream_refused;
   out["client_refused"] = status.client_refused;
+  out["client_failed"] = status.client_failed;
   out["no_common_protocol"] = status.no_common_protocol;
   out["stream_broken"] = status.stream_broken;
   out["timed_out"] = status.timed_out;

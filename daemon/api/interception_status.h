@@ -39,7 +39,8 @@ struct InterceptionStatus {
   std::uint64_t upstream_unreachable = 0;
   std::uint64_t proxy_failed = 0;
   std::uint64_t upstream_refused = 0;
-  std::uint64_t client_refused = 0;
+  std::uint64_t client_refused = 0;  // our certificate
+  std::uint64_t client_failed = 0;   // its handshake, for another reason
   std::uint64_t no_common_protocol = 0;
   std::uint64_t stream_broken = 0;
   std::uint64_t timed_out = 0;

@@ -94,6 +94,7 @@ void failures(Page& page, const InterceptionStatus& status) {
   page.family("antigravity_handshake_failures_total", "counter",
               "TLS handshakes that failed, by leg.");
   page.sample(status.client_refused, {{"leg", "client"}, {"reason", "certificate_refused"}});
+  page.sample(status.client_failed, {{"leg", "client"}, {"reason", "handshake_broken"}});
   page.sample(status.no_common_protocol, {{"leg", "client"}, {"reason", "no_common_protocol"}});
   page.sample(status.upstream_refused, {{"leg", "upstream"}, {"reason", "not_verified"}});
   page.family("antigravity_dial_failures_total", "counter",

@@ -101,6 +101,7 @@ api::InterceptionStatus interception_status(const io::Counters& counters,
   status.proxy_failed = counters.proxy_failed;
   status.upstream_refused = counters.upstream_refused;
   status.client_refused = counters.client_refused;
+  status.client_failed = counters.client_failed;
   status.no_common_protocol = counters.no_common_protocol;
   status.stream_broken = counters.stream_broken;
   status.timed_out = counters.timed_out;
@@ -114,6 +115,15 @@ api::InterceptionStatus interception_status(const io::Counters& counters,
   status.refused_by_client = hosts(tally.refused_by_client);
   status.refused_by_upstream = hosts(tally.refused_by_upstream);
   return status;
+}
+
+void add_room_problem(api::StatusReport& report) {
+  if (report.interception && report.interception->is_accept_paused) {
+    report.problems.push_back(
+        {"accept_paused", "There is no room for more connections; new ones wait in the backlog",
+         "raise limits.max_connections in /etc/antigravity-proxy/proxy.yaml or LimitNOFILE= of "
+         "antigravity-proxy.service, whichever the journal names"});
+  }
 }
 
 api::StatusReport assemble_status(const StatusSources& from, usage::Micros now) {
@@ -150,6 +160,7 @@ api::StatusReport assemble_status(const StatusSources& from, usage::Micros now) 
     add_remedies(*report.interception, from);
   }
   add_own_problems(from, now, report);
+  add_room_problem(report);
   api::judge(report);
   return report;
 }

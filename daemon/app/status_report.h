@@ -40,4 +40,7 @@ struct StatusSources {
 [[nodiscard]] api::InterceptionStatus interception_status(const io::Counters& counters,
                                                           const io::Tally::Snapshot& tally);
 
+/// A process that accepts nothing more for now is a problem of whoever wants to connect.
+void add_room_problem(api::StatusReport& report);
+
 }  // namespace agp::app

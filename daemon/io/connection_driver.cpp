@@ -43,6 +43,7 @@ ConnectionDriver::ConnectionDriver(Worker* worker, tcp::socket client, Origin or
       resumed_(worker->context_),
       started_(Clock::now()),
       activity_(started_) {
+  resumed_.expires_at(Clock::time_point::max());  // only cancel() wakes who waits for it
   worker_->drivers_.push_back(this);
   worker_->counters_->accepted.fetch_add(1, std::memory_order_relaxed);
   worker_->counters_->open.fetch_add(1, std::memory_order_relaxed);
@@ -83,7 +84,9 @@ asio::awaitable<void> ConnectionDriver::run() {
   if (core_->phase() != relay::Phase::closed && !is_aborted_) {
     const bool is_tunnel = core_->phase() == relay::Phase::tunnelling;
     if (is_tunnel) {
-      co_await drain(Side::upstream);  // the hello goes first
+      // What is queued goes first: the hello, and what we or a proxy already have for the client.
+      co_await drain(Side::upstream);
+      co_await drain(Side::client);
     }
     if (core_->is_rewriting()) {
       co_await run_rewriting();
@@ -210,7 +213,10 @@ asio::awaitable<bool> ConnectionDriver::read_connect_head() {
     char bytes[4096];
     const auto room = asio::buffer(bytes);
     auto [ec, size] = co_await client_.socket.async_read_some(room, kTuple);
-    if (ec || is_timed_out_) {
+    if (is_timed_out_ && !is_aborted_) {
+      time_out();
+    }
+    if (ec || is_aborted_) {
       co_return false;
     }
     head.append(bytes, size);
@@ -239,8 +245,7 @@ asio::awaitable<bool> ConnectionDriver::read_connect_head() {
     co_return false;
   }
   static constexpr std::string_view kEstablished = "HTTP/1.1 200 Connection established\r\n\r\n";
-  client_.queue.assign(kEstablished.begin(), kEstablished.end());
-  send_queued(Side::client);
+  queue_for_client(kEstablished);
   started_ = activity_ = Clock::now();
   co_return true;
 }
@@ -301,22 +306,31 @@ asio::awaitable<bool> ConnectionDriver::resolve_target(std::string host,
 }
 
 asio::awaitable<void> ConnectionDriver::refuse_connect(int status,
-                                                       std::string reason,
-                                                       std::string text) {
+                                                       const char* reason,
+                                                       const char* text) {
+  const std::string body = std::string(text) + '\n';
   const std::string answer = "HTTP/1.1 " + std::to_string(status) + ' ' + reason +
                              (status == 405 ? "\r\nAllow: CONNECT" : "") +
                              "\r\nContent-Type: text/plain\r\nConnection: close\r\n"
                              "Content-Length: " +
-                             std::to_string(text.size() + 1) + "\r\n\r\n" + text + '\n';
-  append(client_.queue, as_bytes(answer));
+                             std::to_string(body.size()) + "\r\n\r\n" + body;
+  started_ = Clock::now();  // a lookup may have taken longer than a handshake may
   client_.wants_fin = true;
-  send_queued(Side::client);
+  queue_for_client(answer);
   co_await drain(Side::client);
   // Octets that are left unread would turn the close into a reset, which eats the answer.
   auto& rest = worker_->receive_;
   if (client_.socket.is_open()) {
     (void)!::recv(client_.socket.native_handle(), rest.data(), rest.size(), MSG_DONTWAIT);
   }
+}
+
+// What we say ourselves, before there is a core that speaks.
+void ConnectionDriver::queue_for_client(std::string_view text) {
+  client_.write_progress = Clock::now();
+  append(client_.queue, as_bytes(text));
+  send_queued(Side::client);
+  account();
 }
 
 relay::Entry ConnectionDriver::relay_entry() const {
@@ -426,7 +440,7 @@ asio::awaitable<void> ConnectionDriver::pump(Side from) {
     }
     if (!core_->wants_read(from)) {
       // The core holds as much of this side as it may, until the other side has moved.
-      resumed_.expires_at(Clock::time_point::max());
+      // Both sides may wait here: setting the time anew would wake the other one, for nothing.
       (void)co_await resumed_.async_wait(kTuple);
       if (is_timed_out_ && !is_aborted_) {
         time_out();
@@ -725,7 +739,9 @@ void ConnectionDriver::check_deadlines(Clock::time_point now) {
     is_late = is_late || ((each->sent < each->queue.size() || each->piped > 0) &&
                           now - each->write_progress > deadlines.write_idle);
   }
-  if (is_late && !is_timed_out_) {
+  if (is_late || is_timed_out_) {
+    // Each tick anew: at the first one nobody may have been waiting for anything that can be
+    // cancelled here.
     is_timed_out_ = true;
     resumed_.cancel();
     boost::system::error_code ignored;  // what waits on the sockets wakes up and sees the flag

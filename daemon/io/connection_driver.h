@@ -7,6 +7,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -52,7 +53,8 @@ class ConnectionDriver {
                                               std::uint16_t port,
                                               DestinationRules rules);
   [[nodiscard]] relay::Entry relay_entry() const;
-  boost::asio::awaitable<void> refuse_connect(int status, std::string reason, std::string text);
+  boost::asio::awaitable<void> refuse_connect(int status, const char* reason, const char* text);
+  void queue_for_client(std::string_view text);
   boost::asio::awaitable<void> dial();
   boost::asio::awaitable<void> pump(relay::Side from);
   boost::asio::awaitable<void> tunnel(relay::Side from);

@@ -146,20 +146,25 @@ void Worker::stop(std::chrono::milliseconds grace) {
         driver->end_now();
       }
     });
-    if (drivers_.empty()) {
-      grace_.cancel();
-    }
+    leave_if_done();
   });
+}
+
+// A name lookup that nobody waits for any more is still work to the context, and a name server
+// that is away can make it last for a minute: run() does not wait for that.
+void Worker::leave_if_done() {
+  if (is_stopping_ && drivers_.empty()) {
+    grace_.cancel();
+    tick_.cancel();
+    asio::post(context_, [this] { context_.stop(); });
+  }
 }
 
 void Worker::on_ended(ConnectionDriver* driver) {
   std::erase(drivers_, driver);
   load_.fetch_sub(1, std::memory_order_relaxed);
   tell_if_empty();
-  if (is_stopping_ && drivers_.empty()) {
-    grace_.cancel();
-    tick_.cancel();
-  }
+  leave_if_done();
 }
 
 void Worker::tell_if_empty() {
@@ -209,7 +214,12 @@ void Worker::on_report(const relay::Report& report) {
       break;
     case Kind::client_refused:
       count(counters_->client_refused);
-      log::warning("client refused our certificate or broke the handshake",
+      log::warning("client refused our certificate",
+                   {{"SNI", report.host}, {"ERROR", report.detail}});
+      break;
+    case Kind::client_failed:
+      count(counters_->client_failed);
+      log::warning("client broke the handshake, its connection is closed",
                    {{"SNI", report.host}, {"ERROR", report.detail}});
       break;
     case Kind::leaf_failed:

@@ -52,7 +52,8 @@ struct Counters {
   std::atomic<std::uint64_t> refused_destination{0};
   std::atomic<std::uint64_t> upstream_unreachable{0};
   std::atomic<std::uint64_t> upstream_refused{0};
-  std::atomic<std::uint64_t> client_refused{0};
+  std::atomic<std::uint64_t> client_refused{0};  // our certificate
+  std::atomic<std::uint64_t> client_failed{0};   // its handshake, for another reason
   std::atomic<std::uint64_t> no_common_protocol{0};
   std::atomic<std::uint64_t> stream_broken{0};
   std::atomic<std::uint64_t> timed_out{0};
@@ -150,6 +151,7 @@ class Worker {
   [[nodiscard]] bool is_over_budget() const;
   void on_report(const relay::Report& report);
   void on_ended(ConnectionDriver* driver);
+  void leave_if_done();
 
   boost::asio::io_context context_;
   Settings settings_;

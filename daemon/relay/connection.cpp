@@ -210,7 +210,7 @@ void Connection::on_bytes(Side from, Bytes in, usage::Micros now) {
 // not fill our memory.
 void Connection::hold(Bytes in) {
   if (hello_.size() + in.size() > kMaxHeld) {
-    report(Report::Kind::client_refused, "the client sends too much before its handshake");
+    report(Report::Kind::client_failed, "the client sends too much before its handshake");
     commands_.emplace_back(Abort{});
     phase_ = Phase::closed;
     return;
@@ -460,13 +460,14 @@ void Connection::on_client_handshake(Bytes in, usage::Micros now) {
 }
 
 void Connection::on_client_failure(const Error& error, usage::Micros now) {
-  const auto kind = error.code == tls::EngineErrc::no_application_protocol
-                        ? Report::Kind::no_common_protocol
-                        : Report::Kind::client_refused;
-  report(kind, error.text());
+  auto kind = Report::Kind::client_failed;
   if (client_engine_->has_refused_certificate()) {
+    kind = Report::Kind::client_refused;
     surroundings_->on_client_refused(facts_.host, now);
+  } else if (error.code == tls::EngineErrc::no_application_protocol) {
+    kind = Report::Kind::no_common_protocol;
   }
+  report(kind, error.text());
   commands_.emplace_back(HalfClose{Side::client});  // after the alert that the engine queued
   phase_ = Phase::closed;
 }

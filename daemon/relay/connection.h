@@ -102,7 +102,8 @@ struct Report {
     no_common_protocol,    // upstream takes none of the protocols that the client offers
     upstream_unreachable,  // detail: why
     upstream_refused,      // its TLS or its certificate: detail says why; never retried unverified
-    client_refused,        // the client does not accept our leaf, or broke the handshake
+    client_refused,        // the client does not accept our leaf
+    client_failed,         // the client broke its handshake in another way
     leaf_failed,           // we could not mint
     stream_broken,         // a TLS error in the middle of a stream
     intercepted,           // both handshakes done

@@ -37,11 +37,13 @@ bool RefusedHosts::is_tunnelled(std::string_view host,
     return false;
   }
   auto& item = found->second;
-  if (now < item.tunnelled_until) {
+  // A clock that was set back must not make an hour a year.
+  if (now < item.tunnelled_until && now >= item.tunnelled_until - kTunnelFor) {
     return true;
   }
-  const auto recent = std::count_if(item.refused_at.begin(), item.refused_at.end(),
-                                    [now](usage::Micros at) { return now - at < kWindow; });
+  const auto recent =
+      std::count_if(item.refused_at.begin(), item.refused_at.end(),
+                    [now](usage::Micros at) { return now >= at && now - at < kWindow; });
   if (static_cast<std::size_t>(recent) < std::min<std::size_t>(tunnel_after, kMaxCounted)) {
     return false;
   }

@@ -19,6 +19,7 @@ StatusReport filled() {
   report.interception->open = 5;
   report.interception->intercepted_by_protocol = {{"h2", 7}, {"we\"ird\\", 1}};
   report.interception->client_refused = 2;
+  report.interception->client_failed = 3;
   report.interception->refused_by_client.push_back({"secret.example.com", 2, {}, "", ""});
   return report;
 }
@@ -30,7 +31,8 @@ TEST(Metrics, CountersHaveTheirNamesAndLabels) {
         "antigravity_connections_total{disposition=\"inspect\",protocol=\"h2\"} 7\n",
         "protocol=\"we\\\"ird\\\\\"} 1\n",
         "antigravity_handshake_failures_total{leg=\"client\",reason=\"certificate_refused\"} "
-        "2\n"}) {
+        "2\n",
+        "antigravity_handshake_failures_total{leg=\"client\",reason=\"handshake_broken\"} 3\n"}) {
     EXPECT_NE(page.find(line), std::string::npos) << line;
   }
 }

@@ -9,10 +9,12 @@ namespace {
 
 using namespace testing_rig;
 
-std::shared_ptr<const UpstreamProxy> proxy_at(const UniqueFd& listener, const char* scheme) {
+std::shared_ptr<const UpstreamProxy> proxy_at(const UniqueFd& listener,
+                                              const std::string& scheme,
+                                              const std::string& host = "127.0.0.1") {
   auto made = std::make_shared<UpstreamProxy>();
-  made->url = *config::ProxyUrl::parse(std::string(scheme) +
-                                       "://127.0.0.1:" + std::to_string(port_of(listener.get())));
+  made->url = *config::ProxyUrl::parse(scheme + "://" + host + ':' +
+                                       std::to_string(port_of(listener.get())));
   made->user = Secret<std::string>("me");
   made->password = Secret<std::string>("pw");
   return made;
@@ -54,6 +56,43 @@ TEST(UpstreamProxyDial, AProxyIsAskedForTheNameThatTheClientGave) {
   EXPECT_EQ(receive(asked.get(), 2).size(), 2U);
   ASSERT_TRUE(send_all(asked.get(), std::string("\x05\x00\x00\x01\0\0\0\0\0\0", 10)));
   EXPECT_EQ(receive(asked.get(), 1), "!");
+}
+
+// One octet through the proxy that listens there.
+void pass_through(const UniqueFd& proxy, const std::string& host) {
+  Options options;
+  options.settings.proxy = proxy_at(proxy, "http", host);
+  PlainRig rig(options);
+  const auto client = connect_to(rig.connect_port);
+  ASSERT_TRUE(send_all(client.get(), rig.connect_head() + "!"));
+  const auto asked = accept_from(proxy);
+  ASSERT_NE(receive_head(asked.get()), "");
+  ASSERT_TRUE(send_all(asked.get(), "HTTP/1.1 200 OK\r\n\r\n"));
+  EXPECT_EQ(receive(asked.get(), 1), "!");
+}
+
+TEST(UpstreamProxyDial, AProxyMayBeGivenByNameAndItsAddressesAreTriedInTurn) {
+  // Where localhost is ::1 as well, nobody listens there.
+  pass_through(blocking_listener(), "localhost");
+}
+
+TEST(UpstreamProxyDial, AProxyMayHaveAnIPv6Address) {
+  const auto proxy = blocking_listener("[::1]:0");
+  if (!proxy.is_open()) {
+    GTEST_SKIP() << "no IPv6 loopback here";
+  }
+  pass_through(proxy, "[::1]");
+}
+
+TEST(UpstreamProxyDial, AProxyWhoseNameIsUnknownIsAFailureOfTheProxy) {
+  Options options;
+  const auto unused = blocking_listener();
+  options.settings.proxy = proxy_at(unused, "http", "no-such-proxy.invalid");
+  PlainRig rig(options);
+  const auto client = connect_to(rig.connect_port);
+  ASSERT_TRUE(send_all(client.get(), rig.connect_head() + "!"));
+  EXPECT_EQ(how_it_ends(client.get()), ECONNRESET);
+  EXPECT_EQ(rig.counters.proxy_failed, 1U);
 }
 
 TEST(UpstreamProxyDial, ARefusalIsAResetForTheClientAndCounted) {

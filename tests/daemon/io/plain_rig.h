@@ -55,8 +55,12 @@ inline UniqueFd connect_to(std::uint16_t port) {
   return fd;
 }
 
-inline UniqueFd blocking_listener() {
-  auto fd = std::move(*listen_on("127.0.0.1:0"));
+inline UniqueFd blocking_listener(const std::string& address = "127.0.0.1:0") {
+  auto listening = listen_on(address);
+  if (!listening) {
+    return {};
+  }
+  auto fd = std::move(*listening);
   ::fcntl(fd.get(), F_SETFL, 0);
   bound_waits(fd.get());
   return fd;

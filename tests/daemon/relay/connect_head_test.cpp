@@ -38,6 +38,22 @@ TEST(ConnectHead, RefusesEverythingElse) {
   }
 }
 
+TEST(ConnectHead, AnotherMethodOfHttpIsTold) {
+  for (const char* head : {"GET http://a.example/ HTTP/1.1\r\n\r\n", "OPTIONS * HTTP/1.0\r\n\r\n",
+                           "POST / HTTP/1.1\r\nHost: a.example\r\n\r\n"}) {
+    const auto parsed = parse_connect_head(head);
+    ASSERT_FALSE(parsed) << head;
+    EXPECT_EQ(parsed.error().code, boost::system::errc::not_supported) << head;
+  }
+  // What only looks like it is nonsense, and so is CONNECT without a target.
+  for (const char* head : {"get / HTTP/1.1\r\n\r\n", "GET /\r\n\r\n", " / HTTP/1.1\r\n\r\n",
+                           "GET / HTTP/2.0\r\n\r\n", "CONNECT / HTTP/1.1\r\n\r\n"}) {
+    const auto parsed = parse_connect_head(head);
+    ASSERT_FALSE(parsed) << head;
+    EXPECT_EQ(parsed.error().code, boost::system::errc::invalid_argument) << head;
+  }
+}
+
 TEST(ConnectHead, HasALimit) {
   const std::string endless(kConnectHeadLimit, 'a');
   const auto parsed = parse_connect_head(endless);

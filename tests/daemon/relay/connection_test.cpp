@@ -168,6 +168,27 @@ TEST(Connection, ReportsAClientThatDoesNotTrustUs) {
   EXPECT_EQ(bench.surroundings.refused_by_client, std::vector<std::string>{kHost});
 }
 
+TEST(Connection, AClientThatBreaksItsHandshakeRefusedNoCertificate) {
+  Bench bench;
+  ASSERT_TRUE(bench.client->handshake());
+  bench.give(Side::client, bench.client->take_output());
+  for (int flights = 0; flights < 4 && bench.connection.phase() != Phase::client_handshake;
+       ++flights) {
+    (void)bench.server->feed(bench.connection.take_output(Side::upstream), bench.server_got);
+    bench.give(Side::upstream, bench.server->take_output());
+  }
+  ASSERT_EQ(bench.connection.phase(), Phase::client_handshake);
+  const Buffer record_with_a_wrong_tag(5 + 32, 0x17);
+  Buffer broken = record_with_a_wrong_tag;
+  broken[1] = broken[2] = 3;
+  broken[3] = 0;
+  broken[4] = 32;
+  bench.give(Side::client, broken);
+  EXPECT_TRUE(bench.has(Report::Kind::client_failed));
+  EXPECT_FALSE(bench.has(Report::Kind::client_refused));
+  EXPECT_TRUE(bench.surroundings.refused_by_client.empty());
+}
+
 TEST(Connection, TunnelsWithoutTouchingAnOctet) {
   Bench bench;
   bench.surroundings.disposition = Disposition::tunnel;

@@ -37,6 +37,14 @@ TEST(RefusedHosts, OldRefusalsDoNotCount) {
   EXPECT_FALSE(hosts.is_tunnelled("a.example", 2, kStart + RefusedHosts::kWindow));
 }
 
+TEST(RefusedHosts, AClockThatWasSetBackProlongsNothing) {
+  RefusedHosts hosts;
+  const auto later = kStart + RefusedHosts::kTunnelFor + minutes(1);
+  hosts.on_refused("a.example", later);
+  EXPECT_TRUE(hosts.is_tunnelled("a.example", 1, later));
+  EXPECT_FALSE(hosts.is_tunnelled("a.example", 1, kStart));
+}
+
 TEST(RefusedHosts, TriesAgainAfterATime) {
   RefusedHosts hosts;
   hosts.on_refused("a.example", kStart);
