@@ -538,6 +538,7 @@ void Connection::pass_on(Side from, usage::Micros now) {
   if (!scratch_->plaintext.empty()) {
     unobserved_ = from;
     if (rewriting_.relay) {
+      rewriting_.relay->on_time(std::chrono::steady_clock::time_point(now.time_since_epoch()));
       rewriting_.relay->on_bytes(peer(from), scratch_->plaintext.bytes());
       if (from == Side::client) {
         // The reader gets what upstream gets, not what the client sent.

@@ -8,13 +8,21 @@ namespace {
 
 using Time = std::chrono::system_clock::time_point;
 
+std::chrono::seconds made_at(const SSL_SESSION* session) {
+#if OPENSSL_VERSION_NUMBER >= 0x30400000L
+  return std::chrono::seconds(SSL_SESSION_get_time_ex(session));  // the older one ends in 2038
+#else
+  return std::chrono::seconds(SSL_SESSION_get_time(session));
+#endif
+}
+
 bool is_usable(const UpstreamSession& session, Time now) {
   SSL_SESSION* handle = session.handle.get();
   if (now >= session.verified_until || SSL_SESSION_is_resumable(handle) != 1) {
     return false;
   }
   // The clock may have been set back: then nobody knows how old it is.
-  const auto made = Time(std::chrono::seconds(SSL_SESSION_get_time(handle)));
+  const auto made = Time(made_at(handle));
   const auto life = std::chrono::seconds(SSL_SESSION_get_timeout(handle));
   return now >= made - std::chrono::minutes(1) && now < made + life;
 }
