@@ -191,12 +191,17 @@ class Daemon {
 };
 
 Daemon::~Daemon() {
-  if (object_ && object_->is_busy()) {
-    // A caller is still being asked for a password. What waits for that belongs to control_, uses
-    // the connection and ends after it: both are left to the end of the process.
-    (void)object_.release();
-    (void)bus_.release();
+  if (!object_ || !stop_order_.is_stopping()) {
+    return;  // it never ran
   }
+  // Somebody may still be asked for a password. What waits for the answer belongs to control_ and
+  // uses the bus connection, which ends before control_ does: it has to go now.
+  pool_.join();
+  control_.restart();
+  (void)control_.poll();
+  object_->close();
+  control_.restart();
+  (void)control_.poll();
 }
 
 Result<> Daemon::open_state() {
