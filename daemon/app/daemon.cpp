@@ -10,6 +10,7 @@
 #include "daemon/app/interception.h"
 #include "daemon/app/policy_reload.h"
 #include "daemon/app/status_report.h"
+#include "daemon/app/stop_order.h"
 #include "daemon/app/turns.h"
 #include "daemon/app/upstream_proxy.h"
 #include "daemon/app/watchdog.h"
@@ -50,6 +51,7 @@ constexpr auto kStreamGrace = 1s;   // for what ends because the language server
 constexpr auto kReadyLimit = 20s;   // a helper that does not answer must not fail the start
 constexpr auto kLedgerGrace = 10s;  // then what they cost must reach the disk
 constexpr auto kStopReserve = 60s;  // language server and ledger, on top of limits.drain_timeout
+constexpr auto kMostCores = 64U;    // unless `workers` says more
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr const char* kLsAccount = "antigravity-ls";
 constexpr const char* kGroup = "antigravity-proxy";
@@ -138,7 +140,8 @@ class Daemon {
   void await_signal();
   void on_signal();
   void stop();
-  void on_drained();
+  void carry_out(StopOrder::Step step);
+  void drain();
   void finish();
   void on_record(usage::Record record);
   void on_report(const relay::Report& report);
@@ -184,17 +187,21 @@ class Daemon {
   std::string bus_problem_;
   bool is_supervising_ = false;
   asio::steady_timer drain_limit_{control_};
-  bool is_stopping_ = false;
-  bool is_finished_ = false;
+  StopOrder stop_order_;
 };
 
 Daemon::~Daemon() {
-  if (object_ && object_->is_busy()) {
-    // A caller is still being asked for a password. What waits for that belongs to control_, uses
-    // the connection and ends after it: both are left to the end of the process.
-    (void)object_.release();
-    (void)bus_.release();
+  if (!object_ || !stop_order_.is_stopping()) {
+    return;  // it never ran
   }
+  // Somebody may still be asked for a password. What waits for the answer belongs to control_ and
+  // uses the bus connection, which ends before control_ does: it has to go now.
+  pool_.join();
+  control_.restart();
+  (void)control_.poll();
+  object_->close();
+  control_.restart();
+  (void)control_.poll();
 }
 
 Result<> Daemon::open_state() {
@@ -326,8 +333,9 @@ Result<> Daemon::start_interception() {
     return upstream.error();
   }
   const std::shared_ptr<SSL_CTX> shared = std::move(*upstream);
-  const std::size_t workers =
-      config_.workers != 0 ? config_.workers : std::max(1U, std::thread::hardware_concurrency());
+  const std::size_t workers = config_.workers != 0
+                                  ? config_.workers
+                                  : std::clamp(std::thread::hardware_concurrency(), 1U, kMostCores);
   auto settings = io_settings(config_);
   auto proxy = load_upstream_proxy(config_.upstream);
   if (!proxy) {
@@ -409,7 +417,7 @@ void Daemon::await_reload_signal() {
     if (ec) {
       return;
     }
-    if (is_ready_told_ && !is_stopping_) {
+    if (is_ready_told_ && !stop_order_.is_stopping()) {
       (void)reload_policy();  // the outcome is in the journal and in status
     } else {
       (void)policy_->reload();  // the manager waits for the start itself
@@ -518,9 +526,7 @@ void Daemon::start_supervisor() {
   asio::co_spawn(control_, supervisor_->run(), [this](const std::exception_ptr& problem) {
     log_unhandled(problem, "supervisor");
     is_supervising_ = false;
-    if (is_stopping_) {
-      finish();
-    }
+    carry_out(stop_order_.on_ls_stopped());
   });
   if (config_.capture_mode == daemon_config::CaptureMode::service) {
     asio::co_spawn(control_, watch_rules(),
@@ -531,10 +537,10 @@ void Daemon::start_supervisor() {
 // Firewall reloads of other programs flush our rules at any time. The helper's Ensure is idempotent
 // and says whether there was something to mend.
 asio::awaitable<void> Daemon::watch_rules() {
-  while (!is_stopping_) {
+  while (!stop_order_.is_stopping()) {
     verify_.expires_after(config_.capture_verify_every);
     auto [ec] = co_await verify_.async_wait(kTuple);
-    if (ec || is_stopping_) {
+    if (ec || stop_order_.is_stopping()) {
       co_return;
     }
     if (!supervisor_->is_capturing()) {
@@ -668,7 +674,7 @@ void Daemon::tell_ready_once_settled() {
 }
 
 void Daemon::tell_ready() {
-  if (is_ready_told_ || is_stopping_) {
+  if (is_ready_told_ || stop_order_.is_stopping()) {
     return;
   }
   is_ready_told_ = true;
@@ -687,9 +693,9 @@ void Daemon::await_signal() {
 }
 
 void Daemon::on_signal() {
-  if (is_stopping_) {
+  if (stop_order_.is_stopping()) {
     log::notice("stopping at once, a second signal asks for it");
-    finish();
+    carry_out(stop_order_.on_request());
     return;
   }
   const auto reserve = std::chrono::duration_cast<std::chrono::microseconds>(
@@ -699,13 +705,32 @@ void Daemon::on_signal() {
   stop();
 }
 
+void Daemon::stop() {
+  if (!stop_order_.is_stopping()) {
+    carry_out(stop_order_.on_request());
+  }
+}
+
+void Daemon::carry_out(StopOrder::Step step) {
+  switch (step) {
+    case StopOrder::Step::none:
+      break;
+    case StopOrder::Step::drain:
+      drain();
+      break;
+    case StopOrder::Step::stop_ls:
+      http_->stop();
+      supervisor_->request_stop();
+      break;
+    case StopOrder::Step::finish:
+      finish();
+      break;
+  }
+}
+
 // Streams first: the language server is stopped once those of its streams that are alive have
 // ended, or had their time. What it dials meanwhile waits in the backlog for the next process.
-void Daemon::stop() {
-  if (is_stopping_) {
-    return;
-  }
-  is_stopping_ = true;
+void Daemon::drain() {
   log::info("stopping, live streams may end", {{"OPEN", interception_->counters().open.load()}});
   drain_limit_.expires_after(config_.limits.drain_timeout);
   drain_limit_.async_wait([this](boost::system::error_code ec) {
@@ -713,29 +738,13 @@ void Daemon::stop() {
       log::notice("streams are still open at limits.drain_timeout, ending them",
                   {{"OPEN", interception_->counters().open.load()}});
     }
-    on_drained();
+    carry_out(stop_order_.on_drained(is_supervising_ && bus_problem_.empty()));
   });
   interception_->drain([this] { asio::post(control_, [this] { drain_limit_.cancel(); }); });
 }
 
-void Daemon::on_drained() {
-  if (is_finished_) {
-    return;
-  }
-  http_->stop();
-  if (is_supervising_ && bus_problem_.empty()) {
-    supervisor_->request_stop();  // finish() follows when the language server has stopped
-  } else {
-    finish();
-  }
-}
-
 // The language server is gone; what is left of its streams is counted and written.
 void Daemon::finish() {
-  if (is_finished_) {
-    return;
-  }
-  is_finished_ = true;
   drain_limit_.cancel();
   signals_.cancel();
   http_->stop();

@@ -125,7 +125,8 @@ class DaemonObject::Object final
         bus_daemon_(sdbus::createProxy(connection->raw(),
                                        bus::compat::ServiceName("org.freedesktop.DBus"),
                                        bus::compat::ObjectPath("/org/freedesktop/DBus"))),
-        authority_(connection, bus::Authority::Interaction::allowed) {
+        authority_(
+            std::make_unique<bus::Authority>(connection, bus::Authority::Interaction::allowed)) {
     registerAdaptor();
   }
   Object(const Object&) = delete;
@@ -145,7 +146,12 @@ class DaemonObject::Object final
         });
   }
 
-  [[nodiscard]] bool is_busy() const { return calls_ > 0; }
+  // A proxy takes the handlers of its open calls along, these the coroutines that wait for them,
+  // and these their share of this object.
+  void close() {
+    authority_.reset();
+    bus_daemon_.reset();
+  }
 
   void set_capture_active(bool active) {
     if (active == capture_active_) {
@@ -340,7 +346,7 @@ class DaemonObject::Object final
 
   asio::awaitable<void> reload_policy(std::string sender, sdbus::Result<std::string> reply) {
     std::string action = kActionReloadPolicy;
-    auto allowed = co_await authority_.check(std::move(sender), std::move(action));
+    auto allowed = co_await authority_->check(std::move(sender), std::move(action));
     if (!allowed) {
       co_return refuse(reply, allowed.error());
     }
@@ -353,7 +359,7 @@ class DaemonObject::Object final
   bus::Connection* connection_;
   DaemonPorts ports_;
   std::unique_ptr<sdbus::IProxy> bus_daemon_;
-  bus::Authority authority_;
+  std::unique_ptr<bus::Authority> authority_;
   std::size_t calls_ = 0;
   bool capture_active_ = false;
 };
@@ -377,8 +383,8 @@ void DaemonObject::announce_refused_certificate(const std::string& host, std::ui
   object_->announce_refused_certificate(host, count);
 }
 
-bool DaemonObject::is_busy() const {
-  return object_->is_busy();
+void DaemonObject::close() {
+  object_->close();
 }
 
 void DaemonObject::set_capture_active(bool active) {

@@ -56,9 +56,11 @@ class DaemonObject {
   /// Tells that programs do not accept our certificate for `host`, `count` times so far.
   void announce_refused_certificate(const std::string& host, std::uint64_t count);
 
-  /// Calls wait for polkit, the bus or the ledger: neither this nor the connection may go away
-  /// before their executor has.
-  [[nodiscard]] bool is_busy() const;
+  /// Gives up the calls that still wait for polkit (where a person may be looking for a password)
+  /// or for the bus: their callers get no answer. What is left of them belongs to the executor,
+  /// which must run its ready handlers before this call and after it, with the pool at rest and the
+  /// connection still there.
+  void close();
 
  private:
   class Object;

@@ -105,7 +105,7 @@ Schema proxy_schema(Config* config, std::vector<RawReverse>* reverse) {
                              {"debug", log::Level::debug}},
                             "The most talkative level that is written.");
   schema.integer<std::uint32_t>("workers", &config->workers, 0, 0, 256,
-                                "Worker threads; 0: one for each core.");
+                                "Worker threads; 0: one for each core, at most 64.");
   return schema;
 }
 

@@ -74,7 +74,7 @@ struct Config {
   Listen listen;
   Limits limits;
   log::Level log_level = log::Level::info;
-  std::uint32_t workers = 0;  // 0: one for each core
+  std::uint32_t workers = 0;  // 0: one for each core, at most 64
 
   /// capture.inspect with policy.yaml and corp.yaml over it; never null.
   std::shared_ptr<const policy::Policy> policy;

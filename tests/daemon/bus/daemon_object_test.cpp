@@ -43,6 +43,8 @@ class FakePolkit final
 
   std::vector<std::string> actions;
   std::vector<std::uint32_t> flags;
+  bool is_silent = false;  // somebody looks for a password
+  std::promise<void> asked;
 
  private:
   void CheckAuthorization(sdbus::Result<PolkitAnswer>&& reply,
@@ -53,12 +55,18 @@ class FakePolkit final
                           std::string) override {
     actions.push_back(action);
     flags.push_back(flag);
+    if (is_silent) {
+      waiting_.push_back(std::move(reply));
+      asked.set_value();
+      return;
+    }
     PolkitAnswer answer(says_yes_, false, {});
     reply.returnResults(answer);
     connection_->kick();
   }
   bus::Connection* connection_;
   bool says_yes_;
+  std::vector<sdbus::Result<PolkitAnswer>> waiting_;
 };
 
 // Runs under dbus-run-session, whose bus is made the system bus by the environment.
@@ -124,11 +132,12 @@ class DaemonObjectTest : public ::testing::Test {
         io_.stop();
       });
       thread_.join();
-      // A call ends after its answer was sent.
-      while (object_->is_busy()) {
-        io_.restart();
-        io_.run_one();
-      }
+      pool_.join();
+      io_.restart();
+      io_.poll();
+      object_->close();
+      io_.restart();
+      io_.poll();
     }
     object_.reset();
     connection_.reset();
@@ -281,6 +290,35 @@ TEST_F(DaemonObjectTest, TellsOfARecordAndLeavesOutWhatIsUnknown) {
   EXPECT_EQ(seen.count("cascade_id"), 0U);
 }
 
+TEST_F(DaemonObjectTest, TellsOfClientsThatRefuseOurCertificate) {
+  start();
+  const Client client;
+  ASSERT_GE(sd_bus_match_signal(
+                client.get(), nullptr, kBusName, kObjectPath, kBusName, "ClientRefusedCertificate",
+                [](sd_bus_message*, void*, sd_bus_error*) { return 0; }, nullptr),
+            0);
+  boost::asio::post(io_, [&] { object_->announce_refused_certificate("a.example", 4); });
+  sd_bus_message* message = nullptr;
+  while (message == nullptr) {
+    const int result = sd_bus_process(client.get(), &message);
+    ASSERT_GE(result, 0);
+    if (result == 0) {
+      ASSERT_GT(sd_bus_wait(client.get(), 60'000'000), 0) << "no signal came";
+    }
+    if (message != nullptr &&
+        sd_bus_message_is_signal(message, kBusName, "ClientRefusedCertificate") <= 0) {
+      sd_bus_message_unref(message);
+      message = nullptr;
+    }
+  }
+  const char* host = nullptr;
+  std::uint64_t count = 0;
+  EXPECT_GT(sd_bus_message_read(message, "st", &host, &count), 0);
+  EXPECT_STREQ(host, "a.example");
+  EXPECT_EQ(count, 4U);
+  sd_bus_message_unref(message);
+}
+
 TEST_F(DaemonObjectTest, CaptureActiveChangesAreVisible) {
   start();
   const Client client;
@@ -330,6 +368,21 @@ TEST_F(DaemonObjectTest, APolkitThatSaysNoKeepsThePolicy) {
   const auto* failure = std::get_if<cli::Failure>(&answer);
   ASSERT_NE(failure, nullptr);
   EXPECT_EQ(failure->exit, cli::Exit::refused);
+  EXPECT_EQ(reloads_, 0);
+}
+
+TEST_F(DaemonObjectTest, AQuestionThatNobodyAnswersDoesNotOutliveTheObject) {
+  start_polkit(true);
+  polkit_->is_silent = true;
+  start();
+  const Client client;
+  ASSERT_GE(sd_bus_call_method_async(
+                client.get(), nullptr, kBusName, kObjectPath, kBusName, "ReloadPolicy",
+                [](sd_bus_message*, void*, sd_bus_error*) { return 0; }, nullptr, ""),
+            0);
+  ASSERT_GE(sd_bus_flush(client.get()), 0);
+  polkit_->asked.get_future().get();
+  // The rest is TearDown: what is used too late or never freed is the sanitizers' to find.
   EXPECT_EQ(reloads_, 0);
 }
 
