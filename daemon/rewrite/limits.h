@@ -22,6 +22,9 @@ inline constexpr std::size_t kMaxLengthDigits = 18;
 /// Interim (1xx) responses to one request.
 inline constexpr unsigned kMaxInterim = 32;
 
+/// Methods, and targets, that the fields of one request name; with more it is forbidden.
+inline constexpr std::size_t kMaxOverrides = 8;
+
 /// Output waiting for a peer above which the other one is not read from.
 inline constexpr std::size_t kHighWater = 256 * 1024;
 /// Octets of pipelined requests that wait for their turn, above which the client is not read from.

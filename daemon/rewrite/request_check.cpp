@@ -1,5 +1,7 @@
 #include "daemon/rewrite/request_check.h"
 
+#include "daemon/rewrite/limits.h"
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -33,6 +35,9 @@ std::vector<std::string> methods_of(std::string_view method, const Fields& field
   add_method(methods, method);
   for (const std::string_view name : kMethodFields) {
     for (const std::string_view each : tokens(fields, name)) {
+      if (methods.size() > kMaxOverrides) {
+        return methods;
+      }
       add_method(methods, each);
     }
   }
@@ -49,7 +54,7 @@ Verdict check_as_understood(const Rules& rules,
   for (const Field& field : fields) {
     const bool is_target = std::ranges::any_of(
         kTargetFields, [&](std::string_view name) { return same_name(field.name, name); });
-    if (is_target && !field.value.empty()) {
+    if (is_target && !field.value.empty() && targets.size() <= kMaxOverrides) {
       add_new(targets, field.value);
     }
   }
@@ -57,7 +62,11 @@ Verdict check_as_understood(const Rules& rules,
   if (!first.allowed) {
     return first;
   }
-  for (const std::string& each_method : methods_of(method, fields)) {
+  const std::vector<std::string> methods = methods_of(method, fields);
+  if (methods.size() > kMaxOverrides || targets.size() > kMaxOverrides) {
+    return {false, "The request names more methods or targets than can be judged.", ""};
+  }
+  for (const std::string& each_method : methods) {
     for (const std::string& each_target : targets) {
       if (each_method == method && each_target == target) {
         continue;
@@ -72,7 +81,7 @@ Verdict check_as_understood(const Rules& rules,
 
 bool may_be_post(std::string_view method, const Fields& fields) {
   const std::vector<std::string> methods = methods_of(method, fields);
-  return std::ranges::find(methods, "POST") != methods.end();
+  return methods.size() > kMaxOverrides || std::ranges::find(methods, "POST") != methods.end();
 }
 
 }  // namespace agp::rewrite

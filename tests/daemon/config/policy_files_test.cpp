@@ -136,7 +136,7 @@ http:
       - {direction: response, remove: "transfer-encoding"}
     request:
       system_instruction: {add: a, replace: b}
-      map_model: [{from: a, to: b}, {from: a, to: c}]
+      map_model: [{from: a, to: b}, {from: a, to: c}, {from: "*", to: "*"}]
   - match: api.openai.com
 )");
   const auto text = faults();
@@ -156,6 +156,7 @@ http:
         "policy.yaml:18:45: http[0].request.system_instruction.replace: add and replace",
         "policy.yaml:19:44: http[0].request.map_model[1].from: this model is already mapped in "
         "policy.yaml:19",
+        "http[0].request.map_model[2].to: expected the name of one model",
         "policy.yaml:20:12: http[1].match: already has an element in policy.yaml:6"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }

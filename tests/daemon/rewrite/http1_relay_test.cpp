@@ -53,6 +53,23 @@ TEST(Http1Relay, AnotherMethodOrTargetInAFieldIsJudgedToo) {
   EXPECT_NE(plain.to_upstream, "");
 }
 
+TEST(Http1Relay, MoreMethodsThanCanBeJudgedAreForbidden) {
+  FakeRules rules;
+  std::string methods = "X-HTTP-Method-Override: A";
+  std::string targets;
+  for (std::size_t i = 0; i < kMaxOverrides; ++i) {
+    methods += ",M" + std::to_string(i);
+    targets += "X-Original-URL: /" + std::to_string(i) + "\r\n";
+  }
+  for (const std::string& fields : {methods + "\r\n", targets}) {
+    rules.checked.clear();
+    Wire wire(&rules);
+    wire.client(post("/v1/a", "{}", fields));
+    EXPECT_TRUE(wire.to_client.starts_with("HTTP/1.1 403 ")) << fields;
+    EXPECT_EQ(rules.checked.size(), 1U);
+  }
+}
+
 TEST(Http1Relay, HoldsPipelinedRequestsUntilTheAnswerBeforeThemHasEnded) {
   FakeRules rules;
   Wire wire(&rules);
