@@ -69,13 +69,15 @@ const boost::system::error_category& proxy_category() {
 }
 
 bool may_be_asked_by_name(const std::string& host) {
-  if (!config::normal_host_name(host) || host.find('.') == std::string::npos) {
+  // "x.LOCAL" and "x.local." are x.local to whoever resolves them.
+  const auto name = config::normal_host_name(host);
+  if (!name || name->find('.') == std::string::npos) {
     return false;
   }
   // RFC 6761, RFC 6762, RFC 8375 and the root zone's .internal: names of somebody's own network.
   for (const std::string_view local :
        {".localhost", ".local", ".internal", ".home.arpa", ".localdomain"}) {
-    if (host.ends_with(local)) {
+    if (name->ends_with(local)) {
       return false;
     }
   }

@@ -67,6 +67,9 @@ Result<std::optional<ConnectTarget>> parse_connect_head(std::string_view bytes) 
     return malformed("expected a host name or address");
   }
   target.host = host;
+  for (char& c : target.host) {
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
   target.head_size = end + 4;
   return std::optional<ConnectTarget>{std::move(target)};
 }

@@ -169,5 +169,12 @@ TEST(ProxyCredentials, OneLineUserAndPassword) {
   }
 }
 
+TEST(ProxyByName, LocalNamesAreLocalInEverySpelling) {
+  for (const auto* host : {"a.local", "a.LOCAL", "a.local.", "A.Internal.", "x.LocalHost"}) {
+    EXPECT_FALSE(may_be_asked_by_name(host)) << host;
+  }
+  EXPECT_TRUE(may_be_asked_by_name("API.example.com"));
+}
+
 }  // namespace
 }  // namespace agp::io

@@ -28,6 +28,12 @@ TEST(ConnectHead, TakesAddressLiterals) {
   EXPECT_EQ((*parsed)->host, "2001:db8::1");
 }
 
+TEST(ConnectHead, NamesComeInLowerCase) {
+  const auto parsed = parse_connect_head("CONNECT API.Example.COM:443 HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ((*parsed)->host, "api.example.com");
+}
+
 TEST(ConnectHead, RefusesEverythingElse) {
   for (const char* head : {"GET / HTTP/1.1\r\n\r\n", "CONNECT host HTTP/1.1\r\n\r\n",
                            "CONNECT host:0 HTTP/1.1\r\n\r\n", "CONNECT host:70000 HTTP/1.1\r\n\r\n",
