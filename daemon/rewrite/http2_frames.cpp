@@ -217,8 +217,10 @@ int Http2Relay::on_sent(nghttp2_session* session, const nghttp2_frame* frame, vo
   }
   stream->to_client.sent_end = true;
   // Who answered in full and wants no more of the request said so with a reset. Not before the end
-  // is out: what waits behind a reset is never sent.
-  const bool no_more = stream->is_local || stream->upstream_closed;
+  // is out: what waits behind a reset is never sent. Behind an answer of our own the rest of a body
+  // of common size is read away instead: a client in the middle of sending it may drop the answer
+  // when it sees the reset (curl 7.88 does).
+  const bool no_more = stream->is_local ? stream->drained > kMaxDrain : stream->upstream_closed;
   if (no_more && nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {
     (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, kNoError);
   }
@@ -254,6 +256,13 @@ int Http2Relay::on_data(nghttp2_session* session,
                                                       : stream->client_closed);
   if (gone) {
     (void)nghttp2_session_consume(session, id, size);
+    if (from_client && stream != nullptr && stream->is_local) {
+      const bool was_within = stream->drained <= kMaxDrain;
+      stream->drained += size;
+      if (was_within && stream->drained > kMaxDrain && stream->to_client.sent_end) {
+        (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, kNoError);
+      }
+    }
     return 0;
   }
   if (from_client && stream->holds) {

@@ -98,6 +98,7 @@ class Http2Relay final : public Relay {
     bool reply_too_large = false;
     EditPlan edit;
     std::string held;
+    std::uint64_t drained = 0;  // of the request's body, after an answer of ours
     Pipe to_upstream;
     Pipe to_client;
   };

@@ -140,6 +140,11 @@ TEST(Http2Relay, AnswersABlockedStreamAndKeepsTheOthers) {
   EXPECT_EQ(path.upstream.got.size(), 1U);
   EXPECT_EQ(status(path.client.got[bad]), "403");
   EXPECT_NE(path.client.got[bad].body.find(R"("message":"Not here.")"), std::string::npos);
+  // A reset while the client still sends would take the answer away from it.
+  EXPECT_TRUE(path.client.got[bad].ended);
+  EXPECT_FALSE(path.client.got[bad].closed);
+  path.client.send(bad, "the end", true);
+  path.run();
   EXPECT_TRUE(path.client.got[bad].closed);
   EXPECT_EQ(path.client.got[bad].code, std::uint32_t{NGHTTP2_NO_ERROR});
   ASSERT_EQ(path.events.size(), 1U);
@@ -148,6 +153,19 @@ TEST(Http2Relay, AnswersABlockedStreamAndKeepsTheOthers) {
   path.upstream.respond(1, kOk);
   path.run();
   EXPECT_EQ(status(path.client.got[good]), "200");
+}
+
+TEST(Http2Relay, ABlockedUploadWithoutEndIsResetBehindItsAnswer) {
+  FakeRules rules;
+  rules.blocked = {"/admin"};
+  Path path(&rules);
+  const std::int32_t id = path.client.request(post("/admin"), true);
+  path.client.send(id, std::string(2'000'000, 'x'), false);
+  path.run();
+  EXPECT_EQ(status(path.client.got[id]), "403");
+  EXPECT_TRUE(path.client.got[id].ended);
+  EXPECT_TRUE(path.client.got[id].closed);
+  EXPECT_EQ(path.client.got[id].code, std::uint32_t{NGHTTP2_NO_ERROR});
 }
 
 TEST(Http2Relay, ABlockedGrpcCallIsToldInItsOwnProtocol) {
@@ -164,7 +182,7 @@ TEST(Http2Relay, ABlockedGrpcCallIsToldInItsOwnProtocol) {
     const auto& reply = path.client.got[id];
     ASSERT_EQ(reply.heads.size(), 1U);
     EXPECT_TRUE(reply.ended);
-    EXPECT_TRUE(reply.closed);
+    EXPECT_EQ(reply.closed, ends);
     EXPECT_EQ(reply.code, std::uint32_t{NGHTTP2_NO_ERROR});
     EXPECT_EQ(reply.body, "");
     EXPECT_EQ(status(reply), "200");
