@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace agp::sse {
 namespace {
@@ -14,6 +18,57 @@ const std::uint8_t* find(std::uint8_t what, const std::uint8_t* from, const std:
   return from == to ? nullptr
                     : static_cast<const std::uint8_t*>(
                           ::memchr(from, what, static_cast<std::size_t>(to - from)));
+}
+
+#if defined(__x86_64__)
+const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
+
+/// @return the first CR or LF, or where less than a step is left.
+[[gnu::target("avx2")]] const std::uint8_t* find_line_end_avx2(const std::uint8_t* at,
+                                                               const std::uint8_t* end) {
+  const __m256i returns = _mm256_set1_epi8('\r');
+  const __m256i feeds = _mm256_set1_epi8('\n');
+  for (; end - at >= 64; at += 64) {
+    const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
+    const __m256i second = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + 32));
+    const __m256i low =
+        _mm256_or_si256(_mm256_cmpeq_epi8(first, returns), _mm256_cmpeq_epi8(first, feeds));
+    const __m256i high =
+        _mm256_or_si256(_mm256_cmpeq_epi8(second, returns), _mm256_cmpeq_epi8(second, feeds));
+    const __m256i both = _mm256_or_si256(low, high);
+    if (_mm256_testz_si256(both, both) == 0) {
+      const auto low_mask = static_cast<std::uint32_t>(_mm256_movemask_epi8(low));
+      const auto high_mask = static_cast<std::uint32_t>(_mm256_movemask_epi8(high));
+      return at + std::countr_zero(std::uint64_t{high_mask} << 32U | low_mask);
+    }
+  }
+  return at;
+}
+#endif
+
+/// The first CR or LF; null when there is none.
+const std::uint8_t* find_line_end(const std::uint8_t* at, const std::uint8_t* end) {
+#if defined(__x86_64__)
+  if (has_avx2) {
+    at = find_line_end_avx2(at, end);
+    while (at != end && *at != '\r' && *at != '\n') {
+      ++at;
+    }
+    return at == end ? nullptr : at;
+  }
+#endif
+  // In steps: one line that ends in the other of the two costs no search of all that follows.
+  constexpr std::ptrdiff_t kStep = 256;
+  while (at != end) {
+    const std::uint8_t* const step_end = end - at > kStep ? at + kStep : end;
+    const std::uint8_t* const feed = find('\n', at, step_end);
+    const std::uint8_t* const back = find('\r', at, feed == nullptr ? step_end : feed);
+    if (back != nullptr || feed != nullptr) {
+      return back != nullptr ? back : feed;
+    }
+    at = step_end;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -34,9 +89,6 @@ void Parser::feed(Bytes bytes) {
   }
   const std::uint8_t* at = bytes.data();
   const std::uint8_t* const end = at + bytes.size();
-  // The next CR is remembered over lines, so that a stream without any costs one search per read.
-  const std::uint8_t* cr = nullptr;
-  bool cr_known = false;
   while (at != end) {
     if (last_was_cr_) {
       last_was_cr_ = false;
@@ -45,14 +97,7 @@ void Parser::feed(Bytes bytes) {
         continue;
       }
     }
-    if (!cr_known || (cr != nullptr && cr < at)) {
-      cr = find('\r', at, end);
-      cr_known = true;
-    }
-    const std::uint8_t* stop = find('\n', at, cr == nullptr ? end : cr);
-    if (stop == nullptr) {
-      stop = cr;
-    }
+    const std::uint8_t* const stop = find_line_end(at, end);
     if (stop == nullptr) {
       break;
     }

@@ -4,8 +4,8 @@
 #include <bit>
 
 #include <string.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
 #endif
 
 namespace agp::usage {
@@ -15,14 +15,51 @@ bool is_space(std::uint8_t c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
+#if defined(__x86_64__)
+const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
+
+/// @return the first quote, backslash or control character, or where less than a step is left.
+[[gnu::target("avx2")]] const std::uint8_t* find_special_avx2(const std::uint8_t* at,
+                                                              const std::uint8_t* end) {
+  const __m256i quotes = _mm256_set1_epi8('"');
+  const __m256i backslashes = _mm256_set1_epi8('\\');
+  const __m256i last_control = _mm256_set1_epi8(0x1F);
+  const auto hits_of = [&](const std::uint8_t* from) __attribute__((target("avx2"))) {
+    const __m256i octets = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    return _mm256_or_si256(
+        _mm256_or_si256(_mm256_cmpeq_epi8(octets, quotes), _mm256_cmpeq_epi8(octets, backslashes)),
+        _mm256_cmpeq_epi8(_mm256_min_epu8(octets, last_control), octets));
+  };
+  for (; end - at >= 64; at += 64) {
+    const __m256i first = hits_of(at);
+    const __m256i second = hits_of(at + 32);
+    if (_mm256_testz_si256(first, first) != 0 && _mm256_testz_si256(second, second) != 0) {
+      continue;
+    }
+    const auto low = static_cast<std::uint32_t>(_mm256_movemask_epi8(first));
+    const auto high = static_cast<std::uint32_t>(_mm256_movemask_epi8(second));
+    return at + std::countr_zero(std::uint64_t{high} << 32U | low);
+  }
+  return at;
+}
+#endif
+
 /// The first quote, backslash or control character. Many octets at a time: this loop sees nearly
 /// every octet of every model answer.
 inline const std::uint8_t* find_special(const std::uint8_t* at, const std::uint8_t* end) {
-#if defined(__SSE2__)
+#if defined(__x86_64__)
   const __m128i quotes = _mm_set1_epi8('"');
   const __m128i backslashes = _mm_set1_epi8('\\');
   const __m128i last_control = _mm_set1_epi8(0x1F);
+  // Most strings are short; what is longer than a few words is worth the call.
+  const std::uint8_t* const first_words = at + 32;
   while (end - at >= 16) {
+    if (at == first_words && has_avx2) {
+      at = find_special_avx2(at, end);
+      if (end - at < 16) {
+        break;
+      }
+    }
     const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
     const __m128i hits = _mm_or_si128(
         _mm_or_si128(_mm_cmpeq_epi8(octets, quotes), _mm_cmpeq_epi8(octets, backslashes)),

@@ -28,6 +28,9 @@ std::optional<std::uint64_t> in_range(std::string_view digits) {
 }  // namespace
 
 std::optional<std::uint64_t> parse_count(std::string_view number) {
+  if (const auto plain = parse_count_string(number)) {
+    return plain;  // nearly all of them
+  }
   const bool is_negative = !number.empty() && number.front() == '-';
   if (is_negative) {
     number.remove_prefix(1);

@@ -78,6 +78,20 @@ const std::vector<Vector>& vectors() {
   return all;
 }
 
+TEST(SseParser, FindsTheEndOfALineAtEveryPlace) {
+  for (std::size_t size = 0; size < 600; ++size) {
+    const std::string text(size, 'x');
+    for (const char* end : {"\n", "\r", "\r\n"}) {
+      for (const std::size_t more : {0U, 1U, 40U, 100U}) {
+        const std::string next(more, 'y');
+        ASSERT_EQ(parse({"data:" + text + end + "data:" + next + "\r\n\n"}),
+                  (Lines{"message|" + text + "\n" + next}))
+            << size;
+      }
+    }
+  }
+}
+
 TEST(SseParser, ReadsEveryReferenceVector) {
   for (const Vector& vector : vectors()) {
     EXPECT_EQ(parse({vector.wire}), vector.events) << vector.wire;

@@ -47,6 +47,22 @@ TEST(JsonReader, EverySplitGivesTheSameTokens) {
   }
 }
 
+TEST(JsonReader, FindsWhatEndsLongTextAtEveryPlace) {
+  for (std::size_t size = 0; size < 200; ++size) {
+    const std::string text(size, 'x');
+    for (const std::size_t behind : {0U, 15U, 70U}) {
+      const std::string rest(behind, '\xE9');
+      for (const bool wants : {true, false}) {
+        const std::string whole = wants ? "'" + text + '\n' + rest + "'" : "";
+        ASSERT_EQ(run('"' + text + "\\n" + rest + '"', 0, wants), whole) << size;
+        ASSERT_EQ(run('"' + text + '\x1F' + rest + '"', 0, wants), "failed") << size;
+        ASSERT_EQ(run("[\"" + text + "\",1" + rest, 0, wants), "failed") << size;
+      }
+    }
+    ASSERT_EQ(run("[\"" + text + "\",1]"), "['" + text + "'#1]") << size;
+  }
+}
+
 TEST(JsonReader, BoundsTheDepth) {
   EXPECT_NE(run(std::string(kMaxJsonDepth, '[') + std::string(kMaxJsonDepth, ']')), "failed");
   EXPECT_EQ(run(std::string(kMaxJsonDepth + 1, '[') + std::string(kMaxJsonDepth + 1, ']')),
