@@ -183,11 +183,19 @@ bool Http2Relay::wants_close(Peer peer) const {
 }
 
 bool Http2Relay::is_idle() const {
-  return closing_ || (streams_.empty() && client_.early.empty());
+  return closing_ || (client_.early.empty() &&
+                      std::all_of(streams_.begin(), streams_.end(), [](const auto& item) {
+                        return item.second->is_answered_here();
+                      }));
 }
 
 void Http2Relay::shut_down() {
   shutting_down_ = true;
+  for (const auto& [id, stream] : streams_) {
+    if (stream->is_answered_here()) {
+      reset(&client_, stream.get(), kNoError);  // nobody waits for the rest of its request
+    }
+  }
   if (!started_) {
     close_all(kNoError, kNoError);
     return;

@@ -101,6 +101,8 @@ class Http2Relay final : public Relay {
     std::uint64_t drained = 0;  // of the request's body, after an answer of ours
     Pipe to_upstream;
     Pipe to_client;
+    /// Ours, in full, and out: only the rest of the request may still come.
+    [[nodiscard]] bool is_answered_here() const { return is_local && to_client.sent_end; }
   };
 
   // nghttp2 calls these.
