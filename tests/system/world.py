@@ -300,6 +300,9 @@ END
 
     def leftovers(self):
         """Everything of ours that a stopped service must not leave; empty when clean."""
+        # The sockets stop along with the service, and the call that stopped it does not wait for them.
+        poll(lambda: 'deactivating' not in self.box.run(
+            "systemctl list-units --all --plain --no-legend 'antigravity*'", check=False).out, 10, 'our units are down')
         found = [f'rule: {line}' for line in self.rules()]
         units = self.box.run("systemctl list-units --all --plain --no-legend 'antigravity*'", check=False).out
         for line in units.splitlines():
