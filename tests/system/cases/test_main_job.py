@@ -71,9 +71,10 @@ class MainJob(Case):
                 if 'UsageRecorded' in seen:
                     break
         finally:
+            # Inside first: it holds the pipe that is waited for.
+            self.box.run('pkill', '-x', 'dbus-monitor', check=False)
             monitor.kill()
             monitor.communicate()
-            self.box.run('pkill', '-x', 'dbus-monitor', check=False)
         self.assertIn('interface=org.antigravityproxy.Daemon1; member=UsageRecorded', seen)
         self.assertIn('gemini-3-flash', seen)
 
