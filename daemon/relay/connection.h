@@ -176,6 +176,9 @@ class Connection {
   void on_reset(Side from, usage::Micros now);
   /// Answer to OpenUpstream.
   void on_upstream_open(const Result<>& opened, usage::Micros now);
+  /// To be called when the first octets for upstream are on their way: makes the client's
+  /// certificate ready while upstream thinks. Nothing of it is sent before upstream is verified.
+  void prepare_leaf(usage::Micros now);
   /// Says goodbye to both sides: close_notify where TLS ends here, then FIN. For connections on
   /// which nothing is under way.
   void end_idle(usage::Micros now);
