@@ -345,6 +345,13 @@ void Connection::on_upstream_open(const Result<>& opened, usage::Micros now) {
   }
 }
 
+void Connection::prepare_leaf(usage::Micros now) {
+  if (phase_ == Phase::upstream_handshake && !is_cleartext(Side::client)) {
+    // What fails here fails again, and is reported, when it is needed.
+    (void)surroundings_->leaf_context(facts_.host, now);
+  }
+}
+
 void Connection::on_upstream_handshake(Bytes in, usage::Micros now) {
   if (auto fed = upstream_engine_->feed(in, early_); !fed) {
     on_upstream_failure(fed.error(), now);

@@ -173,6 +173,9 @@ class Connection {
   void on_reset(Side from, usage::Micros now);
   /// Answer to OpenUpstream.
   void on_upstream_open(const Result<>& opened, usage::Micros now);
+  /// To be called when the first octets for upstream are on their way: makes the client's
+  /// certificate ready while upstream thinks. Nothing of it is sent before upstream is verified.
+  void prepare_leaf(usage::Micros now);
   /// Says goodbye to both sides: GOAWAY where HTTP/2 ends here, close_notify where TLS does, then
   /// FIN. For connections on which nothing is under way.
   void end_idle(usage::Micros now);

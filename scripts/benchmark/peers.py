@@ -2,6 +2,7 @@
 
 import resource
 import subprocess
+import time
 from pathlib import Path
 
 import world
@@ -87,6 +88,13 @@ workers: 1
     def start(self):
         super().start()
         self.process.wait_until_listening('127.0.0.1', [int(world.API.split(':')[1])])
+        # A first start listens before it has made its issuer.
+        issuer = self.scratch / 'state/ca/ca.pem'
+        deadline = time.monotonic() + 10
+        while not issuer.exists():
+            if time.monotonic() > deadline or self.process.child.poll() is not None:
+                raise world.Unusable(f'{self.name} did not make its issuer: {self.process.log.read_text()[-300:].strip()}')
+            time.sleep(0.01)
 
     def trust(self):
         return (self.scratch / 'state/ca/ca.pem').read_text()
