@@ -135,8 +135,19 @@ inline std::string pattern(std::size_t size) {
   return made;
 }
 
+class AllowsAll final : public rewrite::Rules {
+ public:
+  rewrite::Verdict check(std::string_view, std::string_view) const override { return {}; }
+};
+
 class Surroundings final : public relay::Surroundings {
  public:
+  relay::Rewriting rewriting(rewrite::Protocol protocol, rewrite::Options options) override {
+    relay::Rewriting made;
+    made.rules = std::make_unique<AllowsAll>();
+    made.relay = rewrite::Relay::make(protocol, std::move(options), made.rules.get());
+    return made;
+  }
   explicit Surroundings(Disposition disposition) : disposition_(disposition) {}
   relay::Decision decide(const relay::Hello&, std::string_view, usage::Micros) override {
     return {.disposition = disposition_};
@@ -169,6 +180,7 @@ struct PlainRig {
   std::uint16_t reverse_port = 0;
 
   explicit PlainRig(Options options = {}) {
+    (void)::signal(SIGPIPE, SIG_IGN);  // as the daemon does: splice(2) knows no MSG_NOSIGNAL
     options.settings.destinations.allowed = {*config::Network::parse("127.0.0.0/8")};
     options.settings.destinations.port = port_of(upstream.get());
     std::vector<Worker*> borrowed;
