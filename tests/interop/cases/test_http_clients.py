@@ -120,7 +120,9 @@ class Clients(Case):
                         codes.append(done.code)
                     self.assertNotEqual(0, codes[1], 'an aborted stream looked complete')
                     if scenario != 'reset-midstream':
-                        self.assertEqual(codes[0], codes[1])
+                        # A lost connection is 55 or 56, as curl was writing (a window update) or reading then.
+                        lost = [56 if code == 55 else code for code in codes]
+                        self.assertEqual(lost[0], lost[1])
                     # What arrived before a reset is not knowable; that there is one record is.
                     record, = self.new_records(1)
                     self.assertEqual('partial', record['outcome'])
