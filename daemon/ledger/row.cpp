@@ -1,5 +1,6 @@
 #include "daemon/ledger/row.h"
 
+#include <algorithm>
 #include <limits>
 
 #include <boost/json/parse.hpp>

@@ -3,6 +3,7 @@
 #include "helper/core/errc.h"
 #include "helper/os/command.h"
 
+#include <algorithm>
 #include <vector>
 
 #include <unistd.h>

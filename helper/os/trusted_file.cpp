@@ -2,6 +2,7 @@
 
 #include "helper/core/errc.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 

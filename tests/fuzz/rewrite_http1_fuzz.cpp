@@ -6,6 +6,7 @@
 
 #include "tests/daemon/rewrite/support.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 

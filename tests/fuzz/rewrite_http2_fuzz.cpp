@@ -7,6 +7,7 @@
 #include "tests/daemon/rewrite/http2_peer.h"
 #include "tests/daemon/rewrite/support.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 

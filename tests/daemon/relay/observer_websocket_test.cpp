@@ -3,6 +3,7 @@
 #include "tests/daemon/http2/wire.h"
 #include "tests/daemon/websocket/wire.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 

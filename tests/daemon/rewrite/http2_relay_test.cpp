@@ -4,6 +4,8 @@
 #include "tests/daemon/rewrite/http2_peer.h"
 #include "tests/daemon/rewrite/support.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 namespace agp::rewrite {

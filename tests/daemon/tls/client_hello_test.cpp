@@ -2,6 +2,7 @@
 
 #include "daemon/tls/openssl.h"
 
+#include <algorithm>
 #include <random>
 
 #include <gtest/gtest.h>

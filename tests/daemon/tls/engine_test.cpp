@@ -2,6 +2,8 @@
 
 #include "tests/support/certificates.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 namespace agp::tls {

@@ -3,6 +3,7 @@
 #include "daemon/websocket/limits.h"
 #include "tests/daemon/websocket/wire.h"
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
