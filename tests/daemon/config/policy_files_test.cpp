@@ -3,6 +3,7 @@
 #include "config_folder.h"
 
 #include <algorithm>
+#include <fstream>
 #include <iterator>
 
 #include <sys/stat.h>
