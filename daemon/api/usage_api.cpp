@@ -89,6 +89,10 @@ json::value number_or_null(const std::optional<Number>& value) {
   return value ? json::value(*value) : json::value(nullptr);
 }
 
+json::value usd_or_null(const std::optional<std::uint64_t>& pico_usd) {
+  return pico_usd ? json::value(static_cast<double>(*pico_usd) / 1e12) : json::value(nullptr);
+}
+
 json::value time_or_null(const std::optional<usage::Micros>& value) {
   return value ? json::value(to_rfc3339(*value)) : json::value(nullptr);
 }
@@ -113,7 +117,7 @@ void put_sums(json::object& out, const ledger::Sums& sums) {
     flags[flag] = count;
   }
   out["flags"] = std::move(flags);
-  out["cost_usd_estimate"] = number_or_null(sums.cost_usd_estimate);
+  out["cost_usd_estimate"] = usd_or_null(sums.cost_pico_usd);
   out["unpriced"] = sums.unpriced;
 }
 
@@ -279,7 +283,7 @@ Result<ledger::PageQuery> parse_records_question(const Parameters& parameters,
       }
       query.limit = limit;
     } else if (key == "cursor") {
-      query.before = value;
+      query.cursor = value;
     } else {
       return refused(key.substr(0, 64) +
                      ": unknown parameter; known are limit, cursor, since, until, model, cascade");

@@ -93,8 +93,8 @@ void Sums::add(const Sums& other) {
   for (const auto& [flag, count] : other.flags) {
     flags[flag] += count;
   }
-  if (other.cost_usd_estimate) {
-    cost_usd_estimate = cost_usd_estimate.value_or(0) + *other.cost_usd_estimate;
+  if (other.cost_pico_usd) {
+    cost_pico_usd = cost_pico_usd.value_or(0) + *other.cost_pico_usd;
   }
   unpriced += other.unpriced;
 }

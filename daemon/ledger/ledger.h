@@ -44,6 +44,9 @@ struct Filter {
   std::optional<usage::Micros> until;  // exclusive
   std::optional<std::string> model;
   std::optional<std::string> cascade;
+  std::optional<usage::Provider> provider;
+  std::optional<std::string> host;
+  std::optional<usage::RequestKind> kind;
   std::optional<std::vector<std::uint32_t>> uids;  // empty optional: all; empty list: none
 };
 
@@ -72,7 +75,7 @@ struct Sums {
   std::uint64_t total = 0;
   std::uint64_t reasoning_unknown = 0;
   std::map<std::string, std::uint64_t> flags;
-  std::optional<double> cost_usd_estimate;  // empty: nothing could be priced
+  std::optional<std::uint64_t> cost_pico_usd;  // 10^-12 USD; empty: nothing could be priced
   std::uint64_t unpriced = 0;
 
   void add(const Sums& other);
@@ -92,16 +95,31 @@ struct Report {
   std::vector<Group> groups;  // ordered by key
 };
 
-/// Newest first; `before` is the id of the last record of the previous page.
+enum class Order {
+  newest_first,  // by id, which is by time
+  by_commit,     // by sequence, ascending: nothing that is committed later can come before
+};
+
 struct PageQuery {
   Filter filter;
-  std::optional<std::string> before;
+  Order order = Order::newest_first;
+  /// The last record of the previous page is passed over: its id, or its sequence in decimal
+  /// digits, by `order`. It need not exist any more.
+  std::optional<std::string> cursor;
   std::size_t limit = 100;
 };
 
 struct Page {
   std::vector<usage::Record> records;
-  std::optional<std::string> next;  // set when there is more
+  std::optional<std::string> next;  // cursor of the next page; set when there is more
+};
+
+/// What the language server said afterwards about one of its calls.
+struct Confirmation {
+  std::string response_id;
+  std::string cascade_id;
+  std::optional<std::string> trajectory_id;
+  std::optional<std::uint64_t> step_index;
 };
 
 struct Summary {
@@ -129,6 +147,10 @@ class Ledger {
   /// Hands a record over; any thread, never waits for the disk. A record whose id is already kept
   /// changes nothing. What does not fit in the queue is lost and counted in Health::lost.
   virtual void append(usage::Record record) = 0;
+
+  /// Ties the recent records with that response id to the cascade: `exact`, confirmed. Any thread,
+  /// never waits for the disk.
+  virtual void confirm(Confirmation confirmation) = 0;
 
   /// Waits until everything appended before is committed or lost; false when `limit` passed first.
   [[nodiscard]] virtual bool flush(std::chrono::milliseconds limit) = 0;

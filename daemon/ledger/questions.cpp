@@ -158,7 +158,7 @@ Sums sums_of(const sqlite::Statement& row, int column) {
   sums.reasoning_unknown = next();
   sums.unpriced = next();
   if (!row.is_null(column)) {
-    sums.cost_usd_estimate = row.real(column);
+    sums.cost_pico_usd = static_cast<std::uint64_t>(row.integer(column));
   }
   return sums;
 }
@@ -281,8 +281,8 @@ Result<Report> ask_usage(sqlite::Database& database, const Query& query) {
 
 Result<Page> ask_records(sqlite::Database& database, const PageQuery& query) {
   auto where = where_of(query.filter);
-  if (query.before) {
-    where.add("id < ?", *query.before);
+  if (query.cursor) {
+    where.add("id < ?", *query.cursor);
   }
   auto statement =
       database.prepare("SELECT " + record_columns() + " FROM record WHERE " + where.sql +

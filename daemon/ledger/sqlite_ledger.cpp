@@ -160,6 +160,10 @@ void SqliteLedger::append(usage::Record record) {
   work_.notify_one();
 }
 
+void SqliteLedger::confirm(Confirmation confirmation) {
+  (void)confirmation;
+}
+
 bool SqliteLedger::flush(std::chrono::milliseconds limit) {
   std::unique_lock lock(mutex_);
   const auto target = accepted_;

@@ -41,6 +41,7 @@ class SqliteLedger final : public Ledger {
   SqliteLedger& operator=(SqliteLedger&&) = delete;
 
   void append(usage::Record record) override;
+  void confirm(Confirmation confirmation) override;
   [[nodiscard]] bool flush(std::chrono::milliseconds limit) override;
   [[nodiscard]] Result<Report> usage(const Query& query) override;
   [[nodiscard]] Result<Page> records(const PageQuery& query) override;

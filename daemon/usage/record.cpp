@@ -108,6 +108,16 @@ const char* name(RequestKind value) {
   return "";
 }
 
+const char* name(Closer value) {
+  switch (value) {
+    case Closer::client:
+      return "client";
+    case Closer::upstream:
+      return "upstream";
+  }
+  return "";
+}
+
 const char* name(ModelSource value) {
   switch (value) {
     case ModelSource::response:

@@ -28,6 +28,8 @@ enum class UsageState { final, provisional, none };
 enum class CascadeSource { exact, inferred, none };
 enum class RequestKind { agent, checkpoint, tab, web_search, other };
 enum class ModelSource { response, url, request };
+/// Who ended an exchange that did not end in order.
+enum class Closer { client, upstream };
 
 using ModalityCounts = std::map<std::string, std::uint64_t>;
 
@@ -56,8 +58,35 @@ struct CallError {
   friend bool operator==(const CallError&, const CallError&) = default;
 };
 
+/// What changes the price of a call besides its tokens.
+struct Modifiers {
+  std::optional<std::string> speed;          // "standard", "fast"
+  std::optional<std::string> inference_geo;  // "us"
+
+  friend bool operator==(const Modifiers&, const Modifiers&) = default;
+};
+
+/// Tokens that are billed with a call and stand outside its own numbers (Anthropic's iterations).
+struct AdditionalUsage {
+  std::string kind;  // "compaction", "advisor_message", "fallback_message"
+  std::optional<std::string> model;
+  Usage usage;
+
+  friend bool operator==(const AdditionalUsage&, const AdditionalUsage&) = default;
+};
+
+/// At list prices, whatever a subscription really bills: an estimate.
+struct Cost {
+  std::uint64_t pico_usd = 0;  // 10^-12 USD
+  std::string price_version;   // of the price table
+  bool is_aliased = false;     // the price is that of a similar name
+
+  friend bool operator==(const Cost&, const Cost&) = default;
+};
+
 struct Record {
-  std::string id;  // ULID; given once by the driver, empty before that
+  std::string id;              // ULID; given once by the driver, empty before that
+  std::uint64_t sequence = 0;  // order of commits, from 1; given by the ledger, 0 before that
 
   Micros started_at{};  // first byte of the request
   std::optional<Micros> first_byte_at;
@@ -72,6 +101,10 @@ struct Record {
   RequestKind request_kind = RequestKind::other;
   std::optional<std::string> cascade_id;
   CascadeSource cascade_source = CascadeSource::none;
+  /// What the tie rests on: "request_id", "trajectory_id", "conversation_id", "brain_path",
+  /// "only_running"; empty without a tie.
+  std::string cascade_evidence;
+  bool cascade_confirmed = false;  // the language server named this response id afterwards
   std::optional<std::string> trajectory_id;
   std::optional<std::uint64_t> step_index;
 
@@ -94,8 +127,16 @@ struct Record {
   std::optional<Usage> usage;  // empty: unknown, shown as such, counted as unknown
   std::optional<std::string> service_tier;
   std::vector<std::string> tool_calls;
+  std::optional<std::map<std::string, std::uint64_t>> server_tools;  // "web_search": 2
+  Modifiers modifiers;
   std::optional<std::uint64_t> credits_consumed;
+  std::vector<AdditionalUsage> additional_usage;
+  /// The provider's own counters under their own names, as last sent; nested ones with a dot:
+  /// "promptTokenCount", "prompt_tokens_details.cached_tokens". Empty without usage.
+  std::map<std::string, std::uint64_t> reported;
+  std::optional<Cost> cost;  // empty: no price is known
   std::optional<CallError> error;
+  std::optional<Closer> closed_by;  // empty: it ended in order
   std::set<std::string> flags;
 
   friend bool operator==(const Record&, const Record&) = default;
@@ -110,5 +151,6 @@ struct Record {
 [[nodiscard]] const char* name(CascadeSource value);
 [[nodiscard]] const char* name(RequestKind value);
 [[nodiscard]] const char* name(ModelSource value);
+[[nodiscard]] const char* name(Closer value);
 
 }  // namespace agp::usage

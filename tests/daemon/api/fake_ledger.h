@@ -2,6 +2,7 @@
 
 #include "daemon/ledger/ledger.h"
 
+#include <utility>
 #include <vector>
 
 namespace agp::api::test {
@@ -13,6 +14,9 @@ class FakeLedger final : public ledger::Ledger {
     for (const auto& committed : subscribers) {
       committed(record);
     }
+  }
+  void confirm(ledger::Confirmation confirmation) override {
+    confirmed.push_back(std::move(confirmation));
   }
   bool flush(std::chrono::milliseconds) override { return true; }
   Result<ledger::Report> usage(const ledger::Query& query) override {
@@ -33,6 +37,7 @@ class FakeLedger final : public ledger::Ledger {
   Result<ledger::Page> page = ledger::Page{};
   ledger::Query asked;
   ledger::PageQuery asked_page;
+  std::vector<ledger::Confirmation> confirmed;
   std::vector<std::function<void(const usage::Record&)>> subscribers;
 };
 

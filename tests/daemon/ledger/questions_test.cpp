@@ -97,7 +97,7 @@ TEST_F(LedgerQuestions, ReasoningThatWasNeverStatedIsCounted) {
 
 TEST_F(LedgerQuestions, NothingIsPricedYet) {
   keep(call("1", "flash", 5, 5));
-  EXPECT_FALSE(ask({}).totals.cost_usd_estimate.has_value());
+  EXPECT_FALSE(ask({}).totals.cost_pico_usd.has_value());
   EXPECT_EQ(ask({}).totals.unpriced, 1U);
 }
 
@@ -198,7 +198,7 @@ TEST_F(LedgerQuestions, PagesNewestFirstWithoutGapsOrRepeats) {
     if (!page->next) {
       break;
     }
-    query.before = page->next;
+    query.cursor = page->next;
   }
   EXPECT_EQ(seen, "04 03 02 01 00 ");
 }
