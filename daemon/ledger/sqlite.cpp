@@ -48,6 +48,11 @@ void Statement::bind(int index, std::string_view value) {
                             SQLITE_UTF8);
 }
 
+void Statement::bind_borrowed(int index, std::string_view value) {
+  (void)sqlite3_bind_text64(statement_.get(), index, value.data(), value.size(), SQLITE_STATIC,
+                            SQLITE_UTF8);
+}
+
 void Statement::bind_null(int index) {
   (void)sqlite3_bind_null(statement_.get(), index);
 }

@@ -39,7 +39,7 @@ class SqliteLedger::Writer {
     return {};
   }
 
-  [[nodiscard]] Result<Outcome> write(const std::vector<usage::Record>& batch) {
+  [[nodiscard]] Result<Outcome> write(std::vector<usage::Record>& batch) {
     auto done = try_write(batch);
     if (!done) {
       insert_.reset();
@@ -49,7 +49,7 @@ class SqliteLedger::Writer {
   }
 
  private:
-  [[nodiscard]] Result<Outcome> try_write(const std::vector<usage::Record>& batch) {
+  [[nodiscard]] Result<Outcome> try_write(std::vector<usage::Record>& batch) {
     auto open = ensure_open();
     if (!open) {
       return open.error();
@@ -59,12 +59,13 @@ class SqliteLedger::Writer {
       return begun.error();
     }
     Outcome outcome;
-    for (const auto& record : batch) {
+    for (auto& record : batch) {
       bind_record(*insert_, record);
       auto stepped = insert_->step();
       insert_->reset();
       if (stepped) {
         if (database_->changes() > 0) {
+          record.sequence = static_cast<std::uint64_t>(database_->last_row());
           outcome.kept.push_back(&record);
         }
       } else if (stepped.error().code == Errc::invalid_record) {
@@ -196,8 +197,8 @@ void SqliteLedger::run() {
 // The batch is copied, not moved: it stays in the queue, in order, until it is committed.
 void SqliteLedger::write_one_batch(std::unique_lock<std::mutex>& lock) {
   const auto size = std::min(queue_.size(), options_.batch_limit);
-  const std::vector<usage::Record> batch(queue_.begin(),
-                                         queue_.begin() + static_cast<std::ptrdiff_t>(size));
+  std::vector<usage::Record> batch(queue_.begin(),
+                                   queue_.begin() + static_cast<std::ptrdiff_t>(size));
   const auto subscribers = subscribers_;
   lock.unlock();
   auto done = writer_->write(batch);
