@@ -4,6 +4,7 @@
 #include "common/log/log.h"
 #include "daemon/ledger/file.h"
 #include "daemon/ledger/questions.h"
+#include "daemon/ledger/rollup.h"
 #include "daemon/ledger/row.h"
 
 #include <algorithm>
@@ -74,6 +75,10 @@ class SqliteLedger::Writer {
       } else {
         return stepped.error();
       }
+    }
+    auto rolled_up = add_to_rollups(*database_, outcome.kept);
+    if (!rolled_up) {
+      return rolled_up.error();
     }
     auto committed = database_->exec("COMMIT");
     if (!committed) {
