@@ -45,6 +45,8 @@ json::object ledger_value(const StatusReport& report) {
   out["written"] = health.written;
   out["waiting"] = health.waiting;
   out["lost"] = health.lost;
+  out["aged"] = health.aged;
+  out["evicted"] = health.evicted;
   return out;
 }
 

@@ -223,6 +223,8 @@ Result<> Daemon::open_state() {
   ledger::SqliteLedger::Options ledger;
   ledger.file = options_.state_dir + "/usage.db";
   ledger.max_bytes = config_.ledger.max_bytes;
+  ledger.raw_days = std::chrono::days(config_.ledger.raw_days);
+  ledger.hourly_days = std::chrono::days(config_.ledger.hourly_days);
   ledger_ = ledger::SqliteLedger::start(ledger);
   if (const auto health = ledger_->health(); health.problem) {
     log::err("ledger cannot be written, records wait in memory",

@@ -357,12 +357,12 @@ class Reader {
   /// The enumerator whose name is stored, or `otherwise`: a word from an older version must not
   /// make a record unreadable.
   template <class Enum>
-  Enum named(Enum last, Enum otherwise) {
-    return named_in<Enum>(text(), last).value_or(otherwise);
+  Enum named(Enum otherwise) {
+    return named_in<Enum>(text()).value_or(otherwise);
   }
   template <class Enum>
-  std::optional<Enum> maybe_named(Enum last) {
-    return named_in<Enum>(text(), last);
+  std::optional<Enum> maybe_named() {
+    return named_in<Enum>(text());
   }
   std::optional<std::map<std::string, std::uint64_t>> counts() {
     const auto stored = maybe_text();
@@ -393,8 +393,9 @@ class Reader {
 
  private:
   template <class Enum>
-  static std::optional<Enum> named_in(const std::string& stored, Enum last) {
-    for (int value = 0; value <= static_cast<int>(last); ++value) {
+  static std::optional<Enum> named_in(const std::string& stored) {
+    // Behind the last enumerator there is no name.
+    for (int value = 0; *name(static_cast<Enum>(value)) != '\0'; ++value) {
       if (stored == name(static_cast<Enum>(value))) {
         return static_cast<Enum>(value);
       }
@@ -519,6 +520,24 @@ void bind_record(sqlite::Statement& statement, const usage::Record& record) {
   bind.list(record.flags);
 }
 
+const std::string& confirm_sql() {
+  static const std::string sql =
+      "UPDATE record SET cascade_id = ?, cascade_source = ?, cascade_confirmed = ?,"
+      " trajectory_id = ?, step_index = ?, flags = ? WHERE sequence = ?";
+  return sql;
+}
+
+void bind_confirmed(sqlite::Statement& statement, const usage::Record& record) {
+  Binder bind(statement);
+  bind.text(record.cascade_id);
+  bind.text(std::string_view(name(record.cascade_source)));
+  bind.integer(record.cascade_confirmed ? 1 : 0);
+  bind.text(record.trajectory_id);
+  bind.count(record.step_index);
+  bind.list(record.flags);
+  bind.integer(static_cast<std::int64_t>(record.sequence));
+}
+
 usage::Record read_record(const sqlite::Statement& row) {
   Reader read(row);
   usage::Record out;
@@ -532,28 +551,28 @@ usage::Record read_record(const sqlite::Statement& row) {
   out.protocol = read.text();
   out.local_uid = read.maybe<std::uint32_t>();
   out.instance = read.text();
-  out.request_kind = read.named(usage::RequestKind::other, usage::RequestKind::other);
+  out.request_kind = read.named(usage::RequestKind::other);
   out.cascade_id = read.maybe_text();
-  out.cascade_source = read.named(usage::CascadeSource::none, usage::CascadeSource::none);
+  out.cascade_source = read.named(usage::CascadeSource::none);
   out.cascade_evidence = read.text();
   out.cascade_confirmed = read.integer() != 0;
   out.trajectory_id = read.maybe_text();
   out.step_index = read.maybe<std::uint64_t>();
   out.bytes_in = read.count();
   out.bytes_out = read.count();
-  out.provider = read.named(usage::Provider::azure, usage::Provider::google);
-  out.api = read.named(usage::Api::responses, usage::Api::code_assist);
+  out.provider = read.named(usage::Provider::google);
+  out.api = read.named(usage::Api::code_assist);
   out.http_status = read.maybe<std::uint16_t>();
   out.stream = read.integer() != 0;
   out.model = read.maybe_text();
-  out.model_source = read.maybe_named(usage::ModelSource::request);
+  out.model_source = read.maybe_named<usage::ModelSource>();
   out.response_id = read.maybe_text();
   out.request_id = read.maybe_text();
   out.trace_id = read.maybe_text();
-  out.outcome = read.named(usage::Outcome::error, usage::Outcome::partial);
-  out.finish = read.maybe_named(usage::Finish::cancelled);
+  out.outcome = read.named(usage::Outcome::partial);
+  out.finish = read.maybe_named<usage::Finish>();
   out.finish_raw = read.maybe_text();
-  out.usage_state = read.named(usage::UsageState::none, usage::UsageState::none);
+  out.usage_state = read.named(usage::UsageState::none);
   out.usage = read_usage(read);
   out.service_tier = read.maybe_text();
   out.tool_calls = read.list();
@@ -574,7 +593,7 @@ usage::Record read_record(const sqlite::Statement& row) {
   if (type || code) {
     out.error = usage::CallError{type.value_or(""), code.value_or("")};
   }
-  out.closed_by = read.maybe_named(usage::Closer::upstream);
+  out.closed_by = read.maybe_named<usage::Closer>();
   const auto flags = read.list();
   out.flags.insert(flags.begin(), flags.end());
   return out;

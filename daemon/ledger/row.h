@@ -14,6 +14,11 @@ namespace agp::ledger {
 void bind_record(sqlite::Statement& statement, const usage::Record& record);
 void bind_record(sqlite::Statement& statement, usage::Record&& temporary) = delete;
 
+/// What a confirmation may change of a record that is kept.
+[[nodiscard]] const std::string& confirm_sql();
+void bind_confirmed(sqlite::Statement& statement, const usage::Record& record);
+void bind_confirmed(sqlite::Statement& statement, usage::Record&& temporary) = delete;
+
 /// The columns, `sequence` first, that `read_record` expects, in its order.
 [[nodiscard]] const std::string& record_columns();
 [[nodiscard]] usage::Record read_record(const sqlite::Statement& row);

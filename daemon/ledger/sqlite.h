@@ -60,6 +60,8 @@ class Database {
   [[nodiscard]] Result<std::int64_t> integer(std::string_view sql);
   /// Rows changed by the last INSERT, UPDATE or DELETE.
   [[nodiscard]] int changes() const { return sqlite3_changes(db_.get()); }
+  /// The file at that path is another one now, or none.
+  [[nodiscard]] Result<bool> has_moved();
   /// Row number that the last INSERT gave.
   [[nodiscard]] std::int64_t last_row() const { return sqlite3_last_insert_rowid(db_.get()); }
 

@@ -2,10 +2,13 @@
 
 #include "daemon/ledger/ledger.h"
 #include "daemon/ledger/questions.h"
+#include "daemon/ledger/sqlite_ledger.h"
 #include "tests/daemon/ledger/ledger_file.h"
 #include "tests/daemon/ledger/naive.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -237,6 +240,61 @@ TEST(Retention, LeavesNoTransactionOpenAfterAFailure) {
   EXPECT_FALSE(age_one_step(file.database, {}, kNow));
   file.run("BEGIN");
   file.run("COMMIT");
+}
+
+// What the writer makes of it.
+
+template <class Done>
+bool soon(Done is_done) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!is_done() && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::yield();
+  }
+  return is_done();
+}
+
+TEST(Retention, TheWriterDeletesWhatHasAgedAndKeepsItsSums) {
+  const test::TempDir dir;
+  SqliteLedger::Options options;
+  options.file = dir.file();
+  options.raw_days = days(1);
+  options.ageing_pause = std::chrono::milliseconds(1);
+  options.now = [] {
+    return kNow;
+  };
+  auto ledger = SqliteLedger::start(options);
+  const auto records = Chance(6).records(300);
+  for (const auto& record : records) {
+    ledger->append(record);
+  }
+  ASSERT_TRUE(soon([&] { return ledger->health().aged == 300; }));
+  EXPECT_EQ(ledger->usage({})->totals, naive_answer(records, {}).totals);
+  EXPECT_TRUE(ledger->records({})->records.empty());
+  EXPECT_EQ(ledger->summary()->records, 300U);
+  EXPECT_EQ(ledger->health().evicted, 0U);
+}
+
+TEST(Retention, AFullLedgerGivesUpItsOldestRecordsAndTakesNewOnes) {
+  const test::TempDir dir;
+  SqliteLedger::Options options;
+  options.file = dir.file();
+  options.max_bytes = 1U << 20U;
+  options.ageing_pause = std::chrono::hours(1);  // only a batch that does not fit makes room
+  options.now = [] {
+    return kNow;
+  };
+  auto ledger = SqliteLedger::start(options);
+  const auto records = Chance(7).records(4000);
+  for (const auto& record : records) {
+    ledger->append(record);
+  }
+  ASSERT_TRUE(ledger->flush(std::chrono::seconds(60)));
+  const auto health = ledger->health();
+  EXPECT_FALSE(health.problem.has_value());
+  EXPECT_EQ(health.lost, 0U);
+  EXPECT_GT(health.evicted, 0U);
+  EXPECT_EQ(ledger->usage({})->totals, naive_answer(records, {}).totals);
+  EXPECT_LE(std::filesystem::file_size(dir.file()), 1U << 20U);
 }
 
 }  // namespace
