@@ -43,7 +43,7 @@ struct FieldRow {
 class FieldTable {
  public:
   struct Node {
-    std::string key;
+    std::string_view key;
     FieldKind kind = FieldKind::path;
     std::size_t index = 0;
     bool is_array = false;        // its value is an array, with one child for the elements
