@@ -51,6 +51,7 @@ class FieldTable {
     std::size_t child_count = 0;
   };
 
+  /// @param rows   views of text that outlives the table.
   /// @param roots  each row is valid below each of them: "" for the object itself, "response" for
   ///               one inside it. A root that is not empty is a scope with the number of its place.
   FieldTable(std::initializer_list<FieldRow> rows, std::initializer_list<std::string_view> roots);
