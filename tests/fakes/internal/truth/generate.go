@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand"
-	"strings"
 
 	"antigravity-proxy/fakes/internal/upstream"
 )
@@ -187,9 +186,26 @@ func (g *generator) cutAt(x *exchange) int {
 		if g.chance(3) {
 			return x.marks[g.rng.Intn(len(x.marks))].coded
 		}
-		return g.rng.Intn(len(x.coded) + 1)
+		n := g.rng.Intn(len(x.coded) + 1)
+		if x.coding == "" || !x.doubtful(n) {
+			return n
+		}
 	}
 	return x.marks[g.rng.Intn(len(x.marks))].coded
+}
+
+// doubtful: decoders may differ by a symbol in what they make of a cut, and it would matter here.
+func (x *exchange) doubtful(n int) bool {
+	one, other := *x, *x
+	one.sent, other.sent = n, min(n+3, len(x.coded))
+	least, _ := one.received()
+	most, _ := other.received()
+	for _, end := range append([]int{len(x.body)}, x.ends...) {
+		if len(least) <= end && end-8 <= len(most) {
+			return true
+		}
+	}
+	return false
 }
 
 // received is what a reader makes of the octets that were sent.
@@ -298,5 +314,4 @@ func (g *generator) aside(x *exchange) {
 		e.object("response.completed", obj{{"type", "response.completed"}, {"response", obj{{"id", "resp_1"}, {"usage", obj{{"input_tokens", 5}, {"output_tokens", 5}}}}}})
 		x.body, x.ends = e.b.String(), e.ends
 	}
-	_ = strings.ToLower
 }

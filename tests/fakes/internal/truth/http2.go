@@ -1,6 +1,7 @@
 package truth
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand"
@@ -213,7 +214,12 @@ func (g *generator) http2(s *script, list []*exchange) {
 			}
 			stream += 2
 		}
-		s.add(true, append(requests, g.woven(asked, false)...))
+		requests = append(requests, g.woven(asked, false)...)
+		if first && !bytes.Contains(requests, []byte(mark(s.index))) {
+			// CONTINUATION cut the mark in two: a frame of an unknown type carries it.
+			s.add(true, frame(0xB9, 0, 0, []byte(mark(s.index))))
+		}
+		s.add(true, requests)
 		if first {
 			s.add(false, append(append([]byte{}, settings...), window...))
 			s.add(false, frame(frameSettings, flagAck, 0, nil))

@@ -70,6 +70,9 @@ func (st *Stage) Run(o RunOptions) (*Result, error) {
 			for s := take(); s != nil; s = take() {
 				if o.Script >= 0 {
 					fmt.Fprintln(os.Stderr, s)
+					for _, note := range s.notes {
+						fmt.Fprintln(os.Stderr, note)
+					}
 					for _, one := range s.steps {
 						fmt.Fprintf(os.Stderr, "from client: %v\n%q\n", one.fromClient, one.data)
 					}

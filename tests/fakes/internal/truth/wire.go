@@ -31,7 +31,7 @@ type script struct {
 	steps   []step
 	end     string
 	records []*Record
-	unsure  []*Record // may or may not be recorded
+	notes   []string // one line for each exchange
 }
 
 // mark finds the script on the server's side; it stands in the first request, in clear.
@@ -201,6 +201,10 @@ func (x *exchange) responseHTTP1(rng *rand.Rand, canClose bool) (interim, respon
 
 func (g *generator) fill(s *script, x *exchange) {
 	g.encode(x)
+	defer func() {
+		s.notes = append(s.notes, fmt.Sprintf("%s %s%s: %d, coding %q said %q, %d of %d octets sent, framed %v, client leaves %v, body %.2000q", x.method,
+			x.f.host, x.f.path, x.f.status, x.coding, x.codeMark, x.sent, len(x.coded), x.framed, x.leaves, x.body))
+	}()
 	if x.request != nil && x.method == "POST" && g.chance(10) {
 		x.reqCode = g.pick("gzip", "zstd")
 		var b bytes.Buffer
