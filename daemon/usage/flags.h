@@ -15,7 +15,5 @@ inline constexpr const char* kTrailingErrorJson = "trailing_error_json";
 inline constexpr const char* kDecodeError = "decode_error";
 inline constexpr const char* kEventTooLarge = "event_too_large";
 inline constexpr const char* kModelMissing = "model_missing";
-/// The wire format of this call has no reader yet: its usage is unknown, not absent.
-inline constexpr const char* kReaderMissing = "reader_missing";
 
 }  // namespace agp::usage::flag
