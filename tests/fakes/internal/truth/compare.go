@@ -18,6 +18,9 @@ type Report struct {
 	Differences        int
 	Lines              []string        // the first differences
 	Absent             map[string]bool // fields that the records do not have
+
+	// Of a run with kills: calls under way then, those of them without a record, records of none of the calls.
+	Doubtful, Lost, Unknown int
 }
 
 func (r *Report) add(format string, args ...any) {

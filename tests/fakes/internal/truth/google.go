@@ -3,7 +3,7 @@ package truth
 import "strings"
 
 var googleCounts = []string{"promptTokenCount", "cachedContentTokenCount", "candidatesTokenCount", "thoughtsTokenCount",
-	"toolUsePromptTokenCount", "totalTokenCount"}
+	"toolUsePromptTokenCount", "totalTokenCount", "initialPromptTokenCount"}
 
 var googleLists = []string{"promptTokensDetails", "cacheTokensDetails", "candidatesTokensDetails", "toolUsePromptTokensDetails"}
 
@@ -13,6 +13,7 @@ type googleReader struct {
 	lists         map[string]map[string]uint64
 	finish, block string
 	tier, traffic string
+	queries       int
 	hasCredits    bool
 	credits       uint64
 }
@@ -44,6 +45,9 @@ func (g *googleReader) event(_ string, o object) {
 		if reason := text(at(candidate, "finishReason")); reason != "" && reason != "FINISH_REASON_UNSPECIFIED" {
 			g.finish = word(reason)
 		}
+		if l, ok := at(candidate, "groundingMetadata", "webSearchQueries").([]any); ok {
+			g.queries = len(l)
+		}
 		for _, part := range list(at(candidate, "content", "parts")) {
 			g.s.tool(text(at(part, "functionCall", "name")))
 		}
@@ -62,22 +66,7 @@ func (g *googleReader) usage(u object) {
 		g.counts.take(name, u[name])
 	}
 	for _, name := range googleLists {
-		entries, ok := u[name].([]any)
-		if !ok {
-			continue
-		}
-		sums := map[string]uint64{}
-		for _, entry := range entries {
-			n, present, bad := count(at(entry, "tokenCount"))
-			g.counts.bad = g.counts.bad || bad
-			if present && n > 0 {
-				sums[strings.ToLower(word(text(at(entry, "modality"))))] += n
-			}
-		}
-		if g.lists == nil {
-			g.lists = map[string]map[string]uint64{}
-		}
-		g.lists[name] = sums
+		g.counts.takeList(&g.lists, u[name], name, "modality", "tokenCount")
 	}
 	if t := text(u["serviceTier"]); t != "" {
 		g.tier = strings.ToLower(word(t))
@@ -103,6 +92,9 @@ func (g *googleReader) end() {
 	case g.block != "":
 		r.FinishRaw, r.Finish, g.s.ended = &g.block, pointer("content_filter"), true
 	}
+	if g.queries > 0 {
+		r.ServerTools = map[string]uint64{"web_search": uint64(g.queries)}
+	}
 	if g.counts.bad {
 		g.s.flag("bad_number")
 	}
@@ -117,7 +109,7 @@ func (g *googleReader) end() {
 	u.InputByModality = filled(g.lists["promptTokensDetails"], g.lists["toolUsePromptTokensDetails"])
 	u.OutputByModality = filled(g.lists["candidatesTokensDetails"])
 	u.CachedByModality = filled(g.lists["cacheTokensDetails"])
-	r.Reported = g.counts.values
+	r.Reported = reportedOf(g.counts, g.lists)
 	g.s.settle(u)
 }
 
@@ -132,7 +124,7 @@ func filled(lists ...map[string]uint64) map[string]uint64 {
 			if out == nil {
 				out = map[string]uint64{}
 			}
-			out[key] += n
+			out[strings.ToLower(key)] += n
 		}
 	}
 	return out

@@ -232,6 +232,9 @@ func (g *generator) http2(s *script, list []*exchange) {
 			answered[i] = answered[i][1:]
 		}
 		s.add(false, append(heads, g.woven(answered, true)...))
+		if len(aborts) == 0 {
+			s.isWhole()
+		}
 		s.add(true, aborts)
 	}
 	switch g.rng.Intn(4) {

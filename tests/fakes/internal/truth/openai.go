@@ -10,6 +10,7 @@ type responsesReader struct {
 	status string
 	reason string
 	tier   string
+	calls  map[string]string // server tools by item
 }
 
 func (r *responsesReader) done(data string) bool { return data == "[DONE]" }
@@ -19,9 +20,17 @@ func (r *responsesReader) items(list []any) {
 	for _, item := range list {
 		if kind := text(at(item, "type")); kind == "function_call" || kind == "custom_tool_call" {
 			r.s.tool(text(at(item, "name")))
+		} else if tool, ok := serverTools[text(at(item, "type"))]; ok {
+			if r.calls == nil {
+				r.calls = map[string]string{}
+			}
+			r.calls[text(at(item, "id"))] = tool
 		}
 	}
 }
+
+var serverTools = map[string]string{"web_search_call": "web_search", "file_search_call": "file_search",
+	"code_interpreter_call": "code_interpreter", "image_generation_call": "image_generation", "mcp_call": "mcp"}
 
 // body takes a response object.
 func (r *responsesReader) body(o object) {
@@ -101,6 +110,12 @@ func (r *responsesReader) event(name string, o object) {
 
 func (r *responsesReader) end() {
 	record := r.s.record
+	for _, tool := range r.calls {
+		if record.ServerTools == nil {
+			record.ServerTools = map[string]uint64{}
+		}
+		record.ServerTools[tool]++
+	}
 	if r.tier != "" {
 		record.ServiceTier = &r.tier
 	}
@@ -193,6 +208,15 @@ func (c *chatReader) done(data string) bool {
 func (c *chatReader) whole() { c.s.ended = true }
 
 func (c *chatReader) event(_ string, o object) {
+	if e := errorOf(o["error"]); e != nil && o["choices"] == nil {
+		c.s.err(e)
+		return
+	}
+	// Other kinds of objects are not ours, whatever they count.
+	if kind := text(o["object"]); o["choices"] == nil && !strings.HasPrefix(kind, "chat.completion") && kind != "text_completion" &&
+		(kind != "" || text(o["type"]) != "") {
+		return
+	}
 	c.s.responseID(text(o["id"]))
 	c.s.model(text(o["model"]))
 	if tier := text(o["service_tier"]); tier != "" {

@@ -51,6 +51,8 @@ type seen struct {
 	flags    map[string]bool
 	ended    bool
 	hasUsage bool
+	isError  bool // the body says so
+	noOutput bool // there is usage, but what stands for output is a placeholder
 	tools    []string
 }
 
@@ -83,7 +85,7 @@ func (s *seen) responseID(id string) {
 
 func (s *seen) err(e *CallError) {
 	if e != nil {
-		s.record.Error = e
+		s.record.Error, s.isError = e, true
 	}
 }
 
@@ -292,7 +294,7 @@ func expect(f *facts) *Record {
 		r.Outcome = "partial"
 	}
 	switch {
-	case r.Usage != nil && s.ended:
+	case r.Usage != nil && s.ended && !s.noOutput && (!s.isError || f.wire == "responses"):
 		r.UsageState = "final"
 	case r.Usage != nil:
 		r.UsageState = "provisional"
@@ -313,10 +315,46 @@ func expect(f *facts) *Record {
 	if r.AdditionalUsage == nil {
 		r.AdditionalUsage = []Additional{}
 	}
-	if r.Usage == nil || r.Reported == nil {
+	if !s.hasUsage || r.Reported == nil {
 		r.Reported = map[string]uint64{}
 	}
 	return r
+}
+
+// reportedOf is every counter of a provider under its own name.
+func reportedOf(c counter, lists map[string]map[string]uint64) map[string]uint64 {
+	out := map[string]uint64{}
+	for name, n := range c.values {
+		out[name] = n
+	}
+	for name, l := range lists {
+		for entry, n := range l {
+			if n > 0 {
+				out[name+"."+entry] = n
+			}
+		}
+	}
+	return out
+}
+
+// takeList reads an array of named numbers; a name that comes again is added to.
+func (c *counter) takeList(lists *map[string]map[string]uint64, v any, list string, nameKey, countKey string) {
+	entries, ok := v.([]any)
+	if !ok {
+		return
+	}
+	sums := map[string]uint64{}
+	for _, entry := range entries {
+		n, present, bad := count(at(entry, countKey))
+		c.bad = c.bad || bad
+		if present && n > 0 {
+			sums[word(text(at(entry, nameKey)))] += n
+		}
+	}
+	if *lists == nil {
+		*lists = map[string]map[string]uint64{}
+	}
+	(*lists)[list] = sums
 }
 
 // settle fills the sums of a usage object and notes what does not fit together.

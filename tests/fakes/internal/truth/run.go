@@ -41,6 +41,13 @@ type play struct {
 	toldAll chan struct{} // the client has all that upstream sends
 	failure error
 	ended   chan struct{} // upstream is done
+	whole   []time.Time   // when the exchange of each record was over, as the client saw it
+}
+
+func (p *play) noteWhole(count int) {
+	for len(p.whole) < count {
+		p.whole = append(p.whole, time.Now())
+	}
 }
 
 var markPattern = regexp.MustCompile(`script-(\d{8})-`)
@@ -173,7 +180,11 @@ func receive(c io.Reader, got, want []byte) (rest []byte, err error) {
 
 // Play makes one connection. Both sides have followed the script when it returns nil.
 func (st *Stage) Play(s *script) error {
-	p := &play{script: s, toldAll: make(chan struct{}), ended: make(chan struct{})}
+	return st.play(&play{script: s, toldAll: make(chan struct{}), ended: make(chan struct{})})
+}
+
+func (st *Stage) play(p *play) error {
+	s := p.script
 	st.mu.Lock()
 	if st.plays == nil {
 		st.plays = map[int]*play{}
@@ -190,6 +201,9 @@ func (st *Stage) Play(s *script) error {
 	}
 	select {
 	case <-p.ended:
+		if p.failure == nil {
+			p.noteWhole(len(s.records))
+		}
 		return p.failure
 	case <-time.After(deadline):
 		return errors.New("upstream did not come to its end")
@@ -218,6 +232,9 @@ func (st *Stage) client(p *play) error {
 		}
 		if got, err = receive(c, got, step.data); err != nil {
 			return fmt.Errorf("client, step %d: %w", i, err)
+		}
+		if n, ok := p.script.whole[i]; ok {
+			p.noteWhole(n)
 		}
 	}
 	close(p.toldAll)

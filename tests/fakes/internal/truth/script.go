@@ -25,22 +25,43 @@ type Options struct {
 	Wires []string
 }
 
+func (o Options) has(kind string) bool {
+	for _, k := range o.Wires {
+		if k == kind {
+			return true
+		}
+	}
+	return false
+}
+
+func (o Options) exchangeKind(g *generator) string {
+	for {
+		if kind := o.Wires[g.rng.Intn(len(o.Wires))]; kind != "websocket" || len(o.Wires) == 1 {
+			return kind
+		}
+	}
+}
+
 // newScript invents the connection of that number; the same seed and number give the same one.
 func newScript(o Options, index int) *script {
 	rng := rand.New(rand.NewSource(o.Seed*1_000_003 + int64(index)*7919 + 1))
 	g := &generator{rng: rng, seed: o.Seed, index: index}
 	s := &script{index: index, end: endClient}
 	protocol := g.pick("http/1.1", "http/1.1", "h2", "h2")
+	if o.has("websocket") && g.chance(12) {
+		g.webSocket(s, o.UID)
+		return s
+	}
 	count := 1 + g.rng.Intn(6)
 	var list []*exchange
 	for len(list) < count {
 		x := &exchange{f: facts{uid: o.UID, protocol: protocol}}
 		g.n = len(list)
-		kind := o.Wires[g.rng.Intn(len(o.Wires))]
+		kind := o.exchangeKind(g)
 		if len(list) > 0 {
 			kind = "" // as the first one
 			for kind == "" {
-				kind = o.Wires[g.rng.Intn(len(o.Wires))]
+				kind = o.exchangeKind(g)
 				g.invent(kind, x)
 				if x.f.host != s.host {
 					x, kind = &exchange{f: facts{uid: o.UID, protocol: protocol}}, ""
@@ -72,6 +93,14 @@ func (g *generator) invent(kind string, x *exchange) {
 		g.google(x)
 	case "aside":
 		g.aside(x)
+	case "chat":
+		g.chat(x)
+	case "responses":
+		g.responses(x)
+	case "anthropic":
+		g.anthropic(x)
+	case "interactions":
+		g.interactions(x)
 	default:
 		panic("no such kind of exchange: " + kind)
 	}
@@ -99,6 +128,9 @@ func (g *generator) http1(s *script, list []*exchange) {
 		if end != "" {
 			s.end = end
 			break
+		}
+		if !pipelined {
+			s.isWhole()
 		}
 	}
 	s.add(false, answers)

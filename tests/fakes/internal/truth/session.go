@@ -9,7 +9,7 @@ import (
 )
 
 // AllWires are the kinds of exchanges there are; a kind that stands twice comes twice as often.
-const AllWires = "google,google,aside"
+const AllWires = "google,google,anthropic,chat,responses,interactions,websocket,aside"
 
 // RunOptions describe one run.
 type RunOptions struct {

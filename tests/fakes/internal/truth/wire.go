@@ -31,7 +31,8 @@ type script struct {
 	steps   []step
 	end     string
 	records []*Record
-	notes   []string // one line for each exchange
+	notes   []string    // one line for each exchange
+	whole   map[int]int // once the client has that step: how many of the records are those of whole exchanges
 }
 
 // mark finds the script on the server's side; it stands in the first request, in clear.
@@ -46,6 +47,14 @@ func (s *script) add(fromClient bool, data []byte) {
 		return
 	}
 	s.steps = append(s.steps, step{fromClient, append([]byte{}, data...)})
+}
+
+// isWhole notes that all records so far are of exchanges that end with the last step.
+func (s *script) isWhole() {
+	if s.whole == nil {
+		s.whole = map[int]int{}
+	}
+	s.whole[len(s.steps)-1] = len(s.records)
 }
 
 func (x *exchange) target(index int) string {
@@ -147,7 +156,8 @@ func (x *exchange) responseHTTP1(rng *rand.Rand, canClose bool) (interim, respon
 	}
 	data := x.coded[:x.sent]
 	framing := []string{"chunked", "chunked", "length", "both"}[rng.Intn(4)]
-	if canClose && x.framed && rng.Intn(4) == 0 || canClose && !x.framed && rng.Intn(6) == 0 {
+	// A body without framing that the client leaves would look whole.
+	if canClose && !x.leaves && rng.Intn(6) == 0 {
 		framing = "close"
 	}
 	if !x.framed && framing == "length" && x.sent == len(x.coded) {
