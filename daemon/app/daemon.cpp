@@ -16,6 +16,7 @@
 #include "daemon/app/upstream_proxy.h"
 #include "daemon/app/watchdog.h"
 #include "daemon/bus/daemon_object.h"
+#include "daemon/cost/pricer.h"
 #include "daemon/io/policy_surroundings.h"
 #include "daemon/io/tally.h"
 #include "daemon/ledger/sqlite_ledger.h"
@@ -26,7 +27,9 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -155,6 +158,7 @@ class Daemon {
   asio::io_context control_{1};
   asio::thread_pool pool_;  // the disk is waited for here
   std::unique_ptr<ledger::SqliteLedger> ledger_;
+  std::optional<cost::Pricer> pricer_;           // immutable: the workers share it
   std::atomic<std::uint64_t> records_{0};        // in the ledger, all of them
   std::atomic<std::int64_t> last_record_at_{0};  // microseconds; 0 for none
   io::Tally tally_;
@@ -213,6 +217,11 @@ Result<> Daemon::open_state() {
   if (!authority_renewed_because_.empty()) {
     log::notice("certificate authority made anew", {{"REASON", authority_renewed_because_}});
   }
+  auto pricer = cost::Pricer::builtin(config_.cost_prices, config_.cost_aliases);
+  if (!pricer) {
+    return pricer.error();
+  }
+  pricer_ = std::move(*pricer);
   ledger::SqliteLedger::Options ledger;
   ledger.file = options_.state_dir + "/usage.db";
   ledger.max_bytes = config_.ledger.max_bytes;
@@ -246,8 +255,10 @@ void Daemon::on_report(const relay::Report& report) {
   }
 }
 
+// On a worker's thread.
 void Daemon::on_record(usage::Record record) {
   record.id = make_ulid(std::chrono::system_clock::now());
+  pricer_->price(&record);
   ledger_->append(std::move(record));
 }
 
