@@ -380,7 +380,7 @@ asio::awaitable<void> ConnectionDriver::dial() {
   started_ = activity_ = Clock::now();
   core_->on_upstream_open(opened ? Result<>() : Result<>(opened.error()), wall_clock());
   flush();
-  core_->prepare_leaf(wall_clock());
+  core_->prepare_answer(wall_clock());
   carry_out_commands();
   if (opened && !opened->empty() && !is_aborted_) {
     feed(Side::upstream, *opened);
