@@ -148,7 +148,10 @@ func number(rng *rand.Rand, n uint64) any {
 	case 2:
 		return raw(fmt.Sprintf("%de0", n))
 	case 3:
-		if n%10 == 0 && n > 0 {
+		if n == 0 {
+			return raw("0.0E5")
+		}
+		if n%10 == 0 {
 			return raw(fmt.Sprintf("%dE+1", n/10))
 		}
 		return raw(fmt.Sprintf("%d0e-1", n))
@@ -237,7 +240,11 @@ func (e *eventStream) line(text string) {
 		e.b.WriteString(e.eol)
 		return
 	}
-	e.b.WriteString([]string{"\n", "\r\n", "\r"}[e.rng.Intn(3)])
+	ends := []string{"\r\n", "\r", "\n"}
+	if text == "" && strings.HasSuffix(e.b.String(), "\r") {
+		ends = ends[:2] // LF would only complete the line end before it
+	}
+	e.b.WriteString(ends[e.rng.Intn(len(ends))])
 }
 
 func (e *eventStream) clutter() {
