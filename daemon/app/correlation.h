@@ -15,7 +15,8 @@ namespace agp::app {
 /// server says afterwards goes to the ledger.
 class Correlation final : public ls::ConversationWatcher {
  public:
-  /// @param ls_uid  the account of our language servers, if it exists; @param ledger  outlives this.
+  /// @param ls_uid  the account of our language servers, if it exists; @param ledger  outlives
+  /// this.
   Correlation(std::optional<std::uint32_t> ls_uid, ledger::Ledger* ledger)
       : ls_uid_(ls_uid), ledger_(ledger) {}
 

@@ -203,8 +203,8 @@ void TurnCore::note_responses(const boost::json::object& trajectory) {
       continue;
     }
     const auto* indices = array_at(*generation, "stepIndices");
-    const auto step = indices == nullptr || indices->empty() ? std::nullopt
-                                                             : number_of(indices->front());
+    const auto step =
+        indices == nullptr || indices->empty() ? std::nullopt : number_of(indices->front());
     if (!step || *step < baseline_) {
       continue;  // of an earlier turn, or not to be told from one
     }
