@@ -16,7 +16,7 @@ struct CallKeys {
   std::optional<std::string> cascade_id;
   std::optional<std::string> trajectory_id;
   std::optional<std::uint64_t> step_index;
-  RequestHints hints;
+  RequestHints hints{};
 
   friend bool operator==(const CallKeys&, const CallKeys&) = default;
 };

@@ -20,7 +20,7 @@ PromptScan scan(const std::string& text) {
 TEST(PromptScan, FindsBothKeysForAnySplit) {
   const std::string text =
       "<user_information>\nApp Data Directory: /home/x/.gemini\nConversation ID: " + kFirst +
-      "\n</user_information> write to //brain/brain/" + kSecond +
+      "\n</user_information> write to //brain/x/brain/" + kSecond +
       "/task.md, Conversation I, /brain/ and /brain";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
     PromptScan made;
