@@ -162,7 +162,7 @@ void Connection::break_off(const Error& error, usage::Micros now) {
   report(Report::Kind::stream_broken, error.text());
   observe(now);
   commands_.emplace_back(Abort{});
-  finish(End::abrupt, now);
+  finish(End::ours, now);
 }
 
 void Connection::on_bytes(Side from, Bytes in, usage::Micros now) {
@@ -749,7 +749,7 @@ void Connection::on_reset(Side from, usage::Micros now) {
     report(Report::Kind::upstream_refused, "upstream reset the connection during the handshake");
   }
   commands_.emplace_back(Abort{});
-  finish(End::abrupt, now);
+  finish(End::abrupt, now, from);
 }
 
 void Connection::on_timeout(usage::Micros now) {
@@ -761,7 +761,7 @@ void Connection::on_timeout(usage::Micros now) {
     return;
   }
   commands_.emplace_back(Abort{});
-  finish(End::abrupt, now);
+  finish(End::ours, now);
 }
 
 void Connection::end_idle(usage::Micros now) {
@@ -786,13 +786,10 @@ bool Connection::is_unparsed() const {
   return phase_ == Phase::relaying && observer_ && observer_->is_unparsed();
 }
 
-void Connection::finish(End how, usage::Micros now) {
-  if (observer_) {
-    if (!client_ends_.is_done) {
-      observer_->on_end(Side::client, how, now);
-    }
-    if (!upstream_ends_.is_done) {
-      observer_->on_end(Side::upstream, how, now);
+void Connection::finish(End how, usage::Micros now, Side first) {
+  for (const Side side : {first, other(first)}) {
+    if (observer_ && !ends(side).is_done) {
+      observer_->on_end(side, how, now);
     }
   }
   phase_ = Phase::closed;

@@ -228,7 +228,7 @@ class Connection {
   [[nodiscard]] bool send(Side to, Bytes plaintext, usage::Micros now);
   void refuse(Report::Kind kind, std::uint8_t alert, std::string detail);
   void break_off(const Error& error, usage::Micros now);
-  void finish(End how, usage::Micros now);
+  void finish(End how, usage::Micros now, Side first = Side::client);
   void report(Report::Kind kind, std::string detail);
   void offer_only_http();
   [[nodiscard]] bool is_cleartext(Side side) const {
