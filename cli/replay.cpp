@@ -1,6 +1,7 @@
 #include "cli/replay.h"
 
 #include "common/base/bytes.h"
+#include "daemon/cost/pricer.h"
 #include "daemon/http1/reader.h"
 #include "daemon/relay/observer.h"
 #include "daemon/usage/endpoint.h"
@@ -185,6 +186,15 @@ bool is_safe(std::string_view text) {
                      [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7F; });
 }
 
+// The list that is part of the program, without anybody's own prices: a replay says the same on
+// every machine.
+void price(usage::Record* record) {
+  static const auto prices = cost::Pricer::builtin();
+  if (prices) {
+    prices->price(record);
+  }
+}
+
 constexpr const char* kWhichRequest =
     "it is not said which request it answers: pass --url https://HOST/PATH, or --request FILE";
 
@@ -232,6 +242,7 @@ Replayed replay_exchange(const RawExchange& exchange, const std::string& what) {
   Replayed out;
   while (auto record = observer.next_record()) {
     record->protocol = exchange.protocol;
+    price(&*record);
     out.records.push_back(std::move(*record));
   }
   if (!out.records.empty()) {

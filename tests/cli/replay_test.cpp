@@ -64,6 +64,7 @@ TEST(Replay, ReadsARequestWithTheResponseAfterIt) {
   expect_the_record(replayed);
   EXPECT_EQ(replayed.records.front().started_at, kNow - std::chrono::hours(1));
   EXPECT_EQ(replayed.records.front().path, kPath);
+  EXPECT_TRUE(replayed.records.front().cost) << "the price list is part of the program";
 }
 
 TEST(Replay, ReadsARequestOfAnotherFile) {
