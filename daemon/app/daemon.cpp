@@ -195,6 +195,7 @@ Daemon::~Daemon() {
   }
   // Somebody may still be asked for a password. What waits for the answer belongs to control_ and
   // uses the bus connection, which ends before control_ does: it has to go now.
+  object_->end_exports();
   pool_.join();
   control_.restart();
   (void)control_.poll();
