@@ -33,7 +33,10 @@ Result<> Writer::ensure_open() {
     if (moved && !*moved) {
       return {};
     }
-    close();  // records would go into a file that nobody finds
+    // Records would go into a file that nobody finds. What is in its log goes along with it, or the
+    // new file's log would take its place.
+    (void)database_->exec("PRAGMA wal_checkpoint(TRUNCATE)");  // nothing else can be done for it
+    close();
   }
   auto opened = open_for_writing(options_.file, options_.retention.max_bytes);
   if (!opened) {

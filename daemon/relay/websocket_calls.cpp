@@ -1,8 +1,8 @@
 #include "daemon/relay/websocket_calls.h"
 
 #include "daemon/relay/limits.h"
+#include "daemon/usage/body_shape.h"
 #include "daemon/usage/limits.h"
-#include "daemon/usage/openai_responses_reader.h"
 #include "daemon/usage/text.h"
 
 #include <array>

@@ -1,8 +1,11 @@
 #include "daemon/usage/call.h"
 
 #include "daemon/coding/decoder.h"
+#include "daemon/usage/anthropic_reader.h"
 #include "daemon/usage/flags.h"
 #include "daemon/usage/google_reader.h"
+#include "daemon/usage/interactions_reader.h"
+#include "daemon/usage/openai_chat_reader.h"
 #include "daemon/usage/openai_responses_reader.h"
 #include "daemon/usage/request_reader.h"
 #include "daemon/usage/text.h"
@@ -39,12 +42,14 @@ std::unique_ptr<ResponseReader> make_response_reader(Wire wire, const ResponseFa
     case Wire::openai_responses:
       return std::make_unique<OpenAiResponsesReader>(facts);
     case Wire::interactions:
+      return std::make_unique<InteractionsReader>(facts);
     case Wire::anthropic:
+      return std::make_unique<AnthropicReader>(facts);
     case Wire::openai_chat:
     case Wire::openai_completions:
-      break;
+      return std::make_unique<OpenAiChatReader>(facts);
   }
-  return nullptr;
+  return nullptr;  // no such wire
 }
 
 struct Call::Request {
@@ -58,7 +63,6 @@ struct Call::Response {
       : reader(make_response_reader(wire, facts)), decoder(facts.content_encoding) {}
   std::unique_ptr<ResponseReader> reader;
   coding::Decoder decoder;
-  bool has_body = false;
 };
 
 Call::Call(Endpoint endpoint, CallFacts facts)
@@ -102,16 +106,7 @@ void Call::on_request_end() {
 
 void Call::take_request(Record* record) const {
   const RequestReader& reader = request_->reader;
-  CallKeys keys = reader.keys();
-  if (keys.kind != RequestKind::other) {
-    record->request_kind = keys.kind;
-  }
-  if (keys.cascade_id) {
-    record->cascade_source = CascadeSource::exact;
-  }
-  record->cascade_id = std::move(keys.cascade_id);
-  record->trajectory_id = std::move(keys.trajectory_id);
-  record->step_index = keys.step_index;
+  apply(reader.keys(), record);
   record->request_id = reader.request_id();
   if (reader.model()) {
     record->model = reader.model();
@@ -133,20 +128,16 @@ void Call::on_response_body(Bytes body) {
   if (response_ == nullptr || body.empty()) {
     return;
   }
-  response_->has_body = true;
-  if (response_->reader != nullptr) {
-    ToResponse sink(response_->reader.get());
-    response_->decoder.feed(body, &sink);
-  }
+  ToResponse sink(response_->reader.get());
+  response_->decoder.feed(body, &sink);
 }
 
 bool Call::has_final_usage() const {
-  return response_ != nullptr && response_->reader != nullptr && response_->reader->has_ended() &&
-         response_->reader->has_usage();
+  return response_ != nullptr && response_->reader->has_ended() && response_->reader->has_usage();
 }
 
 bool Call::has_ended() const {
-  return response_ != nullptr && response_->reader != nullptr && response_->reader->has_ended();
+  return response_ != nullptr && response_->reader->has_ended();
 }
 
 Record Call::abandon(const End& end) {
@@ -170,6 +161,7 @@ Record Call::finish(const End& end) {
     record.model_source = ModelSource::url;
   }
   bool has_ended = false;
+  bool is_final = false;
   if (response_ != nullptr) {
     if (response_facts_->service_tier.size() > 0) {
       record.service_tier = lower(clip_word(response_facts_->service_tier));
@@ -180,36 +172,31 @@ Record Call::finish(const End& end) {
     if (!response_facts_->request_id.empty()) {
       record.request_id = clip(response_facts_->request_id, kMaxIdBytes);
     }
-    if (response_->reader == nullptr) {
-      record.flags.insert(flag::kReaderMissing);
-      has_ended = end.body_complete;
-    } else {
-      ToResponse sink(response_->reader.get());
-      const coding::Status status = response_->decoder.finish(&sink);
-      response_->reader->finish();
-      response_->reader->fill(&record);
-      has_ended = response_->reader->has_ended();
-      switch (status) {
-        case coding::Status::good:
-          break;
-        case coding::Status::truncated:
-          record.flags.insert(flag::kTruncatedBody);
-          break;
-        case coding::Status::unknown:
-          // Nothing was read: the HTTP status is all there is to say.
-          has_ended = end.body_complete;
-          record.flags.insert(flag::kDecodeError);
-          break;
-        case coding::Status::broken:
-        case coding::Status::too_large:
-          record.flags.insert(flag::kDecodeError);
-          break;
-      }
+    ToResponse sink(response_->reader.get());
+    const coding::Status status = response_->decoder.finish(&sink);
+    response_->reader->finish();
+    response_->reader->fill(&record);
+    has_ended = response_->reader->has_ended();
+    is_final = response_->reader->has_final_counts();
+    switch (status) {
+      case coding::Status::good:
+        break;
+      case coding::Status::truncated:
+        record.flags.insert(flag::kTruncatedBody);
+        break;
+      case coding::Status::unknown:
+        // Nothing was read: the HTTP status is all there is to say.
+        has_ended = end.body_complete;
+        record.flags.insert(flag::kDecodeError);
+        break;
+      case coding::Status::broken:
+      case coding::Status::too_large:
+        record.flags.insert(flag::kDecodeError);
+        break;
     }
-  } else if (make_response_reader(endpoint_.wire, ResponseFacts()) == nullptr) {
-    record.flags.insert(flag::kReaderMissing);
   }
   if (!end.body_complete) {
+    record.closed_by = end.closed_by;
     record.flags.insert(flag::kTruncatedBody);
   }
   const bool is_http_error = record.http_status.value_or(0) >= 400;
@@ -222,7 +209,7 @@ Record Call::finish(const End& end) {
     record.outcome = has_ended ? Outcome::ok : Outcome::partial;
   }
   if (record.usage) {
-    record.usage_state = has_ended ? UsageState::final : UsageState::provisional;
+    record.usage_state = is_final ? UsageState::final : UsageState::provisional;
   } else if (record.outcome == Outcome::ok) {
     record.flags.insert(flag::kUsageMissing);
   }

@@ -50,6 +50,8 @@ class Call {
   struct End {
     Micros at{};
     bool body_complete = false;  // the framing said so
+    /// Who ended it when it is not complete; empty: neither of them.
+    std::optional<Closer> closed_by;
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
   };

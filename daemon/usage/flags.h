@@ -15,8 +15,6 @@ inline constexpr const char* kTrailingErrorJson = "trailing_error_json";
 inline constexpr const char* kDecodeError = "decode_error";
 inline constexpr const char* kEventTooLarge = "event_too_large";
 inline constexpr const char* kModelMissing = "model_missing";
-/// The wire format of this call has no reader yet: its usage is unknown, not absent.
-inline constexpr const char* kReaderMissing = "reader_missing";
 /// The language server named another cascade than the one the request named.
 inline constexpr const char* kCascadeMismatch = "cascade_mismatch";
 

@@ -1,24 +1,72 @@
 #include "daemon/usage/openai_responses_reader.h"
 
-#include "daemon/usage/flags.h"
+#include "daemon/usage/derive.h"
 #include "daemon/usage/text.h"
 
 #include <algorithm>
 #include <array>
-#include <string_view>
+#include <set>
 #include <utility>
 
 namespace agp::usage {
 namespace {
 
-constexpr std::string_view kSpace = " \t\r\n";
+enum Counts : std::size_t {
+  kInput,
+  kCached,
+  kWrite,
+  kWrite30m,
+  kWrite12h,
+  kOutput,
+  kReasoning,
+  kTotal,
+};
+enum Scopes : std::size_t { kEvent, kResponse, kOutputItems, kItem };
+enum Notes : std::size_t { kItemType, kItemName, kItemId };
+enum Amounts : std::size_t { kOutputIndex };
 
-std::string_view trim(std::string_view text) {
-  const std::size_t from = text.find_first_not_of(kSpace);
-  if (from == std::string_view::npos) {
-    return {};
-  }
-  return text.substr(from, text.find_last_not_of(kSpace) - from + 1);
+const FieldTable& table() {
+  using K = FieldKind;
+  using S = Snapshot;
+  static const FieldTable fields(
+      {
+          {"type", K::word, S::kType},
+          {"object", K::word, S::kObject},
+          {"id", K::id, S::kResponseId},
+          {"model", K::model, S::kModel},
+          {"status", K::word, S::kStatus},
+          {"service_tier", K::lower_word, S::kServiceTier},
+          {"incomplete_details.reason", K::word, S::kReason},
+          {"usage", K::usage},
+          {"usage.input_tokens", K::count, kInput},
+          {"usage.input_tokens_details.cached_tokens", K::count, kCached},
+          {"usage.input_tokens_details.cache_write_tokens", K::count, kWrite},
+          {"usage.input_tokens_details.cache_write_tokens_details.ttl_30m_tokens", K::count,
+           kWrite30m},
+          {"usage.input_tokens_details.cache_write_tokens_details.ttl_12h_tokens", K::count,
+           kWrite12h},
+          {"usage.output_tokens", K::count, kOutput},
+          {"usage.output_tokens_details.reasoning_tokens", K::count, kReasoning},
+          {"usage.total_tokens", K::count, kTotal},
+          {"output_index", K::amount, kOutputIndex},
+          {"item", K::scope, kItem},
+          {"item.type", K::note, kItemType},
+          {"item.name", K::note, kItemName},
+          {"item.id", K::note, kItemId},
+          {"output", K::scope, kOutputItems},
+          {"output[]", K::scope, kItem},
+          {"output[].type", K::note, kItemType},
+          {"output[].name", K::note, kItemName},
+          {"output[].id", K::note, kItemId},
+          // Of an error event, which has it at the top in one version. There is no other finish.
+          {"code", K::code, S::kFinish},
+          {"error", K::error},
+          {"error.type", K::word, S::kErrorType},
+          {"error.status", K::word, S::kErrorStatus},
+          {"error.code", K::code, S::kErrorCode},
+      },
+      {"", "response"});
+  return fields;
 }
 
 /// The status that a terminal event stands for; empty for other events.
@@ -41,6 +89,18 @@ bool names_item(std::string_view type) {
   return type == "response.output_item.added" || type == "response.output_item.done";
 }
 
+/// The tool that OpenAI runs itself, and bills, for an item of that type; empty for other items.
+std::string_view server_tool(std::string_view type) {
+  static constexpr std::array<std::string_view, 5> kTools{
+      "web_search", "file_search", "code_interpreter", "image_generation", "mcp"};
+  static constexpr std::string_view kSuffix = "_call";
+  if (!type.ends_with(kSuffix)) {
+    return {};
+  }
+  type.remove_suffix(kSuffix.size());
+  return std::find(kTools.begin(), kTools.end(), type) != kTools.end() ? type : std::string_view();
+}
+
 Finish finish_of(std::string_view status, std::string_view reason, bool has_tool_calls) {
   if (status == "completed") {
     return has_tool_calls ? Finish::tool_use : Finish::stop;
@@ -60,269 +120,169 @@ Finish finish_of(std::string_view status, std::string_view reason, bool has_tool
   return reason == "steered" ? Finish::pause : Finish::other;
 }
 
-Usage usage_of(const ResponsesBody& seen, std::set<std::string>* flags) {
-  const auto count = [&seen](ResponsesBody::Count which) {
-    return seen.counts[which].value_or(0);
+Usage usage_of(const Snapshot& seen, std::set<std::string>* flags) {
+  const auto count = [&seen](Counts which) {
+    return seen.count(which).value_or(0);
   };
-  Usage usage;
-  usage.input_total = count(ResponsesBody::kInput);
-  usage.cached_input = count(ResponsesBody::kCached);
-  const std::uint64_t by_ttl = count(ResponsesBody::kWrite30m) + count(ResponsesBody::kWrite12h);
-  usage.cache_write = seen.counts[ResponsesBody::kWrite].value_or(by_ttl);
-  if (seen.counts[ResponsesBody::kWrite30m] || seen.counts[ResponsesBody::kWrite12h]) {
-    usage.cache_write_by_ttl.emplace();
-    for (const auto& [name, which] :
-         {std::pair("30m", ResponsesBody::kWrite30m), std::pair("12h", ResponsesBody::kWrite12h)}) {
-      if (count(which) > 0) {
-        (*usage.cache_write_by_ttl)[name] = count(which);
-      }
-    }
-    if (by_ttl != usage.cache_write) {
-      flags->insert(flag::kPartitionMismatch);
-    }
-  }
-  if (usage.cached_input + usage.cache_write > usage.input_total) {
-    flags->insert(flag::kPartitionMismatch);
-  } else {
-    usage.input_uncached = usage.input_total - usage.cached_input - usage.cache_write;
-  }
-  usage.output_total = count(ResponsesBody::kOutput);
-  usage.reasoning = seen.counts[ResponsesBody::kReasoning];
-  if (usage.reasoning.value_or(0) > usage.output_total) {
-    flags->insert(flag::kPartitionMismatch);
-  }
-  usage.total = usage.input_total + usage.output_total;
-  usage.reported_total = seen.counts[ResponsesBody::kTotal];
-  if (usage.reported_total && *usage.reported_total != usage.total) {
-    flags->insert(flag::kTotalMismatch);
-  }
-  return usage;
+  Stated stated;
+  stated.input_total = count(kInput);
+  stated.cached_input = count(kCached);
+  stated.cache_write = seen.count(kWrite);
+  stated.cache_write_by_ttl = by_ttl(seen, {{"30m", kWrite30m}, {"12h", kWrite12h}});
+  stated.output_total = count(kOutput);
+  stated.reasoning = seen.count(kReasoning);
+  stated.reported_total = seen.count(kTotal);
+  return derive(stated, flags);
 }
 
 }  // namespace
 
 OpenAiResponsesReader::OpenAiResponsesReader(const ResponseFacts& facts)
-    : says_event_stream_(lower(facts.content_type).starts_with("text/event-stream")),
-      json_(&extractor_) {
-  if (facts.content_type == kJsonSequence) {
-    shape_ = Shape::sequence;
+    : BodyReader(facts, table()) {}
+
+/// The name is the type that the data repeats: most events are text that need not be read.
+bool OpenAiResponsesReader::wants_event(std::string_view name) const {
+  return !name.starts_with("response.") || !terminal_status(name).empty() || names_response(name) ||
+         names_item(name);
+}
+
+void OpenAiResponsesReader::begin_object() {
+  object_server_calls_.clear();
+  output_index_ = 0;
+  in_response_ = false;
+}
+
+void OpenAiResponsesReader::on_scope_begin(std::size_t index) {
+  switch (index) {
+    case kResponse:
+      inner_.clear();
+      extractor_.into(&inner_);
+      in_response_ = true;
+      break;
+    case kOutputItems:
+      output_index_ = 0;
+      break;
+    case kItem:
+      item_.type.clear();
+      item_.name.clear();
+      item_.id.clear();
+      break;
+    default:
+      break;
   }
 }
 
-void OpenAiResponsesReader::feed(Bytes decoded) {
-  // One octet at a time, so that the decision depends on no read border; it takes a few octets.
-  while (!decoded.empty() && shape_ == Shape::unknown) {
-    prelude_.push_back(static_cast<char>(decoded[0]));
-    decoded = decoded.subspan(1);
-    classify();
-    if (shape_ == Shape::sse) {
-      sse_.emplace(static_cast<sse::Sink*>(this));
-      sse_->feed(as_bytes(prelude_));
-    } else if (shape_ == Shape::json) {
-      (void)json_.feed(as_bytes(std::string_view(prelude_).substr(prelude_.size() - 1)));
-    }
-  }
-  if (decoded.empty()) {
-    return;
-  }
-  if (shape_ == Shape::sse) {
-    sse_->feed(decoded);
-  } else if (shape_ == Shape::json && json_.status() != JsonReader::Status::failed) {
-    (void)json_.feed(decoded);  // finish() says the same
-  } else if (shape_ == Shape::sequence) {
-    feed_sequence(decoded);
+void OpenAiResponsesReader::on_scope_end(std::size_t index) {
+  if (index == kResponse) {
+    extractor_.into(&object_);
+    in_response_ = false;
+  } else if (index == kItem) {
+    end_item();
   }
 }
 
-void OpenAiResponsesReader::classify() {
-  static constexpr std::array<std::string_view, 5> kStarts{"data:", "event:", "id:", "retry:", ":"};
-  static constexpr std::string_view kBom = "\xEF\xBB\xBF";
-  std::string_view text = prelude_;
-  if (text.size() < kBom.size() && kBom.starts_with(text)) {
-    return;
-  }
-  if (text.starts_with(kBom)) {
-    text.remove_prefix(kBom.size());
-  }
-  text = text.substr(std::min(text.find_first_not_of(kSpace), text.size()));
-  if (text.empty()) {
-    if (prelude_.size() >= kMaxPreludeBytes) {
-      shape_ = says_event_stream_ ? Shape::sse : Shape::opaque;
-    }
-    return;
-  }
-  if (text[0] == '{') {
-    shape_ = Shape::json;
-    return;
-  }
-  bool may_be = false;
-  for (const std::string_view start : kStarts) {
-    if (says_event_stream_ || text.starts_with(start)) {
-      shape_ = Shape::sse;
-      return;
-    }
-    may_be = may_be || start.starts_with(text);
-  }
-  if (!may_be) {
-    shape_ = Shape::opaque;
+void OpenAiResponsesReader::on_note(std::size_t index, std::string_view text) {
+  switch (index) {
+    case kItemType:
+      item_.type = text;
+      break;
+    case kItemName:
+      item_.name = text;
+      break;
+    default:
+      item_.id = clip(text, kMaxIdBytes);
+      break;
   }
 }
 
-void OpenAiResponsesReader::begin_text() {
-  json_.reset();
-  extractor_.reset();
+void OpenAiResponsesReader::on_amount(std::size_t, std::uint64_t value) {
+  output_index_ = value;
 }
 
-void OpenAiResponsesReader::feed_sequence(Bytes decoded) {
-  while (!decoded.empty()) {
-    const auto end = std::find(decoded.begin(), decoded.end(), kRecordSeparator);
-    const auto n = static_cast<std::size_t>(end - decoded.begin());
-    if (n > 0) {
-      has_text_ = true;
-      if (json_.status() != JsonReader::Status::failed) {
-        (void)json_.feed(decoded.first(n));  // end_sequence_text() says the same
-      }
-    }
-    if (end == decoded.end()) {
-      return;
-    }
-    end_sequence_text();
-    decoded = decoded.subspan(n + 1);
+void OpenAiResponsesReader::end_item() {
+  if (item_.type == "function_call" || item_.type == "custom_tool_call") {
+    (in_response_ ? inner_ : object_).add_tool_name(item_.name);
+  } else if (const std::string_view tool = server_tool(item_.type);
+             !tool.empty() && object_server_calls_.size() < kMaxServerToolCalls) {
+    // The same item comes up to three times: added, done, and in the output of the response.
+    object_server_calls_.emplace(item_.id.empty() ? "#" + std::to_string(output_index_) : item_.id,
+                                 tool);
   }
+  ++output_index_;
 }
 
-void OpenAiResponsesReader::end_sequence_text() {
-  if (std::exchange(has_text_, false)) {
-    if (json_.finish() == JsonReader::Status::done) {
-      take_event();
-    } else {
-      flags_.insert(flag::kBadEvent);
-    }
-  }
-  begin_text();
-}
-
-void OpenAiResponsesReader::finish() {
-  if (shape_ == Shape::unknown && !prelude_.empty()) {
-    shape_ = says_event_stream_ ? Shape::sse : Shape::opaque;
-    if (shape_ == Shape::sse) {
-      sse_.emplace(static_cast<sse::Sink*>(this));
-      sse_->feed(as_bytes(prelude_));
-    }
-  }
-  if (shape_ == Shape::sse) {
-    sse_->finish();
-    sse_.reset();
-  } else if (shape_ == Shape::json) {
-    if (json_.finish() == JsonReader::Status::done) {
-      take_event();
-    } else {
-      flags_.insert(flag::kBadJson);
-    }
-  } else if (shape_ == Shape::opaque) {
-    flags_.insert(flag::kBadJson);
-  } else if (shape_ == Shape::sequence && has_text_) {
-    flags_.insert(flag::kUnterminatedEvent);
-  }
-  prelude_.clear();
-}
-
-void OpenAiResponsesReader::on_event(const sse::Event& event) {
-  // The name is the type that the data repeats: most events are text that need not be read.
-  if (event.type.starts_with("response.") && terminal_status(event.type).empty() &&
-      !names_response(event.type) && !names_item(event.type)) {
-    return;
-  }
-  if (event.too_large) {
-    flags_.insert(flag::kEventTooLarge);
-    return;
-  }
-  const std::string_view text = trim(as_text(event.data));
-  if (text.empty() || text.front() == ':' || text == "[DONE]") {
-    return;
-  }
-  if (event.unterminated) {
-    flags_.insert(flag::kUnterminatedEvent);
-  }
-  begin_text();
-  (void)json_.feed(as_bytes(text));  // finish() says the same, and more
-  if (text.front() == '{' && json_.finish() == JsonReader::Status::done) {
-    take_event();
-  } else if (!event.unterminated) {
-    flags_.insert(flag::kBadEvent);
-  }
-}
-
-void OpenAiResponsesReader::on_orphans(Bytes lines) {
-  const std::string_view text = trim(as_text(lines));
-  if (text.empty() || text.front() != '{') {
-    return;
-  }
-  begin_text();
-  (void)json_.feed(as_bytes(text));  // finish() says the same, and more
-  if (json_.finish() == JsonReader::Status::done && extractor_.event().outer.error) {
-    seen_.error = std::move(extractor_.event().outer.error);
-    has_ended_ = true;
-    flags_.insert(flag::kTrailingErrorJson);
-  }
-}
-
-void OpenAiResponsesReader::take_event() {
-  ResponsesEvent event = std::move(extractor_.event());
-  const std::string_view type = event.type ? std::string_view(*event.type) : std::string_view();
-  if (const std::string_view status = terminal_status(type); !status.empty()) {
-    seen_.merge(std::move(event.inner));
-    seen_.status = std::string(status);
-    if (status == "failed" && !seen_.error) {
-      seen_.error = CallError{"unknown", ""};
-    }
-    has_ended_ = true;
+void OpenAiResponsesReader::take() {
+  const std::string type(object_.text(Snapshot::kType));
+  if (const std::string_view terminal = terminal_status(type); !terminal.empty()) {
+    take_response(&inner_, terminal);
   } else if (names_response(type)) {
-    ResponsesBody known;
-    known.id = std::move(event.inner.id);
-    known.model = std::move(event.inner.model);
-    seen_.merge(std::move(known));
+    inner_.keep_only({Snapshot::kResponseId, Snapshot::kModel});
+    seen_.merge(&inner_);
   } else if (names_item(type)) {
-    for (std::string& name : event.outer.tool_names) {
-      seen_.add_tool(std::move(name));
+    take_tools(object_);
+  } else if (type == "error") {
+    if (!object_.has_error()) {
+      const std::string code(object_.text(Snapshot::kFinish));
+      object_.begin_error();
+      *object_.set_word(Snapshot::kErrorCode) = code;
     }
-  } else if (type == "error" || (type.empty() && event.outer.error && !event.outer.status)) {
-    seen_.error = std::move(event.outer.error);
+    object_.keep_only({});
+    seen_.merge(&object_);
     has_ended_ = true;
-  } else if (type.empty() && shape_ == Shape::json) {
-    const bool is_compaction = event.outer.object == "response.compaction";
-    seen_.merge(std::move(event.outer));
-    if (!seen_.status && is_compaction) {
-      seen_.status = "completed";
+  } else if (type.empty() && object_.has_error() && object_.text(Snapshot::kStatus).empty()) {
+    object_.keep_only({});
+    seen_.merge(&object_);
+    has_ended_ = true;
+  } else if (type.empty() && shape() == Shape::json) {
+    const bool is_compaction = object_.text(Snapshot::kObject) == "response.compaction";
+    std::string status(object_.text(Snapshot::kStatus));
+    if (status.empty() && is_compaction) {
+      status = "completed";
     }
-    has_ended_ = seen_.status && seen_.status != "queued" && seen_.status != "in_progress";
+    take_response(&object_, status);
+  } else {
+    set_repeatable(object_, nullptr);  // text, mostly
   }
 }
 
-void OpenAiResponsesReader::fill(Record* record) const {
-  record->stream = shape_ == Shape::sse || shape_ == Shape::sequence;
-  if (seen_.model) {
-    record->model = seen_.model;
-    record->model_source = ModelSource::response;
+/// @param status  empty, or not a terminal one: the response is not over.
+void OpenAiResponsesReader::take_response(Snapshot* from, std::string_view status) {
+  take_tools(*from);
+  from->forget(Snapshot::kFinish);
+  seen_.merge(from);
+  if (!status.empty()) {
+    *seen_.set_word(Snapshot::kStatus) = status;
   }
-  record->response_id = seen_.id;
-  record->tool_calls = seen_.tool_names;
-  record->error = seen_.error;
-  if (seen_.service_tier) {
-    record->service_tier = seen_.service_tier;
+  if (status == "failed" && !seen_.has_error()) {
+    seen_.begin_error();
   }
-  if (has_ended_ && seen_.status) {
-    const std::string_view reason =
-        seen_.reason ? std::string_view(*seen_.reason) : std::string_view();
-    const bool is_incomplete = seen_.status == "incomplete" && !reason.empty();
-    record->finish_raw = is_incomplete ? seen_.reason : seen_.status;
-    record->finish = finish_of(*seen_.status, reason, !seen_.tool_names.empty());
+  has_ended_ = !status.empty() && status != "queued" && status != "in_progress";
+}
+
+void OpenAiResponsesReader::take_tools(const Snapshot& from) {
+  for (const std::string& name : from.tool_names()) {
+    seen_.add_tool_name(name);
   }
-  record->flags.insert(flags_.begin(), flags_.end());
-  if (seen_.has_bad_number) {
-    record->flags.insert(flag::kBadNumber);
+  for (const auto& [id, tool] : object_server_calls_) {
+    if (server_calls_.size() < kMaxServerToolCalls) {
+      server_calls_.emplace(id, tool);
+    }
   }
-  if (seen_.has_usage) {
+}
+
+void OpenAiResponsesReader::fill_wire(Record* record) const {
+  if (const std::string* status = seen_.word(Snapshot::kStatus); has_ended_ && status != nullptr) {
+    const std::string_view reason = seen_.text(Snapshot::kReason);
+    record->finish_raw = *status == "incomplete" && !reason.empty() ? std::string(reason) : *status;
+    record->finish = finish_of(*status, reason, !seen_.tool_names().empty());
+  }
+  for (const auto& [id, tool] : server_calls_) {
+    if (!record->server_tools) {
+      record->server_tools.emplace();
+    }
+    ++(*record->server_tools)[tool];
+  }
+  if (seen_.has_usage()) {
     record->usage = usage_of(seen_, &record->flags);
   }
 }

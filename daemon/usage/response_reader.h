@@ -4,6 +4,7 @@
 #include "daemon/usage/endpoint.h"
 #include "daemon/usage/record.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -30,11 +31,12 @@ class ResponseReader {
   /// The terminal marker was seen (wire-formats section 3.1).
   [[nodiscard]] virtual bool has_ended() const = 0;
   [[nodiscard]] virtual bool has_usage() const = 0;
+  /// The numbers are the last word, not running ones.
+  [[nodiscard]] virtual bool has_final_counts() const = 0;
   /// Writes what the body said: stream, model, ids, finish, usage, error, flags.
   virtual void fill(Record* record) const = 0;
 };
 
-/// @return null when that wire format has no reader.
 [[nodiscard]] std::unique_ptr<ResponseReader> make_response_reader(Wire wire,
                                                                    const ResponseFacts& facts);
 

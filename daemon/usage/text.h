@@ -8,6 +8,9 @@
 
 namespace agp::usage {
 
+/// White space of JSON, and what may stand around the data of an event.
+inline constexpr std::string_view kSpace = " \t\r\n";
+
 /// A name or id from the wire as it may be stored: cut, and printable ASCII only. Keeps the memory
 /// of `out`.
 inline void clip_into(std::string* out, std::string_view text, std::size_t limit) {

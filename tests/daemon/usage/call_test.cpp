@@ -50,12 +50,20 @@ TEST(Call, AnHttpErrorWithoutJsonIsAnHttpError) {
   EXPECT_EQ(record.error, (CallError{"http_error", "503"}));
 }
 
-TEST(Call, AWireWithoutReaderSaysSo) {
-  const Record record = finish(Wire::anthropic, 200, R"({"usage":{"input_tokens":3}})");
-  EXPECT_EQ(record.outcome, Outcome::ok);
-  EXPECT_EQ(record.usage_state, UsageState::none);
-  EXPECT_TRUE(record.flags.contains("reader_missing"));
-  EXPECT_EQ(record.model, "gemini-3-flash");
+TEST(Call, EveryWireHasAReader) {
+  for (const auto& [wire, body] : std::initializer_list<std::pair<Wire, std::string>>{
+           {Wire::google, R"({"usageMetadata":{"promptTokenCount":3}})"},
+           {Wire::interactions, R"({"status":"completed","usage":{"total_input_tokens":3}})"},
+           {Wire::anthropic, R"({"stop_reason":"end_turn","usage":{"input_tokens":3}})"},
+           {Wire::openai_chat, R"({"choices":[],"usage":{"prompt_tokens":3}})"},
+           {Wire::openai_completions, R"({"choices":[],"usage":{"prompt_tokens":3}})"},
+           {Wire::openai_responses, R"({"status":"completed","usage":{"input_tokens":3}})"}}) {
+    const Record record = finish(wire, 200, body);
+    ASSERT_TRUE(record.usage) << body;
+    EXPECT_EQ(record.usage->input_total, 3u) << body;
+    EXPECT_EQ(record.model, "gemini-3-flash");
+    EXPECT_EQ(record.flags, Flags()) << body;
+  }
 }
 
 const std::string kAnswer =
