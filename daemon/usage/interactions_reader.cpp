@@ -164,6 +164,8 @@ void InteractionsReader::take() {
     seen_.merge(&object_);
   } else if (type.empty() && shape() == Shape::json) {
     take_interaction(&object_);
+  } else {
+    set_repeatable(object_, nullptr);  // text, mostly
   }
 }
 

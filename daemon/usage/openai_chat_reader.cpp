@@ -130,7 +130,10 @@ void OpenAiChatReader::take() {
   if (has_choices_ || object_.has_error() || is_completion(object_)) {
     object_.forget(Snapshot::kObject);
     object_.forget(Snapshot::kType);
+    set_repeatable(object_, &object_);
     seen_.merge(&object_);
+  } else {
+    set_repeatable(object_, nullptr);
   }
 }
 
