@@ -30,8 +30,10 @@ ARROWS = {
     'daemon/proto': (BASE,),
     'daemon/coding': (BASE,),
     'daemon/policy': (BASE,),
-    'daemon/config': (BASE, LOG, 'common/config', 'daemon/policy'),
+    # Prices of one's own are a part of the configuration: cost/override.h, plain values.
+    'daemon/config': (BASE, LOG, 'common/config', 'daemon/policy', 'daemon/cost'),
     'daemon/usage': (BASE, *READERS),
+    'daemon/cost': (BASE, 'daemon/usage'),
     # The rewriting relay of one connection's plaintext: HTTP in, HTTP out, no TLS and no socket.
     'daemon/rewrite': (BASE, *READERS, 'daemon/policy'),
     'daemon/relay': (BASE, 'daemon/tls', *READERS, 'daemon/usage', 'daemon/policy', 'daemon/rewrite'),
@@ -55,7 +57,9 @@ ROOTS = {
     'daemon': ('common/', 'daemon/'),
     'helper': ('common/', 'helper/'),
     # What the command says about the files without a daemon is what the daemon would say.
-    'cli': ('common/', 'daemon/config/', 'daemon/policy/'),
+    # A replay reads recorded exchanges by the code that reads live ones, and shows them as the API does.
+    'cli': ('common/', 'daemon/config/', 'daemon/policy/', 'daemon/relay/observer.h', 'daemon/http1/reader.h',
+            'daemon/usage/', 'daemon/cost/pricer.h', 'daemon/api/record_json.h', 'daemon/api/rfc3339.h'),
 }
 
 # Third-party headers: pattern -> folders that may include them (a trailing / means all below).
@@ -64,10 +68,12 @@ EVERYWHERE = ('',)
 LIBRARIES = (
     # The ledger keeps an open set of counters of a record as one JSON column; request rules of the
     # rewriting relay check the JSON that they edit.
-    (r'boost/json', ('daemon/policy', 'daemon/usage', 'daemon/api', 'daemon/ls', 'daemon/bus', 'daemon/ledger',
+    (r'boost/json', ('daemon/policy', 'daemon/usage', 'daemon/cost', 'daemon/api', 'daemon/ls', 'daemon/bus', 'daemon/ledger',
                      'daemon/rewrite', 'cli')),
     (r'boost/(asio|beast)', ('common/bus', 'daemon/io', 'daemon/api', 'daemon/bus', 'daemon/ls',
                              'daemon/.', 'helper/bus', 'helper/.')),
+    # Time zones of the queries.
+    (r'absl/time/', ('daemon/api',)),
     (r'boost/url', ('daemon/api', 'daemon/ls', 'cli')),
     (r'boost/program_options', ('daemon/.', 'helper/.', 'cli')),
     (r'boost/system', EVERYWHERE),

@@ -6,8 +6,10 @@
 #include "daemon/api/http_server.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/times.h"
+#include "daemon/app/correlation.h"
 #include "daemon/app/helper_over_bus.h"
 #include "daemon/app/interception.h"
+#include "daemon/app/listening.h"
 #include "daemon/app/policy_reload.h"
 #include "daemon/app/status_report.h"
 #include "daemon/app/stop_order.h"
@@ -15,6 +17,7 @@
 #include "daemon/app/upstream_proxy.h"
 #include "daemon/app/watchdog.h"
 #include "daemon/bus/daemon_object.h"
+#include "daemon/cost/pricer.h"
 #include "daemon/io/policy_surroundings.h"
 #include "daemon/io/tally.h"
 #include "daemon/ledger/sqlite_ledger.h"
@@ -25,7 +28,9 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -120,11 +125,6 @@ class Daemon {
 
  private:
   Result<> open_state();
-  Result<> open_listeners();
-  Result<> open_passed_or_configured();
-  static Result<> open_each(const std::vector<config::Endpoint>& wanted,
-                            std::vector<UniqueFd>* into,
-                            std::vector<std::string>* names);
   Result<> start_interception();
   Result<> start_bus();
   void start_supervisor();
@@ -150,10 +150,7 @@ class Daemon {
 
   const daemon_config::Config& config_;
   const Options& options_;
-  bool is_service_ = false;  // systemd passed the sockets
-  io::Listeners listeners_;
-  std::vector<UniqueFd> reverse_;  // in the order of capture.reverse
-  api::Sockets sockets_;
+  Listening listening_;
   usage::Micros started_at_ = wall_clock();
 
   std::shared_ptr<const tls::Authority> authority_;
@@ -162,6 +159,8 @@ class Daemon {
   asio::io_context control_{1};
   asio::thread_pool pool_;  // the disk is waited for here
   std::unique_ptr<ledger::SqliteLedger> ledger_;
+  std::unique_ptr<Correlation> correlation_;
+  std::optional<cost::Pricer> pricer_;           // immutable: the workers share it
   std::atomic<std::uint64_t> records_{0};        // in the ledger, all of them
   std::atomic<std::int64_t> last_record_at_{0};  // microseconds; 0 for none
   io::Tally tally_;
@@ -196,6 +195,7 @@ Daemon::~Daemon() {
   }
   // Somebody may still be asked for a password. What waits for the answer belongs to control_ and
   // uses the bus connection, which ends before control_ does: it has to go now.
+  object_->end_exports();
   pool_.join();
   control_.restart();
   (void)control_.poll();
@@ -220,6 +220,11 @@ Result<> Daemon::open_state() {
   if (!authority_renewed_because_.empty()) {
     log::notice("certificate authority made anew", {{"REASON", authority_renewed_because_}});
   }
+  auto pricer = cost::Pricer::builtin(config_.cost_prices, config_.cost_aliases);
+  if (!pricer) {
+    return pricer.error();
+  }
+  pricer_ = std::move(*pricer);
   ledger::SqliteLedger::Options ledger;
   ledger.file = options_.state_dir + "/usage.db";
   ledger.max_bytes = config_.ledger.max_bytes;
@@ -228,6 +233,7 @@ Result<> Daemon::open_state() {
     log::err("ledger cannot be written, records wait in memory",
              {{"ERROR", *health.problem}, {"REMEDY", health.remedy}});
   }
+  correlation_ = std::make_unique<Correlation>(uid_of_account(kLsAccount), ledger_.get());
   // Counted once here and then along with each commit: status must not count millions of rows.
   ledger_->subscribe([this](const usage::Record& record) {
     records_.fetch_add(1, std::memory_order_relaxed);
@@ -238,75 +244,6 @@ Result<> Daemon::open_state() {
     if (summary->last_started_at) {
       last_record_at_ = summary->last_started_at->time_since_epoch().count();
     }
-  }
-  return {};
-}
-
-// Binds and listens on each, and notes what `status` shows.
-Result<> Daemon::open_each(const std::vector<config::Endpoint>& wanted,
-                           std::vector<UniqueFd>* into,
-                           std::vector<std::string>* names) {
-  for (const auto& endpoint : wanted) {
-    auto fd = io::listen_on(endpoint.text());
-    if (!fd) {
-      return Error{fd.error().code,
-                   fd.error().context + " (another service may have it; choose another address)"};
-    }
-    into->push_back(std::move(*fd));
-    names->push_back(endpoint.text());
-  }
-  return {};
-}
-
-Result<> Daemon::open_listeners() {
-  if (auto done = open_passed_or_configured(); !done) {
-    return done;
-  }
-  if (auto done = open_each(config_.capture_connect, &listeners_.connect, &sockets_.connect);
-      !done) {
-    return done;
-  }
-  for (const auto& endpoint : config_.capture_reverse) {
-    std::vector<std::string> names;
-    if (auto done = open_each({endpoint.listen}, &reverse_, &names); !done) {
-      return done;
-    }
-    sockets_.reverse.push_back(names.front() + " for https://" + endpoint.host);
-  }
-  if (listeners_.intercept.empty() && listeners_.connect.empty() && listeners_.api.empty() &&
-      reverse_.empty()) {
-    return Error{make_error_code(boost::system::errc::invalid_argument),
-                 "nothing to listen on: set listen.connect, listen.intercept or listen.api"};
-  }
-  return {};
-}
-
-Result<> Daemon::open_passed_or_configured() {
-  auto passed = io::listeners_from_systemd();
-  if (!passed) {
-    return passed.error();
-  }
-  is_service_ = !passed->intercept.empty() || !passed->api.empty();
-  if (is_service_) {
-    if (passed->intercept.empty() || passed->api.empty()) {
-      return Error{make_error_code(boost::system::errc::not_connected),
-                   "systemd passed only some of the sockets; start antigravity-proxy.service"};
-    }
-    listeners_ = std::move(*passed);
-    sockets_.api = {"127.0.0.1:8741", "[::1]:8741", "/run/antigravity-proxy/api.sock"};
-    sockets_.intercept = {"127.0.0.1:8742", "[::1]:8742"};
-    return {};
-  }
-  if (auto done = open_each(config_.listen.intercept, &listeners_.intercept, &sockets_.intercept);
-      !done) {
-    return done;
-  }
-  if (auto done = open_each(config_.listen.connect, &listeners_.connect, &sockets_.connect);
-      !done) {
-    return done;
-  }
-  if (auto done = open_each(config_.listen.api, &listeners_.api, &sockets_.api); !done) {
-    return done;
   }
   return {};
 }
@@ -322,8 +259,11 @@ void Daemon::on_report(const relay::Report& report) {
   }
 }
 
+// On a worker's thread.
 void Daemon::on_record(usage::Record record) {
   record.id = make_ulid(std::chrono::system_clock::now());
+  correlation_->resolve(&record);
+  pricer_->price(&record);
   ledger_->append(std::move(record));
 }
 
@@ -365,16 +305,16 @@ Result<> Daemon::start_interception() {
       },
       hooks);
   make_policy_reload();
-  for (std::size_t i = 0; i < reverse_.size(); ++i) {
+  for (std::size_t i = 0; i < listening_.reverse.size(); ++i) {
     const auto& endpoint = config_.capture_reverse[i];
-    if (auto done =
-            interception_->listen_reverse(std::move(reverse_[i]), {endpoint.host, endpoint.port});
+    if (auto done = interception_->listen_reverse(std::move(listening_.reverse[i]),
+                                                  {endpoint.host, endpoint.port});
         !done) {
       return done;
     }
   }
-  reverse_.clear();
-  return interception_->listen(listeners_);
+  listening_.reverse.clear();
+  return interception_->listen(listening_.listeners);
 }
 
 void Daemon::make_policy_reload() {
@@ -516,11 +456,16 @@ void Daemon::start_supervisor() {
     if (object_ && supervisor_) {
       object_->set_capture_active(supervisor_->is_capturing());
     }
+    if (const auto usable = supervisor_ ? supervisor_->endpoint() : nullptr) {
+      correlation_->on_instance(usable->instance);
+    }
     tell_ready_once_settled();
   };
   supervisor_ = std::make_unique<ls::Supervisor>(control_.get_executor(), helper_.get(),
                                                  finder_.get(), std::move(options));
-  driver_ = std::make_unique<ls::LsDriver>(supervisor_.get());
+  ls::LsDriver::Options driving;
+  driving.watcher = correlation_.get();
+  driver_ = std::make_unique<ls::LsDriver>(supervisor_.get(), driving);
   turns_ = std::make_unique<Turns>(driver_.get());
   is_supervising_ = true;
   asio::co_spawn(control_, supervisor_->run(), [this](const std::exception_ptr& problem) {
@@ -579,17 +524,17 @@ Result<> Daemon::start_api() {
   ports.now = wall_clock;
   ports.peer = api::peer_uid;
   std::vector<std::string> hosts;
-  if (!is_service_) {
-    hosts = sockets_.api;
+  if (!listening_.is_service) {
+    hosts = listening_.names.api;
   }
   http_ = std::make_unique<api::HttpServer>(&control_, &pool_, std::move(ports),
                                             api::ServerLimits{}, std::move(hosts));
-  for (auto& listener : listeners_.api) {
+  for (auto& listener : listening_.listeners.api) {
     if (auto done = http_->listen(std::move(listener)); !done) {
       return done;
     }
   }
-  listeners_.api.clear();
+  listening_.listeners.api.clear();
   return {};
 }
 
@@ -602,14 +547,14 @@ api::StatusReport Daemon::status() {
   from.tally = &tally_;
   from.helper = helper_.get();
   from.supervisor = supervisor_.get();
-  from.is_service = is_service_;
+  from.is_service = listening_.is_service;
   from.state_dir = options_.state_dir;
   from.started_at = started_at_;
   from.summary.records = records_;
   if (const auto last = last_record_at_.load(); last != 0) {
     from.summary.last_started_at = usage::Micros(std::chrono::microseconds(last));
   }
-  from.sockets = sockets_;
+  from.sockets = listening_.names;
   from.policy = policy_status();
   if (is_authority_replaced_) {
     from.authority_renewed_because = authority_renewed_because_;
@@ -619,16 +564,18 @@ api::StatusReport Daemon::status() {
 }
 
 Result<> Daemon::start() {
-  if (auto done = open_listeners(); !done) {
-    return done;
+  auto listening = open_listening(config_);
+  if (!listening) {
+    return listening.error();
   }
+  listening_ = std::move(*listening);
   if (auto done = open_state(); !done) {
     return done;
   }
   if (auto done = start_interception(); !done) {
     return done;
   }
-  if (is_service_) {
+  if (listening_.is_service) {
     if (auto done = start_bus(); !done) {
       return done;
     }

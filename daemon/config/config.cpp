@@ -1,6 +1,7 @@
 #include "daemon/config/config.h"
 
 #include "daemon/config/capture_endpoints.h"
+#include "daemon/config/cost_prices.h"
 #include "daemon/config/policy_files.h"
 
 #include <algorithm>
@@ -28,7 +29,14 @@ const std::vector<std::string> kDefaultInspect = {
     "api.openai.com",
 };
 
-Schema proxy_schema(Config* config, std::vector<RawReverse>* reverse) {
+// What the tables read and a later look at the whole has to judge.
+struct RawLists {
+  std::vector<RawReverse> reverse;
+  std::vector<RawPrice> prices;
+  std::vector<RawAlias> aliases;
+};
+
+Schema proxy_schema(Config* config, RawLists* raw) {
   Schema schema;
   schema.choice<CaptureMode>("capture.mode", &config->capture_mode, "service",
                              {{"service", CaptureMode::service}, {"off", CaptureMode::off}},
@@ -44,7 +52,7 @@ Schema proxy_schema(Config* config, std::vector<RawReverse>* reverse) {
   schema.endpoints("capture.connect", &config->capture_connect, {},
                    "Loopback addresses on which programs may use the meter as their HTTPS proxy "
                    "(HTTP CONNECT).");
-  schema.objects<RawReverse>("capture.reverse", reverse, describe_reverse,
+  schema.objects<RawReverse>("capture.reverse", &raw->reverse, describe_reverse,
                              "Loopback ports that stand for one host each: cleartext HTTP from "
                              "programs that take a base address, verified TLS to the host.");
   schema.path("upstream.extra_ca_file", &config->upstream.extra_ca_file,
@@ -73,6 +81,11 @@ Schema proxy_schema(Config* config, std::vector<RawReverse>* reverse) {
       "Age in days at which single records become hourly and daily sums.");
   schema.size("ledger.max_bytes", &config->ledger.max_bytes, "1GiB", 1ULL << 20U, 1ULL << 40U,
               "Size at which the ledger turns old records into sums before their age.");
+  schema.objects<RawPrice>("cost.prices", &raw->prices, describe_price,
+                           "Prices of your own; where one holds, it takes the place of the list "
+                           "price.");
+  schema.objects<RawAlias>("cost.aliases", &raw->aliases, describe_alias,
+                           "Models that have the price of another one.");
   schema.endpoints("listen.intercept", &config->listen.intercept, {},
                    "Addresses for redirected connections; only used without systemd's sockets.");
   schema.endpoints("listen.api", &config->listen.api, {},
@@ -128,6 +141,9 @@ void flatten(const config::Node& node,
       std::string text;
       for (const auto& item : node.items) {
         text += item.scalar + '\n';
+        for (const auto& member : item.members) {
+          text += member.key + ": " + member.value.scalar + '\n';
+        }
       }
       out[key] = std::move(text);
       break;
@@ -156,8 +172,8 @@ void check_inspect(const Config& config,
 
 config::Checked<Config> load(const Files& files) {
   Config config;
-  std::vector<RawReverse> reverse;
-  auto schema = proxy_schema(&config, &reverse);
+  RawLists raw;
+  auto schema = proxy_schema(&config, &raw);
   auto documents = config::read_files(files.proxy_file, files.missing_proxy);
   for (const auto& document : documents.list) {
     flatten(document.root, {}, config.written);
@@ -189,7 +205,8 @@ config::Checked<Config> load(const Files& files) {
   config.policy = std::make_shared<const policy::Policy>(std::move(policy->parts));
   config.locked = std::move(policy->locked);
   config.warnings = std::move(policy->warnings);
-  check_capture_endpoints(&config, reverse, schema, files.proxy_file, faults);
+  check_capture_endpoints(&config, raw.reverse, schema, files.proxy_file, faults);
+  check_cost_prices(&config, raw.prices, raw.aliases, schema, files.proxy_file, faults);
   if (!faults.empty()) {
     return faults;
   }
@@ -214,8 +231,8 @@ std::vector<std::string> changed_until_restart(const Config& running, const Conf
 
 std::vector<config::Row> proxy_rows() {
   Config config;
-  std::vector<RawReverse> reverse;
-  return proxy_schema(&config, &reverse).rows();
+  RawLists raw;
+  return proxy_schema(&config, &raw).rows();
 }
 
 std::vector<config::Row> policy_rows() {

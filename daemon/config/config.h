@@ -4,6 +4,7 @@
 #include "common/config/schema.h"
 #include "common/config/values.h"
 #include "common/log/log.h"
+#include "daemon/cost/override.h"
 #include "daemon/policy/policy.h"
 
 #include <chrono>
@@ -71,6 +72,8 @@ struct Config {
   LanguageServerMode language_server_mode = LanguageServerMode::managed;
   std::string language_server_user;  // "auto": the only user whose IDE is running
   Ledger ledger;
+  std::vector<cost::PriceOverride> cost_prices;
+  std::vector<cost::ModelAlias> cost_aliases;
   Listen listen;
   Limits limits;
   log::Level log_level = log::Level::info;

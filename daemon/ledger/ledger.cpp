@@ -27,6 +27,8 @@ class Category final : public boost::system::error_category {
         return "the query is not valid";
       case Errc::invalid_record:
         return "the record cannot be kept";
+      case Errc::locked:
+        return "another process has the file";
     }
     return "unknown ledger error";
   }

@@ -24,6 +24,7 @@ enum class Errc {
   unavailable,  // cannot be opened or read at all
   invalid_query,
   invalid_record,  // this one record cannot be kept; the others can
+  locked,          // another process has the file
 };
 
 [[nodiscard]] const boost::system::error_category& category();
@@ -132,7 +133,10 @@ struct Health {
   std::string remedy;            // what a person can do about `problem`
   std::uint64_t written = 0;     // records committed by this process
   std::uint64_t lost = 0;        // records given up since the start, with the queue full
+  std::uint64_t lost_ever = 0;   // the same over all processes that used the spool
   std::uint64_t waiting = 0;     // records accepted and not yet committed
+  /// Why waiting records would not survive the end of this process; empty: they would.
+  std::optional<Error> unprotected;
 };
 
 class Ledger {

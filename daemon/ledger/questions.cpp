@@ -167,7 +167,8 @@ constexpr const char* kSumColumns =
     "count(*), sum(outcome = 'ok'), sum(outcome = 'partial'), sum(outcome = 'error'),"
     " sum(input_total IS NULL), sum(input_total), sum(input_uncached), sum(cached_input),"
     " sum(cache_write), sum(tool_use_prompt), sum(output_total), sum(reasoning), sum(total),"
-    " sum(input_total IS NOT NULL AND reasoning IS NULL), sum(cost_usd IS NULL), sum(cost_usd)";
+    " sum(input_total IS NOT NULL AND reasoning IS NULL), sum(cost_pico_usd IS NULL),"
+    " sum(cost_pico_usd)";
 
 // "a, b" and " GROUP BY 1, 2" for the key columns; both empty without grouping.
 struct Grouping {

@@ -63,7 +63,97 @@ CREATE INDEX record_started_at ON record (started_at);
 CREATE INDEX record_cascade_id ON record (cascade_id) WHERE cascade_id IS NOT NULL;
 )sql";
 
-constexpr const char* kSteps[] = {kStep1};
+// From here on `sequence` is the order of commits: what is committed later comes later, so a reader
+// that has all up to N misses nothing by asking for what is above N. AUTOINCREMENT never gives a
+// number twice, not even after the newest record was deleted. Step 1's columns for cost were never
+// written. `cost_pico_usd` is in 10^-12 USD and NULL together with `price_version`.
+constexpr const char* kStep2 = R"sql(
+CREATE TABLE record_2 (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  started_at INTEGER NOT NULL,
+  first_byte_at INTEGER,
+  ended_at INTEGER NOT NULL,
+  host TEXT NOT NULL,
+  path TEXT NOT NULL,
+  protocol TEXT NOT NULL,
+  local_uid INTEGER,
+  instance TEXT NOT NULL,
+  request_kind TEXT NOT NULL,
+  cascade_id TEXT,
+  cascade_source TEXT NOT NULL,
+  cascade_evidence TEXT NOT NULL,
+  cascade_confirmed INTEGER NOT NULL,
+  trajectory_id TEXT,
+  step_index INTEGER,
+  bytes_in INTEGER NOT NULL,
+  bytes_out INTEGER NOT NULL,
+  provider TEXT NOT NULL,
+  api TEXT NOT NULL,
+  http_status INTEGER,
+  stream INTEGER NOT NULL,
+  model TEXT,
+  model_source TEXT,
+  response_id TEXT,
+  request_id TEXT,
+  trace_id TEXT,
+  outcome TEXT NOT NULL,
+  finish TEXT,
+  finish_raw TEXT,
+  usage_state TEXT NOT NULL,
+  input_total INTEGER,
+  input_uncached INTEGER,
+  cached_input INTEGER,
+  cache_write INTEGER,
+  tool_use_prompt INTEGER,
+  output_total INTEGER,
+  reasoning INTEGER,
+  total INTEGER,
+  reported_total INTEGER,
+  cache_write_by_ttl TEXT,
+  input_by_modality TEXT,
+  output_by_modality TEXT,
+  cached_by_modality TEXT,
+  service_tier TEXT,
+  tool_calls TEXT,
+  server_tools TEXT,
+  speed TEXT,
+  inference_geo TEXT,
+  credits_consumed INTEGER,
+  additional_usage TEXT,
+  reported TEXT,
+  cost_pico_usd INTEGER,
+  price_version TEXT,
+  price_aliased INTEGER NOT NULL,
+  error_type TEXT,
+  error_code TEXT,
+  closed_by TEXT,
+  flags TEXT
+) STRICT;
+INSERT INTO record_2 (id, started_at, first_byte_at, ended_at, host, path, protocol, local_uid,
+  instance, request_kind, cascade_id, cascade_source, cascade_evidence, cascade_confirmed,
+  trajectory_id, step_index, bytes_in, bytes_out, provider, api, http_status, stream, model,
+  model_source, response_id, request_id, trace_id, outcome, finish, finish_raw, usage_state,
+  input_total, input_uncached, cached_input, cache_write, tool_use_prompt, output_total, reasoning,
+  total, reported_total, cache_write_by_ttl, input_by_modality, output_by_modality,
+  cached_by_modality, service_tier, tool_calls, credits_consumed, price_aliased, error_type,
+  error_code, flags)
+SELECT id, started_at, first_byte_at, ended_at, host, path, protocol, local_uid,
+  instance, request_kind, cascade_id, cascade_source, '', 0,
+  trajectory_id, step_index, bytes_in, bytes_out, provider, api, http_status, stream, model,
+  model_source, response_id, request_id, trace_id, outcome, finish, finish_raw, usage_state,
+  input_total, input_uncached, cached_input, cache_write, tool_use_prompt, output_total, reasoning,
+  total, reported_total, cache_write_by_ttl, input_by_modality, output_by_modality,
+  cached_by_modality, service_tier, tool_calls, credits_consumed, 0, error_type,
+  error_code, flags
+FROM record ORDER BY id;
+DROP TABLE record;
+ALTER TABLE record_2 RENAME TO record;
+CREATE INDEX record_started_at ON record (started_at);
+CREATE INDEX record_cascade_id ON record (cascade_id) WHERE cascade_id IS NOT NULL;
+)sql";
+
+constexpr const char* kSteps[] = {kStep1, kStep2};
 
 }  // namespace
 

@@ -2,8 +2,27 @@
 
 #include "daemon/ledger/ledger.h"
 
+#include <cerrno>
+#include <utility>
+
 namespace agp::ledger::sqlite {
 namespace {
+
+// Some failures of the disk have no code of SQLite's own.
+std::optional<Errc> classify_errno(int number) {
+  switch (number) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return Errc::full;
+    case EROFS:
+    case EACCES:
+    case EPERM:
+      return Errc::read_only;
+    default:
+      return std::nullopt;
+  }
+}
 
 Errc classify(int result) {
   switch (result & 0xFF) {
@@ -19,6 +38,9 @@ Errc classify(int result) {
     case SQLITE_MISMATCH:
     case SQLITE_TOOBIG:
       return Errc::invalid_record;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return Errc::locked;
     default:
       return Errc::unavailable;
   }
@@ -28,7 +50,11 @@ Errc classify(int result) {
 
 Error last_error(sqlite3* db, std::string context) {
   const int result = sqlite3_extended_errcode(db);
-  return {classify(result), std::move(context) + ": " + sqlite3_errmsg(db)};
+  Errc code = classify(result);
+  if ((result & 0xFF) == SQLITE_IOERR || (result & 0xFF) == SQLITE_CANTOPEN) {
+    code = classify_errno(sqlite3_system_errno(db)).value_or(code);
+  }
+  return {code, std::move(context) + ": " + sqlite3_errmsg(db)};
 }
 
 Error error_of(int result, std::string context) {
@@ -45,6 +71,11 @@ void Statement::bind(int index, double value) {
 
 void Statement::bind(int index, std::string_view value) {
   (void)sqlite3_bind_text64(statement_.get(), index, value.data(), value.size(), SQLITE_TRANSIENT,
+                            SQLITE_UTF8);
+}
+
+void Statement::bind_borrowed(int index, std::string_view value) {
+  (void)sqlite3_bind_text64(statement_.get(), index, value.data(), value.size(), SQLITE_STATIC,
                             SQLITE_UTF8);
 }
 
@@ -131,6 +162,15 @@ Result<Statement> Database::prepare(std::string_view sql) {
     return last_error(db_.get(), "prepare statement");
   }
   return Statement(raw);
+}
+
+Result<bool> Database::has_moved() {
+  int moved = 0;
+  const int result = sqlite3_file_control(db_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  if (result != SQLITE_OK) {
+    return error_of(result, "look for the file");
+  }
+  return moved != 0;
 }
 
 Result<std::int64_t> Database::integer(std::string_view sql) {

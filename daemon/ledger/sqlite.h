@@ -23,7 +23,8 @@ class Statement {
 
   void bind(int index, std::int64_t value);
   void bind(int index, double value);
-  void bind(int index, std::string_view value);  // copied
+  void bind(int index, std::string_view value);           // copied
+  void bind_borrowed(int index, std::string_view value);  // must live until the next step
   void bind_null(int index);
 
   /// True: a row is there; false: done.
@@ -59,6 +60,10 @@ class Database {
   [[nodiscard]] Result<std::int64_t> integer(std::string_view sql);
   /// Rows changed by the last INSERT, UPDATE or DELETE.
   [[nodiscard]] int changes() const { return sqlite3_changes(db_.get()); }
+  /// The file at that path is another one now, or none.
+  [[nodiscard]] Result<bool> has_moved();
+  /// Row number that the last INSERT gave.
+  [[nodiscard]] std::int64_t last_row() const { return sqlite3_last_insert_rowid(db_.get()); }
 
  private:
   struct Close {

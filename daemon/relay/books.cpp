@@ -38,7 +38,11 @@ usage::Call* Books::open(usage::Endpoint endpoint, usage::CallFacts call) {
 }
 
 void Books::close(usage::Call* call, const usage::Call::End& end) {
-  records_.push_back(call->finish(end));
+  usage::Call::End how = end;
+  if (!how.closed_by && ended_first) {
+    how.closed_by = closer(*ended_first);
+  }
+  records_.push_back(call->finish(how));
   open_.erase(call);
 }
 

@@ -56,6 +56,7 @@ class Observer::Impl {
 
   void on_bytes(Side from, Bytes plaintext, usage::Micros now) {
     books_.now = now;
+    books_.speaking = from;
     guarded([&] {
       if (stage_ == Stage::sniffing) {
         sniff(from, plaintext);
@@ -67,6 +68,9 @@ class Observer::Impl {
 
   void on_end(Side from, End how, usage::Micros now) {
     books_.now = now;
+    if (!books_.ended_first && how != End::ours) {
+      books_.ended_first = from;
+    }
     guarded([&] {
       if (stage_ == Stage::sniffing && !books_.facts.protocol.empty()) {
         start(std::string(books_.facts.protocol));

@@ -17,7 +17,8 @@ enum class Side { client, upstream };
 /// How one direction of the plaintext ended.
 enum class End {
   clean,   // close_notify and then end of stream
-  abrupt,  // reset, timeout, or end of stream without close_notify
+  abrupt,  // reset, or end of stream without close_notify
+  ours,    // that side had not ended: a timeout, a failure or a shutdown of ours did it
 };
 
 /// What is known of a connection when its TLS is up. Values only, copied once.

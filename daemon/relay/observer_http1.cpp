@@ -32,9 +32,9 @@ class Http1Observer final : public ProtocolReader, private http1::Sink {
     reader_.finish(direction(from), how == End::clean);
     upstream_ended_ = upstream_ended_ || from == Side::upstream;
     if (websocket_ != nullptr) {
-      websocket_->on_end(how == End::abrupt ? Side::upstream : from);
+      websocket_->on_end(how != End::clean ? Side::upstream : from);
     }
-    if (upstream_ended_ || how == End::abrupt) {
+    if (upstream_ended_ || how != End::clean) {
       give_up();
       return;
     }

@@ -2,6 +2,7 @@
 #include "daemon/relay/protocol_reader.h"
 #include "daemon/relay/websocket_calls.h"
 
+#include <optional>
 #include <utility>
 
 namespace agp::relay {
@@ -47,19 +48,23 @@ class CallStream final : public http2::StreamSink {
   void on_client_end(http2::Octets octets) override {
     // The client may still read: only a call that has all it needs is counted here.
     if (call_ != nullptr && call_->has_final_usage()) {
-      close(false, octets);
+      close(false, octets, std::nullopt);
     }
   }
   void on_end(http2::StreamEnd how, http2::Octets octets) override {
-    close(how == http2::StreamEnd::complete, octets);
+    // RST_STREAM and GOAWAY end a stream on a connection that goes on.
+    const bool by_frame = how == http2::StreamEnd::reset || how == http2::StreamEnd::refused;
+    close(how == http2::StreamEnd::complete, octets,
+          by_frame ? std::optional(closer(books_->speaking)) : std::nullopt);
   }
 
  private:
-  void close(bool body_complete, http2::Octets octets) {
+  void close(bool body_complete, http2::Octets octets, std::optional<usage::Closer> closed_by) {
     if (usage::Call* const call = std::exchange(call_, nullptr)) {
       usage::Call::End end;
       end.at = books_->now;
       end.body_complete = body_complete;
+      end.closed_by = closed_by;
       end.bytes_in = octets.response;
       end.bytes_out = octets.request;
       books_->close(call, end);
@@ -101,7 +106,7 @@ class Http2Observer final : public ProtocolReader, private http2::Sink {
     if (reader_.is_unparsed()) {
       return;  // what could not be read stays so
     }
-    if (how == End::abrupt) {
+    if (how != End::clean) {
       has_ended_ = true;
       reader_.give_up();
     } else {

@@ -18,6 +18,10 @@
 /// What the readers of an observer share.
 namespace agp::relay {
 
+[[nodiscard]] inline usage::Closer closer(Side side) {
+  return side == Side::client ? usage::Closer::client : usage::Closer::upstream;
+}
+
 /// The calls and records of one connection. Calls live here and not in the readers, so that a
 /// reader that breaks down costs none of them.
 class Books {
@@ -33,7 +37,8 @@ class Books {
   /// SNI, or what the request named when the client sent none.
   [[nodiscard]] std::string host_of(std::string_view host_field) const;
 
-  /// Makes the record of a call; the call is gone afterwards.
+  /// Makes the record of a call; the call is gone afterwards. When it is not complete and `end`
+  /// does not say who ended it, the side did that ended the connection.
   void close(usage::Call* call, const usage::Call::End& end);
   /// The same without a record.
   void discard(usage::Call* call);
@@ -44,6 +49,8 @@ class Books {
 
   ConnectionFacts facts;
   usage::Micros now{};
+  Side speaking = Side::client;     // whose octets are being read
+  std::optional<Side> ended_first;  // of the connection; neither when we ended it
 
  private:
   std::unordered_map<usage::Call*, std::unique_ptr<usage::Call>> open_;

@@ -170,7 +170,8 @@ void BodyReader::on_object_end() {
 }
 
 void BodyReader::on_event(const sse::Event& event) {
-  if (!wants_event(event.type)) {
+  const bool is_wanted = wants_event(event.type);
+  if (!is_wanted && !event.unterminated) {
     return;
   }
   if (event.too_large) {
@@ -187,7 +188,7 @@ void BodyReader::on_event(const sse::Event& event) {
   if (event.unterminated) {
     flags_.insert(flag::kUnterminatedEvent);
   }
-  if (text == "[DONE]") {
+  if (!is_wanted || text == "[DONE]") {
     return;
   }
   event_name_ = event.type == "message" ? std::string_view() : event.type;  // it has no name

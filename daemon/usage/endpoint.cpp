@@ -38,8 +38,9 @@ Hosts hosts_of(std::string_view host) {
   return host == "chatgpt.com" ? Hosts::chatgpt : Hosts::none;
 }
 
-/// One row: where, what the path looks like, what it is. `*` stands for one or more characters;
-/// a row with an action matches the part behind the last colon of the path, too.
+/// One row: where, what the path looks like, what it is. In a path `*` stands for one segment, `v*`
+/// for one that starts so, `**` for any number of them. A row with an action wants it behind the
+/// last colon of the path.
 struct Row {
   Hosts hosts;
   std::string_view path;    // before the action
@@ -49,89 +50,79 @@ struct Row {
   Wire wire;
 };
 
-using P = Provider;
-constexpr std::array kCalls{
-    Row{Hosts::code_assist, "/v1internal", "streamGenerateContent", P::google, Api::code_assist,
-        Wire::google},
-    Row{Hosts::code_assist, "/v1internal", "generateContent", P::google, Api::code_assist,
-        Wire::google},
-    // Seen in one capture only; read like the others, its body says whether it counts anything.
-    Row{Hosts::code_assist, "/v1internal", "tabChat", P::google, Api::code_assist, Wire::google},
-    Row{Hosts::gemini, "/v1*/models/*", "generateContent", P::google, Api::generativelanguage,
-        Wire::google},
-    Row{Hosts::gemini, "/v1*/models/*", "streamGenerateContent", P::google, Api::generativelanguage,
-        Wire::google},
-    Row{Hosts::gemini, "/v1/models/*", "generateContent", P::google, Api::generativelanguage,
-        Wire::google},
-    Row{Hosts::gemini, "/v1/models/*", "streamGenerateContent", P::google, Api::generativelanguage,
-        Wire::google},
-    Row{Hosts::gemini, "/v1*/tunedModels/*", "generateContent", P::google, Api::generativelanguage,
-        Wire::google},
-    Row{Hosts::gemini, "/v1*/tunedModels/*", "streamGenerateContent", P::google,
-        Api::generativelanguage, Wire::google},
-    Row{Hosts::gemini, "/v1/tunedModels/*", "generateContent", P::google, Api::generativelanguage,
-        Wire::google},
-    Row{Hosts::gemini, "/v1/tunedModels/*", "streamGenerateContent", P::google,
-        Api::generativelanguage, Wire::google},
-    Row{Hosts::gemini, "/v1beta/openai/chat/completions", "", P::google, Api::chat_completions,
-        Wire::openai_chat},
-    Row{Hosts::gemini, "/v1beta/interactions", "", P::google, Api::generativelanguage,
-        Wire::interactions},
-    Row{Hosts::vertex, "/v1*/publishers/google/models/*", "generateContent", P::google, Api::vertex,
-        Wire::google},
-    Row{Hosts::vertex, "/v1*/publishers/google/models/*", "streamGenerateContent", P::google,
-        Api::vertex, Wire::google},
-    Row{Hosts::vertex, "/v1/publishers/google/models/*", "generateContent", P::google, Api::vertex,
-        Wire::google},
-    Row{Hosts::vertex, "/v1/publishers/google/models/*", "streamGenerateContent", P::google,
-        Api::vertex, Wire::google},
-    Row{Hosts::vertex, "/v1*/endpoints/*", "generateContent", P::google, Api::vertex, Wire::google},
-    Row{Hosts::vertex, "/v1*/endpoints/*", "streamGenerateContent", P::google, Api::vertex,
-        Wire::google},
-    Row{Hosts::vertex, "/v1*/publishers/anthropic/models/*", "rawPredict", P::google, Api::messages,
-        Wire::anthropic},
-    Row{Hosts::vertex, "/v1*/publishers/anthropic/models/*", "streamRawPredict", P::google,
-        Api::messages, Wire::anthropic},
-    Row{Hosts::vertex, "/v1*/endpoints/openapi/chat/completions", "", P::google,
-        Api::chat_completions, Wire::openai_chat},
-    Row{Hosts::anthropic, "/v1/messages", "", P::anthropic, Api::messages, Wire::anthropic},
-    Row{Hosts::openai, "/v1/chat/completions", "", P::openai, Api::chat_completions,
-        Wire::openai_chat},
-    Row{Hosts::openai, "/v1/responses", "", P::openai, Api::responses, Wire::openai_responses},
-    Row{Hosts::openai, "/v1/responses/compact", "", P::openai, Api::responses,
-        Wire::openai_responses},
-    Row{Hosts::openai, "/v1/completions", "", P::openai, Api::chat_completions,
-        Wire::openai_completions},
-    Row{Hosts::azure, "/openai/deployments/*/chat/completions", "", P::azure, Api::chat_completions,
-        Wire::openai_chat},
-    Row{Hosts::azure, "/openai/v1/responses", "", P::azure, Api::responses, Wire::openai_responses},
-    Row{Hosts::azure, "/openai/responses", "", P::azure, Api::responses, Wire::openai_responses},
-    Row{Hosts::chatgpt, "/backend-api/codex/responses", "", P::openai, Api::responses,
-        Wire::openai_responses},
-};
+constexpr std::string_view kGenerate = "generateContent";
+constexpr std::string_view kStream = "streamGenerateContent";
 
-/// `*` matches one or more characters. Patterns have two stars at most, so this stays linear
-/// enough: each star tries every position of a path that the head limit bounds.
-bool matches(std::string_view pattern, std::string_view text) {
-  const std::size_t star = pattern.find('*');
-  if (star == std::string_view::npos) {
-    return pattern == text;
-  }
-  if (!text.starts_with(pattern.substr(0, star))) {
-    return false;
-  }
-  pattern.remove_prefix(star + 1);
-  text.remove_prefix(star);
-  if (pattern.empty()) {
-    return !text.empty();
-  }
-  for (std::size_t skip = 1; skip <= text.size(); ++skip) {
-    if (text.substr(skip).starts_with(pattern.substr(0, pattern.find('*'))) &&
-        matches(pattern, text.substr(skip))) {
-      return true;
+using P = Provider;
+using A = Api;
+using W = Wire;
+// clang-format off
+constexpr std::array kCalls{
+    Row{Hosts::code_assist, "/v1internal", kStream, P::google, A::code_assist, W::google},
+    Row{Hosts::code_assist, "/v1internal", kGenerate, P::google, A::code_assist, W::google},
+    // Seen in one capture only; read like the others, its body says whether it counts anything.
+    Row{Hosts::code_assist, "/v1internal", "tabChat", P::google, A::code_assist, W::google},
+    Row{Hosts::gemini, "/v1*/models/*", kGenerate, P::google, A::generativelanguage, W::google},
+    Row{Hosts::gemini, "/v1*/models/*", kStream, P::google, A::generativelanguage, W::google},
+    Row{Hosts::gemini, "/v1*/tunedModels/*", kGenerate, P::google, A::generativelanguage, W::google},
+    Row{Hosts::gemini, "/v1*/tunedModels/*", kStream, P::google, A::generativelanguage, W::google},
+    Row{Hosts::gemini, "/v1*/openai/chat/completions", "", P::google, A::chat_completions, W::openai_chat},
+    Row{Hosts::gemini, "/v1*/interactions", "", P::google, A::generativelanguage, W::interactions},
+    Row{Hosts::vertex, "/v1*/**/publishers/google/models/*", kGenerate, P::google, A::vertex, W::google},
+    Row{Hosts::vertex, "/v1*/**/publishers/google/models/*", kStream, P::google, A::vertex, W::google},
+    Row{Hosts::vertex, "/v1*/**/endpoints/*", kGenerate, P::google, A::vertex, W::google},
+    Row{Hosts::vertex, "/v1*/**/endpoints/*", kStream, P::google, A::vertex, W::google},
+    Row{Hosts::vertex, "/v1*/**/publishers/anthropic/models/*", "rawPredict", P::google, A::messages, W::anthropic},
+    Row{Hosts::vertex, "/v1*/**/publishers/anthropic/models/*", "streamRawPredict", P::google, A::messages, W::anthropic},
+    Row{Hosts::vertex, "/v1*/**/endpoints/openapi/chat/completions", "", P::google, A::chat_completions, W::openai_chat},
+    Row{Hosts::anthropic, "/v1/messages", "", P::anthropic, A::messages, W::anthropic},
+    Row{Hosts::openai, "/v1/chat/completions", "", P::openai, A::chat_completions, W::openai_chat},
+    Row{Hosts::openai, "/v1/responses", "", P::openai, A::responses, W::openai_responses},
+    Row{Hosts::openai, "/v1/responses/compact", "", P::openai, A::responses, W::openai_responses},
+    Row{Hosts::openai, "/v1/completions", "", P::openai, A::chat_completions, W::openai_completions},
+    Row{Hosts::azure, "/openai/deployments/*/chat/completions", "", P::azure, A::chat_completions, W::openai_chat},
+    Row{Hosts::azure, "/openai/deployments/*/completions", "", P::azure, A::chat_completions, W::openai_completions},
+    Row{Hosts::azure, "/openai/v1/chat/completions", "", P::azure, A::chat_completions, W::openai_chat},
+    Row{Hosts::azure, "/openai/v1/responses", "", P::azure, A::responses, W::openai_responses},
+    Row{Hosts::azure, "/openai/v1/responses/compact", "", P::azure, A::responses, W::openai_responses},
+    Row{Hosts::azure, "/openai/responses", "", P::azure, A::responses, W::openai_responses},
+    Row{Hosts::chatgpt, "/backend-api/codex/responses", "", P::openai, A::responses, W::openai_responses},
+    Row{Hosts::chatgpt, "/backend-api/codex/responses/compact", "", P::openai, A::responses, W::openai_responses},
+};
+// clang-format on
+
+/// Parts a path at its first slash behind the one it begins with.
+std::string_view next_segment(std::string_view* path) {
+  path->remove_prefix(1);
+  const std::string_view segment = path->substr(0, path->find('/'));
+  path->remove_prefix(segment.size());
+  return segment;
+}
+
+/// A row has one `**` at most, so that this stays linear in the segments of a path, whose length
+/// the head limit bounds.
+bool matches(std::string_view pattern, std::string_view path) {
+  while (!pattern.empty()) {
+    const std::string_view wanted = next_segment(&pattern);
+    if (wanted == "**") {
+      for (; !path.empty(); (void)next_segment(&path)) {
+        if (matches(pattern, path)) {
+          return true;
+        }
+      }
+      return false;
+    }
+    if (path.empty() || path[0] != '/') {
+      return false;
+    }
+    const std::string_view segment = next_segment(&path);
+    const bool is_open = wanted.ends_with('*');
+    if (is_open ? segment.empty() || !segment.starts_with(wanted.substr(0, wanted.size() - 1))
+                : segment != wanted) {
+      return false;
     }
   }
-  return false;
+  return path.empty();
 }
 
 std::string percent_decoded(std::string_view text) {

@@ -15,5 +15,7 @@ inline constexpr const char* kTrailingErrorJson = "trailing_error_json";
 inline constexpr const char* kDecodeError = "decode_error";
 inline constexpr const char* kEventTooLarge = "event_too_large";
 inline constexpr const char* kModelMissing = "model_missing";
+/// The language server named another cascade than the one the request named.
+inline constexpr const char* kCascadeMismatch = "cascade_mismatch";
 
 }  // namespace agp::usage::flag

@@ -246,6 +246,7 @@ void JsonReader::pop(bool is_object) {
 void JsonReader::begin_string(bool is_key) {
   is_key_ = is_key;
   wanted_ = is_key || handler_->wants_string();
+  in_pieces_ = !is_key && wanted_ && handler_->wants_pieces();
   scratch_.clear();
   high_surrogate_ = 0;
   state_ = State::string;
@@ -294,7 +295,7 @@ void JsonReader::end_string(std::string_view tail) {
   }
   const std::size_t limit = is_key_ ? kMaxKeyBytes : kMaxStringBytes;
   std::string_view text = tail;
-  if (!scratch_.empty() || high_surrogate_ != 0) {
+  if (!scratch_.empty() || high_surrogate_ != 0 || in_pieces_) {
     keep(tail);
     flush_surrogate();
     text = scratch_;
@@ -382,6 +383,10 @@ void JsonReader::keep(std::string_view text) {
     return;
   }
   flush_surrogate();
+  if (in_pieces_) {
+    handler_->on_piece(text);
+    return;
+  }
   // One octet more than the limit, so that a cut key cannot equal a short one.
   const std::size_t limit = (is_key_ ? kMaxKeyBytes : kMaxStringBytes) + 1;
   scratch_.append(text.substr(0, limit - std::min(limit, scratch_.size())));

@@ -38,6 +38,10 @@ class JsonHandler {
   virtual void on_key(std::string_view key) = 0;
   /// Asked at the start of each string value: false skips it at the speed of a memory scan.
   [[nodiscard]] virtual bool wants_string() = 0;
+  /// Asked after that: whether the string comes through on_piece(), whole and however long, with an
+  /// empty on_string() as its end.
+  [[nodiscard]] virtual bool wants_pieces() { return false; }
+  virtual void on_piece(std::string_view /*text*/) {}
   virtual void on_string(std::string_view text) = 0;  // only if wanted; cut at kMaxStringBytes
   virtual void on_number(std::string_view text) = 0;  // as written; "?" when absurdly long
   /// Asked behind on_number().
@@ -120,6 +124,7 @@ class JsonReader {
   std::string scratch_;
   bool is_key_ = false;
   bool wanted_ = false;
+  bool in_pieces_ = false;
   std::uint8_t hex_digits_ = 0;
   std::uint32_t hex_value_ = 0;
   std::uint32_t high_surrogate_ = 0;

@@ -11,11 +11,14 @@ namespace {
 
 usage::Record full_record() {
   auto record = test::call("01A", "gemini-3-pro", 10, 20);
+  record.sequence = 1;
   record.first_byte_at = test::at(test::kMorning + 1);
   record.instance = "ls-1";
   record.request_kind = usage::RequestKind::checkpoint;
   record.cascade_id = "c-1";
   record.cascade_source = usage::CascadeSource::exact;
+  record.cascade_evidence = "trajectory_id";
+  record.cascade_confirmed = true;
   record.trajectory_id = "t-1";
   record.step_index = 7;
   record.bytes_in = 1234;
@@ -37,7 +40,19 @@ usage::Record full_record() {
   record.usage->cached_by_modality = std::map<std::string, std::uint64_t>{};
   record.service_tier = "priority";
   record.tool_calls = {"b", "a", "b"};
+  record.server_tools = {{"web_search", 2}};
+  record.modifiers = {"fast", "us"};
   record.credits_consumed = 3;
+  usage::AdditionalUsage more;
+  more.kind = "compaction \\ \"x\"\n";
+  more.model = "claude";
+  more.usage = *record.usage;
+  more.usage.input_total = ~std::uint64_t{0};
+  more.usage.reasoning = 5;
+  record.additional_usage = {more, {"advisor_message", std::nullopt, {}}};
+  record.reported = {{"promptTokenCount", 10}, {"prompt_tokens_details.cached_tokens", 0}};
+  record.cost = usage::Cost{1'234'567'890'123, "2026-11-20", true};
+  record.closed_by = usage::Closer::upstream;
   record.error = usage::CallError{"overloaded", "529"};
   record.flags = {"total_mismatch", "bad_number"};
   return record;
@@ -65,6 +80,7 @@ TEST(LedgerRow, KeepsEveryField) {
 TEST(LedgerRow, KeepsWhatIsNotKnownAsNotKnown) {
   usage::Record record;
   record.id = "01B";
+  record.sequence = 1;
   EXPECT_EQ(stored_and_read(record), record);
 }
 
@@ -80,16 +96,31 @@ TEST(LedgerRow, ANumberThatDoesNotFitIsNotKnown) {
   EXPECT_FALSE(stored_and_read(record).step_index.has_value());
 }
 
+TEST(LedgerRow, ACostThatDoesNotFitIsNoCost) {
+  auto record = test::call("01D", "m", 1, 2);
+  record.cost = usage::Cost{~std::uint64_t{0}, "v", true};
+  EXPECT_FALSE(stored_and_read(record).cost.has_value());
+}
+
+TEST(LedgerRow, NoServerToolsAreNotTheSameAsUnknownOnes) {
+  auto record = test::call("01D", "m", 1, 2);
+  EXPECT_FALSE(stored_and_read(record).server_tools.has_value());
+  record.server_tools.emplace();
+  EXPECT_TRUE(stored_and_read(record).server_tools.has_value());
+}
+
 TEST(LedgerRow, InsertingTheSameIdAgainChangesNothing) {
   const test::TempDir dir;
   auto database = open_for_writing(dir.file(), std::nullopt);
   ASSERT_TRUE(database);
   auto insert = database->prepare(insert_sql());
   ASSERT_TRUE(insert);
-  bind_record(*insert, test::call("01E", "m", 1, 2));
+  const auto first = test::call("01E", "m", 1, 2);
+  bind_record(*insert, first);
   ASSERT_TRUE(insert->step());
   insert->reset();
-  bind_record(*insert, test::call("01E", "m", 100, 200));
+  const auto second = test::call("01E", "m", 100, 200);
+  bind_record(*insert, second);
   ASSERT_TRUE(insert->step());
   EXPECT_EQ(*database->integer("SELECT sum(total) FROM record"), 3);
 }
@@ -100,7 +131,8 @@ TEST(LedgerRow, AViolationOtherThanTheIdIsReported) {
   ASSERT_TRUE(database);
   auto insert = database->prepare(insert_sql());
   ASSERT_TRUE(insert);
-  bind_record(*insert, test::call("01F", "m", 1, 2));
+  const auto record = test::call("01F", "m", 1, 2);
+  bind_record(*insert, record);
   insert->bind_null(2);  // started_at
   auto stepped = insert->step();
   ASSERT_FALSE(stepped);

@@ -50,6 +50,21 @@ TEST(SqliteLedger, KeepsWhatIsAppended) {
   EXPECT_FALSE(ledger->health().problem.has_value());
 }
 
+TEST(SqliteLedger, AnnouncesRecordsWithTheirPlaceInTheOrderOfCommits) {
+  const test::TempDir dir;
+  auto ledger = SqliteLedger::start(options_for(dir.file()));
+  std::vector<std::uint64_t> sequences;
+  ledger->subscribe([&](const usage::Record& record) { sequences.push_back(record.sequence); });
+  for (const char* id : {"2", "1", "2", "3"}) {
+    ledger->append(call(id, "flash", 1, 1));
+  }
+  ASSERT_TRUE(ledger->flush(kPatience));
+  ASSERT_EQ(sequences.size(), 3U);
+  EXPECT_LT(0U, sequences[0]);
+  EXPECT_LT(sequences[0], sequences[1]);
+  EXPECT_LT(sequences[1], sequences[2]);
+}
+
 TEST(SqliteLedger, ARepeatedIdCountsOnce) {
   const test::TempDir dir;
   auto ledger = SqliteLedger::start(options_for(dir.file()));

@@ -175,3 +175,12 @@ func (s *scrambler) Write(p []byte) (int, error) {
 
 func (s *scrambler) Flush() error { return nil }
 func (s *scrambler) Close() error { return nil }
+
+// Coder is a content coding under way; Flush makes everything written so far decodable.
+type Coder = coder
+
+// NewCoder applies the codings named in `codings`, joined with "+": the first one first.
+func NewCoder(to io.Writer, codings string) (Coder, error) { return newCoder(to, codings) }
+
+// CodingHeader is the value of Content-Encoding for the same codings.
+func CodingHeader(codings string) string { return codingHeader(codings) }

@@ -1,0 +1,170 @@
+#include "daemon/cost/pricer.h"
+
+#include "daemon/cost/amount.h"
+#include "daemon/cost/builtin.h"
+#include "daemon/cost/match.h"
+#include "daemon/cost/table_reader.h"
+
+#include <limits>
+#include <utility>
+
+namespace agp::cost {
+namespace {
+
+constexpr const char* kOwnVersion = "proxy.yaml";
+
+Prices prices_of(const PriceOverride& own) {
+  Prices prices;
+  const auto set = [&](Unit unit, std::optional<std::uint64_t> micro_usd) {
+    if (micro_usd) {
+      prices[static_cast<std::size_t>(unit)] = Price{*micro_usd, {}};
+    }
+  };
+  set(Unit::input, own.input);
+  set(Unit::output, own.output);
+  set(Unit::cached, own.cached);
+  set(Unit::cache_write, own.cache_write);
+  set(Unit::cache_write_1h, own.cache_write_1h);
+  return prices;
+}
+
+// Half a pico-USD and more counts as one. The ledger's integers have a sign.
+std::optional<std::uint64_t> rounded(Wide amount, Ratio ratio, Wide fees) {
+  const Wide scaled = (amount * ratio.numerator + ratio.denominator / 2) / ratio.denominator + fees;
+  if (scaled > Wide(std::numeric_limits<std::int64_t>::max())) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint64_t>(scaled);
+}
+
+}  // namespace
+
+Result<Pricer> Pricer::builtin(std::vector<PriceOverride> overrides,
+                               std::vector<ModelAlias> aliases) {
+  auto table = read_table(builtin_table());
+  if (!table) {
+    return table.error();
+  }
+  auto rules = read_rules(builtin_rules());
+  if (!rules) {
+    return rules.error();
+  }
+  return Pricer(std::move(*table), std::move(*rules), std::move(overrides), std::move(aliases));
+}
+
+Pricer::Pricer(PriceTable table,
+               Rules rules,
+               std::vector<PriceOverride> overrides,
+               std::vector<ModelAlias> aliases)
+    : table_(std::move(table)),
+      rules_(std::move(rules)),
+      overrides_(std::move(overrides)),
+      aliases_(std::move(aliases)) {}
+
+void Pricer::price(usage::Record* record) const {
+  record->cost = cost_of(*record);
+}
+
+std::optional<usage::Cost> Pricer::cost_of(const usage::Record& record) const {
+  if (!record.usage || !record.model) {
+    return std::nullopt;
+  }
+  const auto main = find(record, lower_case(*record.model), record.usage->input_total);
+  const auto factor = main ? factor_of(record, main->id) : std::nullopt;
+  auto amount = factor ? token_cost(main->prices, *record.usage) : std::nullopt;
+  if (!amount) {
+    return std::nullopt;
+  }
+  usage::Cost cost;
+  bool is_own = main->is_own;
+  cost.is_aliased = main->is_aliased;
+  auto sum = rounded(*amount, *factor,
+                     record.server_tools ? tool_fees(main->prices, *record.server_tools) : 0);
+  for (const auto& row : record.additional_usage) {
+    const auto found =
+        find(record, lower_case(row.model.value_or(*record.model)), row.usage.input_total);
+    const auto row_factor = found ? factor_of(record, found->id) : std::nullopt;
+    const auto tokens = row_factor ? token_cost(found->prices, row.usage) : std::nullopt;
+    const auto more = tokens ? rounded(*tokens, *row_factor, 0) : std::nullopt;
+    sum = sum && more ? rounded(Wide(*sum) + *more, {}, 0) : std::nullopt;
+    is_own = is_own || (found && found->is_own);
+    cost.is_aliased = cost.is_aliased || (found && found->is_aliased);
+  }
+  if (!sum) {
+    return std::nullopt;
+  }
+  cost.pico_usd = *sum;
+  cost.price_version = is_own ? kOwnVersion : table_.version;
+  return cost;
+}
+
+std::optional<Pricer::Found> Pricer::find(const usage::Record& record,
+                                          std::string_view model,
+                                          std::uint64_t input_total) const {
+  const char* provider = usage::name(record.provider);
+  const auto aliased = [&](const ModelAlias& alias) {
+    auto found = find_exactly(record, alias.provider.empty() ? provider : alias.provider.c_str(),
+                              alias.as, input_total);
+    if (found) {
+      found->is_aliased = true;
+    }
+    return found;
+  };
+  for (const ModelAlias& alias : aliases_) {
+    if (alias.model == model) {
+      if (auto found = aliased(alias)) {
+        return found;
+      }
+    }
+  }
+  if (auto found = find_exactly(record, provider, model, input_total)) {
+    return found;
+  }
+  for (const ModelAlias& alias : rules_.candidates(model)) {
+    if (auto found = aliased(alias)) {
+      return found;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Pricer::Found> Pricer::find_exactly(const usage::Record& record,
+                                                  std::string_view provider,
+                                                  std::string_view model,
+                                                  std::uint64_t input_total) const {
+  for (auto own = overrides_.rbegin(); own != overrides_.rend(); ++own) {
+    if (matches_pattern(own->model, model) &&
+        (own->provider.empty() || own->provider == usage::name(record.provider)) &&
+        (!own->since || record.started_at >= *own->since) &&
+        (own->above == 0 || input_total > own->above)) {
+      return Found{std::string(model), prices_of(*own), true, false};
+    }
+  }
+  const Model* listed = table_.find(provider, model);
+  if (listed == nullptr) {
+    return std::nullopt;
+  }
+  return Found{listed->id, listed->prices_at(record.started_at), false, false};
+}
+
+std::optional<Ratio> Pricer::factor_of(const usage::Record& record, std::string_view model) const {
+  const char* provider = usage::name(record.provider);
+  Ratio product;
+  const auto multiply = [&](Factor::Of of, const std::optional<std::string>& word) {
+    if (!word || word->empty()) {
+      return true;
+    }
+    const auto factor = rules_.factor(of, lower_case(*word), provider, model);
+    if (factor) {
+      product.numerator *= factor->numerator;
+      product.denominator *= factor->denominator;
+    }
+    return factor.has_value();
+  };
+  const bool is_known = multiply(Factor::Of::tier, record.service_tier) &&
+                        multiply(Factor::Of::speed, record.modifiers.speed) &&
+                        multiply(Factor::Of::geo, record.modifiers.inference_geo);
+  return is_known ? std::optional(product) : std::nullopt;
+}
+
+}  // namespace agp::cost

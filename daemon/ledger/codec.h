@@ -1,0 +1,24 @@
+#pragma once
+
+#include "common/base/bytes.h"
+#include "daemon/ledger/ledger.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+/// What the ledger is handed, as octets for the spool.
+namespace agp::ledger {
+
+using Entry = std::variant<usage::Record, Confirmation>;
+
+/// Every field but `sequence`. The first octet names the format: a change of what follows is a
+/// new number, and decode() goes on reading the older ones.
+void encode(const usage::Record& record, std::string& out);
+void encode(const Confirmation& confirmation, std::string& out);
+
+/// Nothing when the octets are not exactly one whole entry of a known format.
+[[nodiscard]] std::optional<Entry> decode(Bytes octets);
+
+}  // namespace agp::ledger

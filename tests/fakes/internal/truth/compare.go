@@ -1,0 +1,275 @@
+package truth
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"reflect"
+	"sort"
+	"strings"
+	"time"
+)
+
+// Report is what came of a comparison.
+type Report struct {
+	Expected, Recorded int
+	Differences        int
+	Lines              []string        // the first differences
+	Absent             map[string]bool // fields that the records do not have
+
+	// Of a run with kills: calls under way then, those of them without a record, records of none of the calls.
+	Doubtful, Lost, Unknown int
+}
+
+func (r *Report) add(format string, args ...any) {
+	r.Differences++
+	if len(r.Lines) < 60 {
+		r.Lines = append(r.Lines, fmt.Sprintf(format, args...))
+	}
+}
+
+func tree(v any) object {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	o, ok := parse(string(text))
+	if !ok {
+		panic("no JSON: " + string(text))
+	}
+	return o.(object)
+}
+
+// FetchRecords pages through all records.
+func FetchRecords(api string) ([]object, error) {
+	var all []object
+	cursor := ""
+	for {
+		address := api + "/v1/usage/records?limit=1000"
+		if cursor != "" {
+			address += "&cursor=" + url.QueryEscape(cursor)
+		}
+		page, err := fetch(address)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range list(page["records"]) {
+			all = append(all, r.(object))
+		}
+		if cursor = text(page["next_cursor"]); cursor == "" {
+			return all, nil
+		}
+	}
+}
+
+func fetch(address string) (object, error) {
+	answer, err := (&http.Client{Timeout: 60 * time.Second}).Get(address)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	v, ok := parse(string(body))
+	o, isObject := v.(object)
+	if answer.StatusCode != 200 || !ok || !isObject {
+		return nil, fmt.Errorf("%s: %s: %.300s", address, answer.Status, body)
+	}
+	return o, nil
+}
+
+// Status is GET /v1/status.
+func Status(api string) (object, error) { return fetch(api + "/v1/status") }
+
+// key tells records apart: by their own ids, else by all that they say.
+func key(o object) string {
+	if id := text(o["request_id"]); id != "" {
+		return "request " + id
+	}
+	if id := text(o["response_id"]); id != "" {
+		return "response " + id
+	}
+	return "anonymous " + text(o["protocol"]) + " " + text(o["host"]) + text(o["path"])
+}
+
+// origin is where an expected record comes from.
+type origin struct {
+	fields object
+	script int
+}
+
+// window is when the call was made, as seen from outside.
+type window struct{ from, to time.Time }
+
+// Compare finds every difference between what must be recorded and what is.
+func Compare(expected []origin, recorded []object, optional map[string]bool) *Report {
+	r := &Report{Expected: len(expected), Recorded: len(recorded), Absent: map[string]bool{}}
+	want := map[string][]origin{}
+	for _, e := range expected {
+		want[key(e.fields)] = append(want[key(e.fields)], e)
+	}
+	got := map[string][]object{}
+	var keys []string
+	for _, o := range recorded {
+		k := key(o)
+		if got[k] == nil {
+			keys = append(keys, k)
+		}
+		got[k] = append(got[k], o)
+	}
+	for k := range want {
+		if got[k] == nil {
+			keys = append(keys, k)
+		}
+	}
+	sort.Strings(keys)
+	for _, k := range keys {
+		r.group(k, want[k], got[k], optional)
+	}
+	return r
+}
+
+// group compares records of one key: equal ones first, what is left by the least differences.
+func (r *Report) group(k string, want []origin, got []object, optional map[string]bool) {
+	left := append([]object{}, got...)
+	var missing []origin
+	for _, w := range want {
+		found := -1
+		for i, g := range left {
+			if len(r.differ(w.fields, g, optional)) == 0 {
+				found = i
+				break
+			}
+		}
+		if found < 0 {
+			missing = append(missing, w)
+			continue
+		}
+		left = append(left[:found], left[found+1:]...)
+	}
+	for _, w := range missing {
+		best, at := []string(nil), -1
+		for i, g := range left {
+			if d := r.differ(w.fields, g, optional); at < 0 || len(d) < len(best) {
+				best, at = d, i
+			}
+		}
+		if at < 0 {
+			r.add("script %d: not recorded: %s", w.script, show(w.fields))
+			continue
+		}
+		for _, d := range best {
+			r.add("script %d: %s: %s", w.script, k, d)
+		}
+		left = append(left[:at], left[at+1:]...)
+	}
+	for _, g := range left {
+		r.add("recorded, but no such call was made: %s", show(g))
+	}
+}
+
+func (r *Report) differ(want, got object, optional map[string]bool) (out []string) {
+	var names []string
+	for name := range want {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		have, ok := got[name]
+		if !ok {
+			r.Absent[name] = true
+			if optional[name] {
+				continue
+			}
+		}
+		if !ok || !reflect.DeepEqual(want[name], have) {
+			out = append(out, fmt.Sprintf("%s is %s, must be %s", name, show(have), show(want[name])))
+		}
+	}
+	if from, to := text(got["started_at"]), text(got["ended_at"]); from > to || text(got["first_byte_at"]) != "" && (text(got["first_byte_at"]) < from || text(got["first_byte_at"]) > to) {
+		out = append(out, fmt.Sprintf("times are out of order: %s, %s, %s", from, text(got["first_byte_at"]), to))
+	}
+	return out
+}
+
+func show(v any) string {
+	text, _ := json.Marshal(v)
+	return string(text)
+}
+
+var sumFields = strings.Fields("input_total input_uncached cached_input cache_write tool_use_prompt output_total reasoning total")
+
+// sums adds records up by model, as GET /v1/usage must.
+func sums(list []origin) map[string]map[string]uint64 {
+	out := map[string]map[string]uint64{}
+	for _, e := range list {
+		name := "null"
+		if m := text(e.fields["model"]); m != "" {
+			name = "=" + m
+		}
+		s := out[name]
+		if s == nil {
+			s = map[string]uint64{}
+			out[name] = s
+		}
+		s["calls"]++
+		s[map[string]string{"ok": "ok", "partial": "partial", "error": "errors"}[text(e.fields["outcome"])]]++
+		u, ok := e.fields["usage"].(object)
+		if !ok {
+			s["usage_unknown"]++
+		} else {
+			for _, name := range sumFields {
+				n, _, _ := wide(u[name])
+				s[name] += n
+			}
+			if u["reasoning"] == nil {
+				s["reasoning_unknown"]++
+			}
+		}
+		for _, f := range e.fields["flags"].([]any) {
+			s["flag "+text(f)]++
+		}
+	}
+	return out
+}
+
+// wide is a number of a record, which may be above what a single counter may say.
+func wide(v any) (uint64, bool, bool) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0, false, false
+	}
+	i, err := n.Int64()
+	return uint64(i), err == nil, err != nil
+}
+
+// CompareSums checks GET /v1/usage by model against the sum of what must be recorded.
+func (r *Report) CompareSums(expected []origin, usage object) {
+	want := sums(expected)
+	for _, group := range list(usage["groups"]) {
+		o := group.(object)
+		name := "null"
+		if m := text(at(o, "key", "model")); m != "" {
+			name = "=" + m
+		}
+		s := want[name]
+		delete(want, name)
+		for _, field := range append([]string{"calls", "ok", "partial", "errors", "usage_unknown", "reasoning_unknown"}, sumFields...) {
+			if n, _, _ := wide(o[field]); n != s[field] {
+				r.add("sums of model %s: %s is %s, must be %d", name, field, show(o[field]), s[field])
+			}
+		}
+		for flag, v := range o["flags"].(object) {
+			if n, _, _ := wide(v); n != s["flag "+flag] {
+				r.add("sums of model %s: flag %s is %s, must be %d", name, flag, show(v), s["flag "+flag])
+			}
+		}
+	}
+	for name := range want {
+		r.add("sums: model %s is missing", name)
+	}
+}
