@@ -124,6 +124,13 @@ TEST(OpenAiResponsesReader, MapsHowAResponseEnded) {
   EXPECT_EQ(failed.usage_state, UsageState::final);
 }
 
+TEST(OpenAiResponsesReader, AnUnendedEventIsFlaggedThoughItNeedNotBeRead) {
+  const std::string delta = "event: response.output_text.delta\ndata: {\"delta\":\"x";
+  EXPECT_EQ(read(kStream + delta).flags, Flags{"unterminated_event"});
+  EXPECT_EQ(read(kStream + delta + "\n\n").flags, Flags{});
+  EXPECT_EQ(read(kStream + "event: response.output_text.delta\n").flags, Flags{});
+}
+
 TEST(OpenAiResponsesReader, NamesToolsOnceFromItemsAndOutput) {
   const Record record = read(
       event("response.output_item.added",

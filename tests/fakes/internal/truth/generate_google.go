@@ -68,8 +68,8 @@ func (g *generator) google(x *exchange) {
 		x.fields = append(x.fields, [2]string{"x-cloudaicompanion-trace-id", x.f.traceHeader})
 	}
 	googleError := func(status int) any {
-		e := obj{{"error", obj{{"code", status}, {"message", prose(g.rng, 60)}, {"status", g.pick("RESOURCE_EXHAUSTED", "UNAVAILABLE", "INTERNAL")},
-			{"details", arr{obj{{"@type", "type.googleapis.com/google.rpc.ErrorInfo"}, {"reason", "RATE_LIMIT_EXCEEDED"}}}}}}}
+		e := obj{{"error", obj{{"code", status}, {"message", prose(g.rng, 60)}, {"status", g.pick("RESOURCE_EXHAUSTED", "UNAVAILABLE", secretWord("INTERNAL"))},
+			{"details", arr{obj{{"@type", "type.googleapis.com/google.rpc.ErrorInfo"}, {"reason", secretWord("RATE_LIMIT_EXCEEDED")}}}}}}}
 		if mode == "array" {
 			return arr{e}
 		}
@@ -131,10 +131,10 @@ func (g *generator) googleAnswer(x *exchange, mode, model string, envelope bool,
 		events          = 1 + g.rng.Intn(8)
 		pattern         = g.pick("every", "some", "last", "after", "none", "shrinks")
 		responseID      = g.id("r-")
-		named           = g.pick(model, model, "models/"+model, model+"-002", "", "-")
+		named           = g.pick(model, model, "models/"+model, longName(model+"-002"), "", "-")
 		bad             = g.chance(25)
 		traffic         = g.pick("", "", "ON_DEMAND", "PROVISIONED_THROUGHPUT")
-		finish          = g.pick("STOP", "STOP", "STOP", "MAX_TOKENS", "SAFETY", "CONTINUATION", "MALFORMED_FUNCTION_CALL", "RECITATION", "IMAGE_OTHER", "-")
+		finish          = g.pick("STOP", "STOP", "STOP", "MAX_TOKENS", "SAFETY", "CONTINUATION", secretWord("MALFORMED_FUNCTION_CALL"), "RECITATION", "IMAGE_OTHER", "-")
 		list            []any
 	)
 	if g.chance(4) {
@@ -321,7 +321,7 @@ func (g *generator) googleAnswer(x *exchange, mode, model string, envelope bool,
 func (g *generator) modalities() any {
 	out := arr{}
 	for n := g.rng.Intn(4); n > 0; n-- {
-		out = append(out, obj{{"modality", g.pick("TEXT", "IMAGE", "AUDIO", "VIDEO", "DOCUMENT", "MODALITY_UNSPECIFIED")}, {"tokenCount", g.rng.Intn(5000)}})
+		out = append(out, obj{{"modality", g.pick(secretWord("TEXT"), "IMAGE", "AUDIO", "VIDEO", "DOCUMENT", "MODALITY_UNSPECIFIED")}, {"tokenCount", g.rng.Intn(5000)}})
 	}
 	return out
 }

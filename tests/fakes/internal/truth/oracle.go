@@ -93,7 +93,7 @@ func (s *seen) err(e *CallError) {
 type wireReader interface {
 	// event takes one object; name is that of the SSE event, "" in a JSON body.
 	event(name string, o object)
-	// done takes data that says that the stream is over, and is no JSON.
+	// done takes "[DONE]" and says whether that has a meaning on this wire.
 	done(data string) bool
 	// whole is called after a complete JSON body.
 	whole()
@@ -144,7 +144,12 @@ func shape(body, contentType string) string {
 func (s *seen) readSSE(body string, r wireReader) {
 	for _, b := range blocks(body) {
 		data := strings.Trim(b.data, " \t\r\n")
-		if b.hasData && data != "" && data[0] != ':' && !r.done(data) {
+		if data == "[DONE]" {
+			// Only where that has a meaning something was used that had not come to its end.
+			if r.done(data) && b.unterminated {
+				s.flag("unterminated_event")
+			}
+		} else if b.hasData && data != "" && data[0] != ':' {
 			if b.unterminated {
 				s.flag("unterminated_event")
 			}
