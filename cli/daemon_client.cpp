@@ -1,15 +1,21 @@
 #include "cli/daemon_client.h"
 
+#include "common/base/unique_fd.h"
+
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
+#include <fcntl.h>
+#include <poll.h>
 #include <systemd/sd-bus.h>
+#include <unistd.h>
 
 namespace agp::cli {
 namespace {
@@ -134,6 +140,17 @@ Failure failure_of(sd_bus* bus, const sd_bus_error& error) {
   return {Exit::failed, "failed", text, "see: antigravity-proxy status"};
 }
 
+Failure unsendable(int error) {
+  return {Exit::data, "invalid_parameter",
+          std::string("the question cannot be sent: ") + std::strerror(-error),
+          "use plain UTF-8 text"};
+}
+
+Failure not_understood() {
+  return {Exit::data, "unreadable", "the answer of antigravity-proxy is not understood",
+          "command and daemon are of different versions: restart antigravity-proxy"};
+}
+
 // Puts the arguments into a request; negative like everything of sd-bus.
 using Fill = std::function<int(sd_bus_message*)>;
 
@@ -166,9 +183,7 @@ Answer<std::string> call(const char* member,
     result = fill(raw);
   }
   if (result < 0) {
-    return Failure{Exit::data, "invalid_parameter",
-                   std::string("the question cannot be sent: ") + std::strerror(-result),
-                   "use plain UTF-8 text"};
+    return unsendable(result);
   }
   BusError error;
   sd_bus_message* raw_reply = nullptr;
@@ -179,13 +194,133 @@ Answer<std::string> call(const char* member,
   }
   const char* document = nullptr;
   if (sd_bus_message_read(raw_reply, "s", &document) < 0) {
-    return Failure{Exit::data, "unreadable", "the answer of antigravity-proxy is not understood",
-                   "command and daemon are of different versions: restart antigravity-proxy"};
+    return not_understood();
   }
   return std::string(document);
 }
 
+/// An export under way: the question is asked, the pipe is read, the answer comes last.
+class Export {
+ public:
+  Export(sd_bus* bus, UniqueFd pipe, int into) : bus_(bus), pipe_(std::move(pipe)), into_(into) {}
+  Export(const Export&) = delete;
+  Export& operator=(const Export&) = delete;
+  Export(Export&&) = delete;
+  Export& operator=(Export&&) = delete;
+  ~Export() { sd_bus_slot_unref(slot_); }
+
+  int ask(sd_bus_message* request) {
+    // It takes as long as the reader of `into` likes.
+    return sd_bus_call_async(bus_, &slot_, request, &Export::on_answer, this, UINT64_MAX);
+  }
+
+  Answer<std::uint64_t> run() {
+    while (pipe_.is_open() || !answer_) {
+      if (auto failure = step()) {
+        return *failure;
+      }
+    }
+    if (const auto* error = sd_bus_message_get_error(answer_.get())) {
+      return failure_of(bus_, *error);
+    }
+    std::uint64_t records = 0;
+    if (sd_bus_message_read(answer_.get(), "t", &records) < 0) {
+      return not_understood();
+    }
+    return records;
+  }
+
+ private:
+  static int on_answer(sd_bus_message* message, void* self, sd_bus_error*) {
+    static_cast<Export*>(self)->answer_.reset(sd_bus_message_ref(message));
+    return 0;
+  }
+
+  // After an answer that is an error the daemon has closed its end, so that the pipe ends too.
+  std::optional<Failure> step() {
+    const int processed = sd_bus_process(bus_, nullptr);
+    if (processed < 0) {
+      return Failure{Exit::unavailable, "no_reply", "antigravity-proxy did not answer",
+                     "see: journalctl -u antigravity-proxy"};
+    }
+    if (processed > 0) {
+      return std::nullopt;
+    }
+    pollfd wait[2] = {{sd_bus_get_fd(bus_), static_cast<short>(sd_bus_get_events(bus_)), 0},
+                      {pipe_.get(), POLLIN, 0}};  // -1 once the pipe has ended: not looked at
+    if (::poll(wait, 2, -1) < 0 && errno != EINTR) {
+      return Failure{Exit::failed, "failed", std::strerror(errno), ""};
+    }
+    return (wait[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 ? copy() : std::nullopt;
+  }
+
+  std::optional<Failure> copy() {
+    char space[64 * 1024];
+    const auto size = ::read(pipe_.get(), space, sizeof space);
+    if (size <= 0) {
+      pipe_.reset();
+      return std::nullopt;
+    }
+    for (ssize_t done = 0; done < size;) {
+      const auto written = ::write(into_, space + done, static_cast<std::size_t>(size - done));
+      if (written < 0 && errno != EINTR) {
+        return Failure{Exit::failed, "cannot_write",
+                       std::string("the export cannot be written: ") + std::strerror(errno),
+                       "what was written is not whole"};
+      }
+      done += written < 0 ? 0 : written;
+    }
+    return std::nullopt;
+  }
+
+  sd_bus* bus_;
+  UniqueFd pipe_;
+  int into_;
+  sd_bus_slot* slot_ = nullptr;
+  Message answer_;
+};
+
 }  // namespace
+
+Answer<std::string> BusDaemon::records(const std::map<std::string, std::string>& query) {
+  return call("Records", [&](sd_bus_message* message) { return fill_query(message, query); });
+}
+
+Answer<std::uint64_t> BusDaemon::export_records(const std::map<std::string, std::string>& query,
+                                                int into) {
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) {
+    return Failure{Exit::failed, "failed", std::strerror(errno), ""};
+  }
+  UniqueFd reading(ends[0]);
+  UniqueFd writing(ends[1]);
+  sd_bus* raw_bus = nullptr;
+  const int opened = sd_bus_open_system(&raw_bus);
+  if (opened < 0) {
+    return no_bus(opened);
+  }
+  const Bus bus(raw_bus);
+  sd_bus_message* raw = nullptr;
+  int result = sd_bus_message_new_method_call(raw_bus, &raw, kName, kPath, kName, "Export");
+  Message request(raw);
+  if (result >= 0) {
+    result = fill_query(raw, query);
+  }
+  if (result >= 0) {
+    result = sd_bus_message_append(raw, "h", writing.get());  // a duplicate goes along
+  }
+  Export transfer(raw_bus, std::move(reading), into);
+  if (result >= 0) {
+    result = transfer.ask(raw);
+  }
+  if (result < 0) {
+    return unsendable(result);
+  }
+  (void)sd_bus_flush(raw_bus);  // what stays in the queue is sent by the loop
+  request.reset();
+  writing.reset();
+  return transfer.run();
+}
 
 Answer<std::string> BusDaemon::status() {
   return call("Status");

@@ -2,6 +2,7 @@
 
 #include "cli/exit_code.h"
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <variant>
@@ -29,10 +30,16 @@ class Daemon {
   Daemon& operator=(Daemon&&) = delete;
   virtual ~Daemon() = default;
 
-  /// All answer with a JSON document.
+  /// All but export_records answer with a JSON document.
   [[nodiscard]] virtual Answer<std::string> status() = 0;
   [[nodiscard]] virtual Answer<std::string> usage(
       const std::map<std::string, std::string>& query) = 0;
+  [[nodiscard]] virtual Answer<std::string> records(
+      const std::map<std::string, std::string>& query) = 0;
+  /// Writes an export to `into`, piece by piece.
+  /// @return how many records it has; after a failure what was written is not whole.
+  [[nodiscard]] virtual Answer<std::uint64_t> export_records(
+      const std::map<std::string, std::string>& query, int into) = 0;
   [[nodiscard]] virtual Answer<std::string> policy() = 0;
   [[nodiscard]] virtual Answer<std::string> check_policy(const std::string& host,
                                                          const std::string& method,
@@ -45,6 +52,10 @@ class BusDaemon final : public Daemon {
  public:
   [[nodiscard]] Answer<std::string> status() override;
   [[nodiscard]] Answer<std::string> usage(const std::map<std::string, std::string>& query) override;
+  [[nodiscard]] Answer<std::string> records(
+      const std::map<std::string, std::string>& query) override;
+  [[nodiscard]] Answer<std::uint64_t> export_records(
+      const std::map<std::string, std::string>& query, int into) override;
   [[nodiscard]] Answer<std::string> policy() override;
   [[nodiscard]] Answer<std::string> check_policy(const std::string& host,
                                                  const std::string& method,

@@ -15,6 +15,9 @@ struct Style {
 
 [[nodiscard]] Answer<std::string> render_usage(std::string_view document, const Style& style);
 
+/// A page of records; it ends with the words for the next one.
+[[nodiscard]] Answer<std::string> render_records(std::string_view document, const Style& style);
+
 struct StatusText {
   std::string text;
   bool is_degraded = false;

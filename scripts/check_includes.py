@@ -57,7 +57,9 @@ ROOTS = {
     'daemon': ('common/', 'daemon/'),
     'helper': ('common/', 'helper/'),
     # What the command says about the files without a daemon is what the daemon would say.
-    'cli': ('common/', 'daemon/config/', 'daemon/policy/'),
+    # A replay reads recorded exchanges by the code that reads live ones, and shows them as the API does.
+    'cli': ('common/', 'daemon/config/', 'daemon/policy/', 'daemon/relay/observer.h', 'daemon/http1/reader.h',
+            'daemon/usage/', 'daemon/cost/pricer.h', 'daemon/api/record_json.h', 'daemon/api/rfc3339.h'),
 }
 
 # Third-party headers: pattern -> folders that may include them (a trailing / means all below).
@@ -70,6 +72,8 @@ LIBRARIES = (
                      'daemon/rewrite', 'cli')),
     (r'boost/(asio|beast)', ('common/bus', 'daemon/io', 'daemon/api', 'daemon/bus', 'daemon/ls',
                              'daemon/.', 'helper/bus', 'helper/.')),
+    # Time zones of the queries.
+    (r'absl/time/', ('daemon/api',)),
     (r'boost/url', ('daemon/api', 'daemon/ls', 'cli')),
     (r'boost/program_options', ('daemon/.', 'helper/.', 'cli')),
     (r'boost/system', EVERYWHERE),

@@ -1,5 +1,6 @@
 #include "daemon/api/codec.h"
 
+#include <cstdio>
 #include <limits>
 #include <utility>
 
@@ -19,6 +20,18 @@ using Parser = http::request_parser<http::string_body>;
 
 std::string text(beast::string_view view) {
   return {view.data(), view.size()};
+}
+
+// The status line and the headers that every answer carries, without the end of the head.
+std::string head_of(const Response& response, bool keep_alive) {
+  std::string out = "HTTP/1.1 " + std::to_string(response.status) + " ";
+  out += text(http::obsolete_reason(static_cast<http::status>(response.status)));
+  out += "\r\nServer: antigravity-proxy\r\nContent-Type: " + response.content_type;
+  out += "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+  for (const auto& [name, value] : response.headers) {
+    out += name + ": " + value + "\r\n";
+  }
+  return out + (keep_alive ? "" : "Connection: close\r\n");
 }
 
 ApiError failure_of(beast::error_code error) {
@@ -160,6 +173,10 @@ bool RequestReader::wants_keep_alive() const {
   return impl_->parser->get().keep_alive();
 }
 
+bool RequestReader::knows_chunks() const {
+  return impl_->parser->get().version() >= 11;
+}
+
 bool RequestReader::expects_continue() const {
   const auto values = impl_->head.header("Expect");
   return values.size() == 1 &&
@@ -176,17 +193,26 @@ void RequestReader::next() {
   impl_->start();
 }
 
-std::string to_octets(const Response& response, bool keep_alive) {
-  std::string out = "HTTP/1.1 " + std::to_string(response.status) + " ";
-  out += text(http::obsolete_reason(static_cast<http::status>(response.status)));
-  out += "\r\nServer: antigravity-proxy\r\nContent-Type: " + response.content_type;
-  out += "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
-  for (const auto& [name, value] : response.headers) {
-    out += name + ": " + value + "\r\n";
-  }
-  out += keep_alive ? "" : "Connection: close\r\n";
+std::string to_octets(const Response& response, bool keep_alive, bool head_only) {
+  auto out = head_of(response, keep_alive);
   out += "Content-Length: " + std::to_string(response.body.size()) + "\r\n\r\n";
-  return out + response.body;
+  return head_only ? out : out + response.body;
+}
+
+std::string to_open_head(const Response& response, bool keep_alive, bool chunked) {
+  return head_of(response, keep_alive && chunked) +
+         (chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
+}
+
+std::string to_chunk(std::string_view part) {
+  if (part.empty()) {
+    return {};
+  }
+  char size[32];
+  (void)std::snprintf(size, sizeof size, "%zx\r\n", part.size());
+  std::string out = size;
+  out += part;
+  return out + "\r\n";
 }
 
 }  // namespace agp::api

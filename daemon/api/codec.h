@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 /// HTTP/1.1 as bytes in and messages out, without sockets.
 namespace agp::api {
@@ -42,6 +43,8 @@ class RequestReader {
   [[nodiscard]] const Request& head() const;
   [[nodiscard]] const std::string& target() const;
   [[nodiscard]] bool wants_keep_alive() const;
+  /// The client knows chunks: HTTP/1.1, not 1.0.
+  [[nodiscard]] bool knows_chunks() const;
   [[nodiscard]] bool expects_continue() const;
   [[nodiscard]] std::string take_body();
   [[nodiscard]] const ApiError& failure() const;
@@ -55,6 +58,15 @@ class RequestReader {
 };
 
 /// A response as octets, with the headers that every answer carries.
-[[nodiscard]] std::string to_octets(const Response& response, bool keep_alive);
+/// @param head_only  the answer to HEAD: the same without its body.
+[[nodiscard]] std::string to_octets(const Response& response,
+                                    bool keep_alive,
+                                    bool head_only = false);
+
+/// The head of a response whose body comes later, in chunks or until the connection closes.
+[[nodiscard]] std::string to_open_head(const Response& response, bool keep_alive, bool chunked);
+/// A part of a body; nothing for an empty one, since an empty chunk would end the body.
+[[nodiscard]] std::string to_chunk(std::string_view part);
+inline constexpr const char* kLastChunk = "0\r\n\r\n";
 
 }  // namespace agp::api

@@ -2,12 +2,12 @@
 
 #include "common/log/log.h"
 #include "daemon/api/codec.h"
-#include "daemon/api/guard.h"
+#include "daemon/api/http_connection.h"
+#include "daemon/api/long_answers.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/responses_api.h"
 #include "daemon/api/router.h"
 
-#include <array>
 #include <exception>
 #include <list>
 #include <optional>
@@ -16,7 +16,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -29,7 +28,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-using Socket = asio::generic::stream_protocol::socket;
+using Socket = HttpConnection::Socket;
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
@@ -60,6 +59,14 @@ int family_of(int fd) {
   return family;
 }
 
+Response refused(const ApiError& refusal, const Route& route) {
+  auto response = error_response(refusal, route.openai_shape);
+  if (!route.allow.empty()) {
+    response.headers.emplace_back("Allow", route.allow);
+  }
+  return response;
+}
+
 // The last net for what a coroutine throws: a bug, which ends that connection and no other.
 void log_bug(std::exception_ptr thrown) {
   if (!thrown) {
@@ -79,37 +86,7 @@ void log_bug(std::exception_ptr thrown) {
 // Accepted connections are detached from the listeners' loops, so what they share lives until the
 // last of them has ended.
 struct HttpServer::Impl {
-  struct Connection {
-    Connection(Socket s, asio::io_context* io, const ServerLimits& limits)
-        : socket(std::make_shared<Socket>(std::move(s))),
-          timer(*io),
-          reader(limits.head_bytes, limits.body_bytes) {}
-
-    // Closes the socket when `limit` passes first: the wait under way then ends with an error. A
-    // timer that has fired may outlive the connection, hence the weak pointer.
-    void arm(std::chrono::milliseconds limit) {
-      timer.expires_after(limit);
-      timer.async_wait([weak = std::weak_ptr(socket)](boost::system::error_code cancelled) {
-        const auto late = cancelled ? nullptr : weak.lock();
-        if (late) {
-          boost::system::error_code ignored;
-          (void)late->close(ignored);
-        }
-      });
-    }
-    void close() {
-      boost::system::error_code ignored;
-      (void)socket->close(ignored);
-      timer.cancel();
-    }
-
-    std::shared_ptr<Socket> socket;
-    asio::steady_timer timer;
-    RequestReader reader;
-    Door door;
-    std::optional<std::uint32_t> uid;
-    std::array<std::uint8_t, 16 * 1024> chunk{};
-  };
+  using Connection = HttpConnection;
   struct Listener {
     explicit Listener(asio::posix::stream_descriptor s) : socket(std::move(s)) {}
     asio::posix::stream_descriptor socket;
@@ -129,6 +106,7 @@ struct HttpServer::Impl {
   std::list<Listener> listeners;
   std::list<Connection*> open;
   asio::steady_timer room;  // cancelled whenever a connection ends
+  std::shared_ptr<LongAnswers> long_answers;
   bool stopped = false;
 
   static asio::awaitable<void> accept_loop(Self self, Listener* listener);
@@ -139,6 +117,10 @@ struct HttpServer::Impl {
   static asio::awaitable<bool> read_head(Impl* self, Connection* connection);
   static asio::awaitable<bool> read_body(Impl* self, Connection* connection);
   static asio::awaitable<bool> send(Impl* self, Connection* connection, std::string octets);
+  static asio::awaitable<bool> answer(Impl* self,
+                                      Connection* connection,
+                                      Step step,
+                                      LongAnswers::Manner manner);
   static asio::awaitable<Response> perform(Impl* self, Step step);
   static asio::awaitable<Response> perform_turn(Impl* self, TurnRequest request);
   static asio::awaitable<std::optional<ledger::Sums>> measured(Impl* self, ledger::Query query);
@@ -161,6 +143,8 @@ HttpServer::HttpServer(asio::io_context* io,
   if (!impl_->ports.peer) {
     impl_->ports.peer = peer_uid;
   }
+  impl_->long_answers =
+      LongAnswers::create({io, pool, impl_->ports.ledger}, impl_->limits.long_answers);
 }
 
 HttpServer::~HttpServer() {
@@ -194,8 +178,13 @@ void HttpServer::stop() {
     (void)listener.socket.close(ignored);
   }
   for (auto* connection : impl_->open) {
-    connection->close();
+    if (connection->wake == nullptr) {
+      connection->close();
+    } else {
+      connection->hurry(impl_->limits.linger_deadline);
+    }
   }
+  impl_->long_answers->stop();  // the others say goodbye
   impl_->room.cancel();
 }
 
@@ -235,7 +224,8 @@ void HttpServer::Impl::start_connection(const Self& self, UniqueFd fd, const Lis
     return;
   }
   (void)fd.release();  // the socket owns it now
-  auto connection = std::make_unique<Connection>(std::move(socket), io, limits);
+  auto connection =
+      std::make_unique<Connection>(std::move(socket), io, limits.head_bytes, limits.body_bytes);
   connection->door = {listener.port, extra_hosts};
   if (uid) {
     connection->uid = *uid;
@@ -251,7 +241,11 @@ asio::awaitable<void> HttpServer::Impl::serve(Self self, std::unique_ptr<Connect
   while (goes_on && !self->stopped) {
     goes_on = co_await serve_one(self.get(), connection.get());
   }
-  co_await linger(self.get(), connection.get());
+  if (self->stopped) {
+    connection->close();
+  } else {
+    co_await linger(self.get(), connection.get());
+  }
   self->open.remove(connection.get());
   self->room.cancel();
 }
@@ -284,21 +278,45 @@ asio::awaitable<bool> HttpServer::Impl::serve_one(Impl* self, Connection* connec
     }
     request.body = reader.take_body();
   }
+  LongAnswers::Manner manner;
+  manner.chunked = reader.knows_chunks();
+  manner.head_only = request.method == "HEAD";
   // A body that nobody has read would be taken for the next request.
-  const bool keep_alive =
+  manner.keep_alive =
       reader.wants_keep_alive() && reader.advance() == RequestReader::Progress::complete;
-  Response response;
+  Step step = Response{};
   if (refusal) {
-    response = error_response(*refusal, route.openai_shape);
+    step = refused(*refusal, route);
   } else {
     connection->timer.cancel();
-    auto step = handle(request, who, self->ports.now());
-    response = co_await perform(self, std::move(step));
+    step = handle(request, who, self->ports.now());
   }
-  auto octets = to_octets(response, keep_alive);
-  const bool sent = co_await send(self, connection, std::move(octets));
+  const bool goes_on = co_await answer(self, connection, std::move(step), manner);
   reader.next();
-  co_return sent&& keep_alive;
+  co_return goes_on;
+}
+
+// False when the connection is at its end.
+asio::awaitable<bool> HttpServer::Impl::answer(Impl* self,
+                                               Connection* connection,
+                                               Step step,
+                                               LongAnswers::Manner manner) {
+  if (auto* job = std::get_if<ExportJob>(&step)) {
+    auto answers = self->long_answers;
+    const auto format = job->question.format;
+    RecordExport records(std::move(job->question), self->ports.now());
+    co_return co_await LongAnswers::send_export(std::move(answers), connection, std::move(records),
+                                                format, manner);
+  }
+  if (auto* job = std::get_if<StreamJob>(&step)) {
+    auto answers = self->long_answers;
+    co_return co_await LongAnswers::send_stream(std::move(answers), connection,
+                                                std::move(job->question), manner);
+  }
+  const auto response = co_await perform(self, std::move(step));
+  auto octets = to_octets(response, manner.keep_alive, manner.head_only);
+  const bool sent = co_await send(self, connection, std::move(octets));
+  co_return sent&& manner.keep_alive;
 }
 
 // Closing with unread input would reset the connection and take the answer with it, so the client
@@ -382,17 +400,7 @@ asio::awaitable<bool> HttpServer::Impl::read_body(Impl* self, Connection* connec
 asio::awaitable<bool> HttpServer::Impl::send(Impl* self,
                                              Connection* connection,
                                              std::string octets) {
-  std::size_t sent = 0;
-  while (sent < octets.size()) {
-    connection->arm(self->limits.idle_deadline);
-    const auto rest = asio::buffer(octets.data() + sent, octets.size() - sent);
-    auto [error, size] = co_await connection->socket->async_write_some(rest, kTuple);
-    if (error) {
-      co_return false;
-    }
-    sent += size;
-  }
-  co_return true;
+  return HttpConnection::send(connection, std::move(octets), self->limits.idle_deadline);
 }
 
 asio::awaitable<Response> HttpServer::Impl::perform(Impl* self, Step step) {

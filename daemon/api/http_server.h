@@ -2,6 +2,7 @@
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "daemon/api/long_answers.h"
 #include "daemon/api/status.h"
 #include "daemon/api/turn_port.h"
 #include "daemon/api/visibility.h"
@@ -29,6 +30,7 @@ struct ServerLimits {
   std::chrono::milliseconds body_deadline{300'000};  // whole body
   std::chrono::milliseconds linger_deadline{1'000};  // for a client to read our last answer
   std::chrono::milliseconds settle_deadline{2'000};  // wait for the ledger after a turn
+  LongAnswerLimits long_answers;
 };
 
 /// Everything the server asks others for. All of it outlives the server.
@@ -59,8 +61,8 @@ class HttpServer {
   /// Takes a listening TCP or Unix socket and starts to accept from it.
   [[nodiscard]] Result<> listen(UniqueFd listener);
 
-  /// Closes listeners and connections. The io_context must run once more to end the coroutines,
-  /// before the server is destroyed.
+  /// Closes listeners and connections; streams are told. The io_context must run once more to end
+  /// the coroutines, before the server is destroyed.
   void stop();
 
  private:

@@ -2,12 +2,27 @@
 
 #include "daemon/api/metrics.h"
 #include "daemon/api/responses_api.h"
+#include "daemon/api/schemas.h"
 #include "daemon/api/usage_api.h"
+
+#include <optional>
+#include <string_view>
+#include <utility>
 
 namespace agp::api {
 namespace {
 
-enum class Endpoint { health, usage, records, status, metrics, responses };
+enum class Endpoint {
+  health,
+  usage,
+  records,
+  stream,
+  exported,
+  schemas,
+  status,
+  metrics,
+  responses
+};
 
 struct Entry {
   const char* path;
@@ -19,10 +34,14 @@ constexpr Entry kEntries[] = {
     {"/health", "GET", Endpoint::health},
     {"/v1/usage", "GET", Endpoint::usage},
     {"/v1/usage/records", "GET", Endpoint::records},
+    {"/v1/usage/stream", "GET", Endpoint::stream},
+    {"/v1/usage/export", "GET", Endpoint::exported},
     {"/v1/status", "GET", Endpoint::status},
     {"/metrics", "GET", Endpoint::metrics},
     {"/v1/responses", "POST", Endpoint::responses},
 };
+constexpr std::string_view kSchemas = "/v1/schemas/";
+constexpr Entry kSchemaEntry = {"/v1/schemas/", "GET", Endpoint::schemas};
 
 const Entry* find(const Request& request) {
   for (const auto& entry : kEntries) {
@@ -30,7 +49,11 @@ const Entry* find(const Request& request) {
       return &entry;
     }
   }
-  return nullptr;
+  return request.path.starts_with(kSchemas) ? &kSchemaEntry : nullptr;
+}
+
+bool takes(const Entry& entry, const std::string& method) {
+  return method == entry.method || (method == "HEAD" && std::string_view(entry.method) == "GET");
 }
 
 std::optional<ApiError> refuse_who(const Visibility& who) {
@@ -98,6 +121,36 @@ Step records_step(const Request& request, const Visibility& who, usage::Micros n
   }};
 }
 
+Step export_step(const Request& request, const Visibility& who, usage::Micros now) {
+  auto question = parse_export_question(request.query, who, now);
+  if (!question) {
+    return invalid_query(question.error());
+  }
+  return ExportJob{std::move(*question)};
+}
+
+Step stream_step(const Request& request, const Visibility& who) {
+  const auto ids = request.header("Last-Event-ID");
+  auto question = parse_stream_question(
+      request.query, ids.empty() ? std::nullopt : std::optional(std::string(ids.front())), who);
+  if (!question) {
+    return invalid_query(question.error());
+  }
+  return StreamJob{std::move(*question)};
+}
+
+Step schema_step(const Request& request) {
+  const auto schema = find_schema(request.path.substr(kSchemas.size()));
+  if (!schema) {
+    return error_response({404, "invalid_request_error", "not_found", "there is no such schema",
+                           "known are " + schema_names(), ""});
+  }
+  Response response;
+  response.content_type = "application/schema+json";
+  response.body = *schema;
+  return response;
+}
+
 Step responses_step(const Request& request) {
   auto parsed = parse_turn(request.body);
   if (const auto* refusal = std::get_if<ApiError>(&parsed)) {
@@ -124,11 +177,13 @@ Route route_head(const Request& request, const Visibility& who) {
                              "not_found",
                              "there is nothing at this path",
                              "known are /health, /metrics, /v1/usage, /v1/usage/records, "
-                             "/v1/status and /v1/responses",
+                             "/v1/usage/stream, /v1/usage/export, /v1/schemas/NAME, /v1/status "
+                             "and /v1/responses",
                              ""};
     return route;
   }
-  if (request.method != entry->method) {
+  if (!takes(*entry, request.method)) {
+    route.allow = std::string_view(entry->method) == "GET" ? "GET, HEAD" : entry->method;
     route.refusal = ApiError{405,
                              "invalid_request_error",
                              "method_not_allowed",
@@ -161,6 +216,12 @@ Step handle(const Request& request, const Visibility& who, usage::Micros now) {
       return usage_step(request, who, now);
     case Endpoint::records:
       return records_step(request, who, now);
+    case Endpoint::stream:
+      return stream_step(request, who);
+    case Endpoint::exported:
+      return export_step(request, who, now);
+    case Endpoint::schemas:
+      return schema_step(request);
     case Endpoint::status:
       return StatusJob{[now](const StatusReport& report) {
         Response response;

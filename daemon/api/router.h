@@ -3,9 +3,11 @@
 #include "daemon/api/http.h"
 #include "daemon/api/status.h"
 #include "daemon/api/turn.h"
+#include "daemon/api/usage_question.h"
 #include "daemon/api/visibility.h"
 
 #include <functional>
+#include <string>
 #include <variant>
 
 /// Request in, next step out. Nothing here waits, reads a clock or touches a socket.
@@ -21,13 +23,22 @@ struct StatusJob {
   std::function<Response(const StatusReport&)> render;
 };
 
-using Step = std::variant<Response, LedgerJob, StatusJob, TurnRequest>;
+/// An answer that is sent while it is made.
+struct ExportJob {
+  ExportQuestion question;
+};
+struct StreamJob {
+  StreamQuestion question;
+};
+
+using Step = std::variant<Response, LedgerJob, StatusJob, ExportJob, StreamJob, TurnRequest>;
 
 /// Decided on the head alone, before a body is read.
 struct Route {
   std::optional<ApiError> refusal;
   bool openai_shape = false;
   bool wants_body = false;
+  std::string allow;  // the methods that the path takes, when it does not take this one
 };
 [[nodiscard]] Route route_head(const Request& request, const Visibility& who);
 

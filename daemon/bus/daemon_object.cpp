@@ -6,14 +6,20 @@
 #include "common/bus/errors.h"
 #include "common/bus/polkit.h"
 #include "common/log/log.h"
+#include "daemon/api/record_export.h"
 #include "daemon/api/usage_api.h"
+#include "daemon/bus/export_output.h"
+#include "daemon/bus/record_dictionary.h"
 #include "daemon1_adaptor.h"
 
+#include <list>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -25,57 +31,11 @@ namespace asio = boost::asio;
 
 constexpr std::size_t kMaxCalls = 32;
 constexpr std::chrono::seconds kBusPatience(5);
-constexpr std::size_t kMaxQuestion = 32U << 10U;  // octets of host, method and path together
+constexpr std::size_t kMaxExports = 8;              // at the same time, of the calls
+constexpr std::chrono::minutes kExportPatience(1);  // for a reader to take anything at all
+constexpr std::size_t kMaxQuestion = 32U << 10U;    // octets of host, method and path together
 
-using Dictionary = std::map<std::string, sdbus::Variant>;
 using Totals = std::map<std::string, std::uint64_t>;
-
-template <class T>
-void put(Dictionary& out, const char* key, const std::optional<T>& value) {
-  if (value) {
-    out.emplace(key, sdbus::Variant(*value));
-  }
-}
-
-void put_text(Dictionary& out, const char* key, const std::string& value) {
-  out.emplace(key, sdbus::Variant(value));
-}
-
-void put_usage(Dictionary& out, const usage::Usage& usage) {
-  out.emplace("input_total", sdbus::Variant(usage.input_total));
-  out.emplace("input_uncached", sdbus::Variant(usage.input_uncached));
-  out.emplace("cached_input", sdbus::Variant(usage.cached_input));
-  out.emplace("cache_write", sdbus::Variant(usage.cache_write));
-  out.emplace("tool_use_prompt", sdbus::Variant(usage.tool_use_prompt));
-  out.emplace("output_total", sdbus::Variant(usage.output_total));
-  put(out, "reasoning", usage.reasoning);
-  out.emplace("total", sdbus::Variant(usage.total));
-}
-
-Dictionary to_dictionary(const usage::Record& record) {
-  Dictionary out;
-  put_text(out, "id", record.id);
-  out.emplace("started_at",
-              sdbus::Variant(std::int64_t{record.started_at.time_since_epoch().count()}));
-  out.emplace("ended_at", sdbus::Variant(std::int64_t{record.ended_at.time_since_epoch().count()}));
-  put_text(out, "host", record.host);
-  put_text(out, "provider", name(record.provider));
-  put_text(out, "api", name(record.api));
-  put_text(out, "outcome", name(record.outcome));
-  put_text(out, "usage_state", name(record.usage_state));
-  put_text(out, "request_kind", name(record.request_kind));
-  put(out, "model", record.model);
-  put(out, "cascade_id", record.cascade_id);
-  if (record.finish) {
-    put_text(out, "finish", name(*record.finish));
-  }
-  put(out, "local_uid", record.local_uid);
-  put(out, "http_status", record.http_status);
-  if (record.usage) {
-    put_usage(out, *record.usage);
-  }
-  return out;
-}
 
 Totals to_totals(const ledger::Sums& sums) {
   return {{"calls", sums.calls},
@@ -111,6 +71,16 @@ asio::awaitable<Result<ledger::Report>> ask_ledger(ledger::Ledger* ledger, ledge
   co_return ledger->usage(query);
 }
 
+asio::awaitable<Result<ledger::Page>> ask_page(ledger::Ledger* ledger, ledger::PageQuery query) {
+  co_return ledger->records(query);
+}
+
+// The caller waits and owns what the pointers point to.
+asio::awaitable<Result<std::optional<std::string>>> ask_piece(ledger::Ledger* ledger,
+                                                              api::RecordExport* records) {
+  co_return records->next(*ledger);
+}
+
 }  // namespace
 
 class DaemonObject::Object final
@@ -144,6 +114,13 @@ class DaemonObject::Object final
             }
           });
         });
+  }
+
+  void end_exports() {
+    is_ending_ = true;
+    for (auto* output : outputs_) {
+      output->cancel();
+    }
   }
 
   // A proxy takes the handlers of its open calls along, these the coroutines that wait for them,
@@ -260,6 +237,99 @@ class DaemonObject::Object final
     reply.returnResults(api::render_usage(*report, *question, now));
   }
 
+  void Records(sdbus::Result<std::string>&& reply,
+               std::map<std::string, std::string> query) override {
+    accept(std::move(reply),
+           [query = std::move(query)](std::shared_ptr<Object> self, std::string sender, auto r) {
+             api::Parameters parameters(query.begin(), query.end());
+             return self->records(std::move(sender), std::move(r), std::move(parameters));
+           });
+  }
+
+  asio::awaitable<void> records(std::string sender,
+                                sdbus::Result<std::string> reply,
+                                api::Parameters parameters) {
+    auto who = co_await identify(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    const auto now = ports_.now();
+    auto query = api::parse_records_question(parameters, *who, now);
+    if (!query) {
+      co_return refuse(reply, query.error());
+    }
+    auto task = ask_page(ports_.ledger, std::move(*query));
+    auto page =
+        co_await asio::co_spawn(ports_.pool->get_executor(), std::move(task), asio::use_awaitable);
+    if (!page) {
+      co_return refuse(reply, page.error());
+    }
+    reply.returnResults(api::render_records(*page, now));
+  }
+
+  void Export(sdbus::Result<std::uint64_t>&& reply,
+              std::map<std::string, std::string> query,
+              sdbus::UnixFd into) override {
+    accept(std::move(reply), [query = std::move(query), fd = UniqueFd(into.release())](
+                                 std::shared_ptr<Object> self, std::string sender, auto r) mutable {
+      api::Parameters parameters(query.begin(), query.end());
+      return self->export_records(std::move(sender), std::move(r), std::move(parameters),
+                                  std::move(fd));
+    });
+  }
+
+  asio::awaitable<void> export_records(std::string sender,
+                                       sdbus::Result<std::uint64_t> reply,
+                                       api::Parameters parameters,
+                                       UniqueFd into) {
+    auto who = co_await identify(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    const auto now = ports_.now();
+    auto question = api::parse_export_question(parameters, *who, now);
+    if (!question) {
+      co_return refuse(reply, question.error());
+    }
+    auto output = ExportOutput::take(connection_->executor(), std::move(into));
+    if (!output) {
+      co_return refuse(reply, output.error());
+    }
+    if (outputs_.size() >= kMaxExports) {
+      co_return refuse(reply,
+                       Error(bus::Errc::limits_exceeded, "too many exports at the same time"));
+    }
+    api::RecordExport records(std::move(*question), now);
+    outputs_.push_back(output->get());
+    auto written = co_await write_all(&records, output->get());
+    outputs_.remove(output->get());
+    output->reset();  // the reader sees the end of the data before the answer
+    if (!written) {
+      co_return refuse(reply, written.error());
+    }
+    reply.returnResults(records.records());
+  }
+
+  asio::awaitable<Result<>> write_all(api::RecordExport* records, ExportOutput* output) {
+    while (!is_ending_) {
+      auto task = ask_piece(ports_.ledger, records);
+      auto piece = co_await asio::co_spawn(ports_.pool->get_executor(), std::move(task),
+                                           asio::use_awaitable);
+      if (!piece) {
+        co_return piece.error();
+      }
+      if (!*piece) {
+        co_return Result<>();
+      }
+      auto octets = std::move(**piece);
+      auto written = co_await ExportOutput::write(output, std::move(octets), kExportPatience);
+      if (!written) {
+        co_return written;
+      }
+    }
+    co_return Error(asio::error::operation_aborted, "the service stops");
+  }
+
   void Totals(sdbus::Result<std::map<std::string, std::uint64_t>>&& reply) override {
     accept(std::move(reply), [](std::shared_ptr<Object> self, std::string sender, auto r) {
       return self->totals(std::move(sender), std::move(r));
@@ -361,6 +431,8 @@ class DaemonObject::Object final
   std::unique_ptr<sdbus::IProxy> bus_daemon_;
   std::unique_ptr<bus::Authority> authority_;
   std::size_t calls_ = 0;
+  std::list<ExportOutput*> outputs_;
+  bool is_ending_ = false;
   bool capture_active_ = false;
 };
 
@@ -381,6 +453,10 @@ Result<std::unique_ptr<DaemonObject>> DaemonObject::create(bus::Connection* conn
 
 void DaemonObject::announce_refused_certificate(const std::string& host, std::uint64_t count) {
   object_->announce_refused_certificate(host, count);
+}
+
+void DaemonObject::end_exports() {
+  object_->end_exports();
 }
 
 void DaemonObject::close() {

@@ -56,6 +56,10 @@ class DaemonObject {
   /// Tells that programs do not accept our certificate for `host`, `count` times so far.
   void announce_refused_certificate(const std::string& host, std::uint64_t count);
 
+  /// Exports under way end with an error: they go at the pace of their readers. Before the pool is
+  /// joined.
+  void end_exports();
+
   /// Gives up the calls that still wait for polkit (where a person may be looking for a password)
   /// or for the bus: their callers get no answer. What is left of them belongs to the executor,
   /// which must run its ready handlers before this call and after it, with the pool at rest and the

@@ -133,7 +133,10 @@ void OpenAiChatReader::take() {
   } else if (has_choices_ || is_completion(object_)) {
     object_.forget(Snapshot::kObject);
     object_.forget(Snapshot::kType);
+    set_repeatable(object_, &object_);
     seen_.merge(&object_);
+  } else {
+    set_repeatable(object_, nullptr);
   }
 }
 

@@ -240,6 +240,8 @@ void OpenAiResponsesReader::take() {
       status = "completed";
     }
     take_response(&object_, status);
+  } else {
+    set_repeatable(object_, nullptr);  // text, mostly
   }
 }
 

@@ -28,7 +28,7 @@ TEST(Command, NoVerbIsAWrongCommandLine) {
 }
 
 TEST(Command, EveryVerbHasHelp) {
-  for (const char* verb : {"status", "usage", "version"}) {
+  for (const char* verb : {"status", "usage", "records", "export", "replay", "version"}) {
     const auto output = run_words({verb, "--help"});
     EXPECT_EQ(output.exit, Exit::ok);
     EXPECT_TRUE(has(output.out, std::string("antigravity-proxy ") + verb));
@@ -50,24 +50,12 @@ TEST(Command, UnknownWordsAreNamed) {
 }
 
 TEST(Command, FaultsAreJsonToo) {
-  const auto output = run_words({"usage", "--since", "--json"});
+  const auto output = run_words({"usage", "--json", "--since"});
   EXPECT_EQ(output.err, "");
   const auto repeated = run_words({"usage", "--model", "a", "--model=b", "--json"});
   EXPECT_EQ(repeated.exit, Exit::usage);
   EXPECT_EQ(repeated.err, "");
   EXPECT_TRUE(repeated.out.starts_with("{\"error\":{\"code\":\"wrong_command_line\""));
-}
-
-TEST(Command, UsageOptionsBecomeTheQuery) {
-  FakeDaemon daemon;
-  const auto output = run_words(
-      {"usage", "--since", "-7d", "--until=today", "--group-by", "day,model", "--cascade=c"},
-      daemon);
-  EXPECT_EQ(output.exit, Exit::ok);
-  EXPECT_EQ(
-      daemon.asked,
-      (std::map<std::string, std::string>{
-          {"since", "-7d"}, {"until", "today"}, {"group_by", "day,model"}, {"cascade", "c"}}));
 }
 
 TEST(Command, JsonIsTheDaemonsOwnDocument) {

@@ -2,9 +2,12 @@
 
 #include "cli/daemon_client.h"
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
+
+#include <unistd.h>
 
 namespace agp::cli {
 
@@ -14,6 +17,19 @@ class FakeDaemon final : public Daemon {
   Answer<std::string> usage(const std::map<std::string, std::string>& query) override {
     asked = query;
     return usage_answer;
+  }
+  Answer<std::string> records(const std::map<std::string, std::string>& query) override {
+    asked = query;
+    return records_answer;
+  }
+  Answer<std::uint64_t> export_records(const std::map<std::string, std::string>& query,
+                                       int into) override {
+    asked = query;
+    const auto size = ::write(into, exported.data(), exported.size());
+    if (size != static_cast<ssize_t>(exported.size())) {
+      return Failure{Exit::failed, "cannot_write", "test", ""};
+    }
+    return export_answer;
   }
   Answer<std::string> policy() override { return policy_answer; }
   Answer<std::string> check_policy(const std::string& host,
@@ -27,6 +43,9 @@ class FakeDaemon final : public Daemon {
   Answer<std::string> status_answer = R"({"state":"ok","version":"1.0","problems":[]})";
   Answer<std::string> usage_answer =
       R"({"timezone":"UTC","since":null,"until":null,"totals":{"calls":0},"groups":[]})";
+  Answer<std::string> records_answer = R"({"records":[],"next_cursor":null})";
+  std::string exported;
+  Answer<std::uint64_t> export_answer = std::uint64_t{0};
   Answer<std::string> policy_answer;
   Answer<std::string> check_answer;
   Answer<std::string> reload_answer;

@@ -5,52 +5,6 @@
 namespace agp::cli {
 namespace {
 
-constexpr const char* kUsage = R"({"schema":"antigravity-proxy.usage.v1","since":null,"until":null,
-"timezone":"UTC","totals":{"calls":1003,"usage_unknown":2,"input_total":1234567,"cached_input":1000,
-"output_total":88,"reasoning":7,"reasoning_unknown":1,"total":1234655,"flags":{"bad_number":1}},
-"groups":[{"key":{"model":"gemini-3-flash"},"calls":1001,"usage_unknown":0,"input_total":1234567,
-"cached_input":1000,"output_total":88,"reasoning":7,"reasoning_unknown":1,"total":1234655,"flags":{}},
-{"key":{"model":null},"calls":2,"usage_unknown":2,"input_total":0,"cached_input":0,"output_total":0,
-"reasoning":0,"reasoning_unknown":0,"total":0,"flags":{}}]})";
-
-std::string text_of(const Answer<std::string>& answer) {
-  const auto* text = std::get_if<std::string>(&answer);
-  return text == nullptr ? "failed" : *text;
-}
-
-TEST(Render, UsageIsAnAlignedTable) {
-  EXPECT_EQ(text_of(render_usage(kUsage, {})),
-            "Usage from the first record to now (UTC)\n"
-            "\n"
-            "MODEL           CALLS      INPUT   CACHED   OUTPUT  REASONING      TOTAL\n"
-            "gemini-3-flash  1,001  1,234,567    1,000       88          7  1,234,655\n"
-            "(none)              2    unknown  unknown  unknown    unknown    unknown\n"
-            "all             1,003  1,234,567    1,000       88          7  1,234,655\n"
-            "\n"
-            "The usage of 2 calls is unknown and not in the sums.\n"
-            "1 call does not say how much of the output was reasoning.\n"
-            "Flags: bad_number=1\n");
-}
-
-TEST(Render, ColorsOnlyWhenAsked) {
-  EXPECT_EQ(text_of(render_usage(kUsage, {})).find('\x1b'), std::string::npos);
-  EXPECT_NE(text_of(render_usage(kUsage, {true})).find('\x1b'), std::string::npos);
-}
-
-TEST(Render, NamesFromTheNetworkCannotSteerTheTerminal) {
-  const auto text = text_of(render_usage(
-      R"({"timezone":"UTC","totals":{"calls":1,"usage_unknown":1},"groups":[{"key":{"model":"a\u001b[2Jb"},"calls":1,"usage_unknown":1}]})",
-      {}));
-  EXPECT_EQ(text.find('\x1b'), std::string::npos);
-  EXPECT_NE(text.find("a?[2Jb"), std::string::npos);
-}
-
-TEST(Render, NothingRecordedIsSaidInWords) {
-  EXPECT_NE(text_of(render_usage(R"({"timezone":"UTC","totals":{"calls":0},"groups":[]})", {}))
-                .find("No calls were recorded."),
-            std::string::npos);
-}
-
 TEST(Render, StatusNamesHostsWhoseCertificatesAreRefused) {
   const auto answer = render_status(
       R"({"state":"ok","version":"1.0","sockets":{"connect":["127.0.0.1:8745"],"reverse":[]},

@@ -1,16 +1,13 @@
 #include "daemon/api/http_server.h"
 
-#include "tests/daemon/api/fake_ledger.h"
+#include "tests/daemon/api/http_rig.h"
 
 #include <filesystem>
 #include <future>
 #include <optional>
-#include <thread>
 
-#include <arpa/inet.h>
 #include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -20,152 +17,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class FakeTurns final : public TurnPort {
- public:
-  boost::asio::awaitable<Result<TurnResult>> run(TurnRequest request) override {
-    asked = request;
-    co_return result;
-  }
-  TurnRequest asked;
-  Result<TurnResult> result = TurnResult{"resp_1", "Hello.", "gemini-3-flash", "c-1", {}};
-};
-
-UniqueFd tcp_listener(int family) {
-  UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in v4{};
-  v4.sin_family = AF_INET;
-  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_addr = in6addr_loopback;
-  const auto* address =
-      family == AF_INET ? reinterpret_cast<sockaddr*>(&v4) : reinterpret_cast<sockaddr*>(&v6);
-  const socklen_t size = family == AF_INET ? sizeof v4 : sizeof v6;
-  EXPECT_EQ(::bind(fd.get(), address, size), 0);
-  EXPECT_EQ(::listen(fd.get(), 16), 0);
-  return fd;
-}
-
-struct Name {
-  sockaddr_storage address{};
-  socklen_t size = sizeof(sockaddr_storage);
-};
-
-Name name_of(int fd) {
-  Name name;
-  EXPECT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&name.address), &name.size), 0);
-  return name;
-}
-
-std::uint16_t port_of(const Name& name) {
-  return ntohs(reinterpret_cast<const sockaddr_in*>(&name.address)->sin_port);
-}
-
-// A client that blocks; the receive limit is reached only when a test fails.
-class Client {
- public:
-  explicit Client(const Name& to)
-      : fd_(::socket(to.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const timeval limit{60, 0};
-    EXPECT_EQ(::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
-    EXPECT_EQ(::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&to.address), to.size), 0);
-  }
-  void send(std::string_view text) {
-    while (!text.empty()) {
-      const auto n = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL);
-      if (n <= 0) {
-        return;  // the server has closed: what it said is read next
-      }
-      text.remove_prefix(static_cast<std::size_t>(n));
-    }
-  }
-  // One response by its Content-Length; empty at the end of the stream.
-  std::string read_response() {
-    while (true) {
-      const auto end = buffer_.find("\r\n\r\n");
-      if (end != std::string::npos) {
-        const auto at = buffer_.find("Content-Length: ");
-        const auto length =
-            at < end ? static_cast<std::size_t>(std::stoul(buffer_.substr(at + 16))) : 0;
-        if (buffer_.size() >= end + 4 + length) {
-          auto out = buffer_.substr(0, end + 4 + length);
-          buffer_.erase(0, end + 4 + length);
-          return out;
-        }
-      }
-      char chunk[4096];
-      const auto n = ::recv(fd_.get(), chunk, sizeof chunk, 0);
-      if (n <= 0) {
-        return {};
-      }
-      buffer_.append(chunk, static_cast<std::size_t>(n));
-    }
-  }
-  std::string ask(std::string_view text) {
-    send(text);
-    return read_response();
-  }
-  [[nodiscard]] int fd() const { return fd_.get(); }
-
- private:
-  UniqueFd fd_;
-  std::string buffer_;
-};
-
-class HttpServerTest : public ::testing::Test {
- protected:
-  void start(ServerLimits limits = {}) {
-    ServerPorts ports;
-    ports.ledger = &ledger_;
-    ports.turns = &turns_;
-    ports.status = [] {
-      StatusReport report;
-      report.version = "1.2.3";
-      return report;
-    };
-    ports.visibility.daemon_uid = 4242;
-    ports.visibility.ls_uid = 4343;
-    ports.now = [] {
-      return usage::Micros(std::chrono::seconds(1'795'320'000));
-    };
-    if (peer_) {
-      ports.peer = peer_;
-    }
-    auto listener = tcp_listener(AF_INET);
-    where_ = name_of(listener.get());
-    server_ = std::make_unique<HttpServer>(&io_, &pool_, std::move(ports), limits);
-    ASSERT_TRUE(server_->listen(std::move(listener)));
-    thread_ = std::thread([this] { io_.run(); });
-  }
-  void TearDown() override {
-    boost::asio::post(io_, [this] { server_->stop(); });
-    thread_.join();
-    pool_.join();
-  }
-  [[nodiscard]] std::string host() const {
-    return "Host: 127.0.0.1:" + std::to_string(port_of(where_)) + "\r\n";
-  }
-  [[nodiscard]] std::string get(const std::string& target, const std::string& more = "") const {
-    return "GET " + target + " HTTP/1.1\r\n" + host() + more + "\r\n";
-  }
-  [[nodiscard]] std::string post(const std::string& body, const std::string& more = "") const {
-    return "POST /v1/responses HTTP/1.1\r\n" + host() + "Content-Type: application/json\r\n" +
-           "Content-Length: " + std::to_string(body.size()) + "\r\n" + more + "\r\n" + body;
-  }
-
-  test::FakeLedger ledger_;
-  FakeTurns turns_;
-  std::function<Result<std::uint32_t>(int)> peer_;
-  boost::asio::io_context io_{1};
-  boost::asio::thread_pool pool_{1};
-  std::unique_ptr<HttpServer> server_;
-  std::thread thread_;
-  Name where_;
-};
-
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
+using test::Client;
+using test::has;
+using test::HttpServerTest;
+using test::Name;
 
 TEST_F(HttpServerTest, AnswersHealth) {
   start();
@@ -247,6 +102,32 @@ TEST_F(HttpServerTest, APersonIsAskedAboutTheirOwnRecordsOnly) {
   start();
   EXPECT_TRUE(Client(where_).ask(get("/v1/usage")).starts_with("HTTP/1.1 200"));
   EXPECT_EQ(ledger_.asked.filter.uids, (std::vector<std::uint32_t>{1000}));
+}
+
+TEST_F(HttpServerTest, HeadIsGetWithoutTheBody) {
+  start();
+  Client client(where_);
+  client.send("HEAD /health HTTP/1.1\r\n" + host() + "\r\n" + get("/health"));
+  const auto head = client.read_head();
+  EXPECT_TRUE(head.starts_with("HTTP/1.1 200")) << head;
+  EXPECT_TRUE(has(head, "Content-Length: 16\r\n")) << head;
+  EXPECT_TRUE(client.read_response().ends_with("{\"status\":\"ok\"}\n"));
+}
+
+TEST_F(HttpServerTest, AWrongMethodIsToldTheRightOnes) {
+  start();
+  const auto answer = Client(where_).ask("DELETE /v1/usage HTTP/1.1\r\n" + host() + "\r\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 405")) << answer;
+  EXPECT_TRUE(has(answer, "Allow: GET, HEAD\r\n")) << answer;
+  EXPECT_TRUE(has(Client(where_).ask(get("/v1/responses")), "Allow: POST\r\n"));
+}
+
+TEST_F(HttpServerTest, ServesTheSchemasOfItsAnswers) {
+  start();
+  const auto answer = Client(where_).ask(get("/v1/schemas/record.v1"));
+  EXPECT_TRUE(has(answer, "Content-Type: application/schema+json\r\n")) << answer;
+  EXPECT_TRUE(has(answer, "\"title\": \"antigravity-proxy.record.v1\""));
+  EXPECT_TRUE(Client(where_).ask(get("/v1/schemas/nothing")).starts_with("HTTP/1.1 404"));
 }
 
 TEST_F(HttpServerTest, RunsATurnAndTellsWhatWasMeasured) {

@@ -18,59 +18,6 @@ Visibility someone() {
   return who;
 }
 
-TEST(UsageQuestion, GroupsByModelUnlessAsked) {
-  const auto question = parse_usage_question({}, someone(), kNow);
-  ASSERT_TRUE(question);
-  EXPECT_EQ(question->query.group_by, std::vector{ledger::GroupBy::model});
-  EXPECT_EQ(question->query.filter.uids, someone().uids);
-}
-
-TEST(UsageQuestion, ReadsEveryParameter) {
-  const auto question = parse_usage_question({{"since", "-24h"},
-                                              {"until", "now"},
-                                              {"group_by", "day,cascade"},
-                                              {"model", "m"},
-                                              {"cascade", "c"},
-                                              {"timezone", "UTC"}},
-                                             someone(), kNow);
-  ASSERT_TRUE(question);
-  EXPECT_EQ(question->query.filter.since, kNow - std::chrono::hours(24));
-  EXPECT_EQ(question->query.filter.until, kNow);
-  EXPECT_EQ(question->query.filter.model, "m");
-  EXPECT_EQ(question->query.filter.cascade, "c");
-  EXPECT_EQ(question->query.group_by,
-            (std::vector{ledger::GroupBy::day, ledger::GroupBy::cascade}));
-}
-
-TEST(UsageQuestion, AnEmptyGroupingMeansTotalsOnly) {
-  EXPECT_TRUE(parse_usage_question({{"group_by", ""}}, someone(), kNow)->query.group_by.empty());
-}
-
-TEST(UsageQuestion, RefusesByName) {
-  const std::vector<std::pair<Parameters, std::string>> cases = {
-      {{{"colour", "red"}}, "colour"},
-      {{{"model", "a"}, {"model", "b"}}, "model"},
-      {{{"since", "soon"}}, "since"},
-      {{{"group_by", "model,shape"}}, "shape"},
-      {{{"group_by", "model,model"}}, "twice"},
-      {{{"timezone", "Europe/Berlin"}}, "UTC"},
-      {{{"model", std::string(1025, 'm')}}, "model"}};
-  for (const auto& [parameters, word] : cases) {
-    const auto question = parse_usage_question(parameters, someone(), kNow);
-    ASSERT_FALSE(question) << word;
-    EXPECT_EQ(question.error().code, ledger::Errc::invalid_query);
-    EXPECT_NE(question.error().context.find(word), std::string::npos) << question.error().context;
-  }
-}
-
-TEST(RecordsQuestion, LimitIsANumberInItsRange) {
-  EXPECT_EQ(parse_records_question({{"limit", "7"}, {"cursor", "01A"}}, someone(), kNow)->limit,
-            7U);
-  for (const char* limit : {"0", "1001", "-1", "x", "", "7x"}) {
-    EXPECT_FALSE(parse_records_question({{"limit", limit}}, someone(), kNow)) << limit;
-  }
-}
-
 TEST(RenderUsage, IsTheFixedDocument) {
   ledger::Report report;
   report.totals = test::some_sums();
@@ -91,7 +38,8 @@ TEST(RenderUsage, IsTheFixedDocument) {
   };
   EXPECT_EQ(render_usage(report, *question, kNow),
             R"({"schema":"antigravity-proxy.usage.v1","generated_at":"2026-11-22T04:00:00Z",)"
-            R"("since":"2026-11-22T00:00:00Z","until":null,"timezone":"UTC","totals":{)" +
+            R"("since":"2026-11-22T00:00:00Z","until":null,"timezone":"UTC",)"
+            R"("cost_basis":"list price estimate","totals":{)" +
                 some(R"({"total_mismatch":1})") +
                 R"(},"groups":[{"key":{"model":"gemini-3-flash"},)" + some("{}") +
                 R"(},{"key":{"model":null},)" + zero + "}]}\n");
@@ -115,6 +63,27 @@ TEST(RenderRecords, WhatIsNotKnownIsNull) {
   for (const char* key : {"usage", "model", "cascade_id", "cost_usd", "http_status", "error"}) {
     EXPECT_TRUE(record.at(key).is_null()) << key;
   }
+}
+
+TEST(RenderUsage, NamesTheZoneOfItsDays) {
+  const auto question =
+      parse_usage_question({{"timezone", "Europe/Berlin"}, {"since", "today"}}, someone(), kNow);
+  ASSERT_TRUE(question);
+  const auto text = render_usage({}, *question, kNow);
+  EXPECT_NE(text.find(R"("since":"2026-11-21T23:00:00Z","until":null,"timezone":"Europe/Berlin")"),
+            std::string::npos)
+      << text;
+}
+
+TEST(RenderUsage, MoneyIsInDollars) {
+  ledger::Report report;
+  report.totals.cost_pico_usd = 1'500'000'000'000;
+  const auto question = parse_usage_question({}, someone(), kNow);
+  EXPECT_EQ(boost::json::parse(render_usage(report, *question, kNow))
+                .at("totals")
+                .at("cost_usd_estimate")
+                .as_double(),
+            1.5);
 }
 
 }  // namespace

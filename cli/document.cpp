@@ -1,0 +1,157 @@
+#include "cli/document.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/json/serialize.hpp>
+
+namespace agp::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kNarrowest = 8;  // of a column of names
+
+// Columns of a terminal, near enough: code points.
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+// The first columns of a text, with a dot for what is left out.
+std::string cut(const std::string& text, std::size_t width) {
+  if (width_of(text) <= width) {
+    return text;
+  }
+  std::size_t at = 0;
+  for (std::size_t columns = 0; at < text.size(); ++at) {
+    columns += (text[at] & 0xC0) != 0x80 ? 1U : 0U;
+    if (columns == width) {
+      break;
+    }
+  }
+  return text.substr(0, at) + "\xE2\x80\xA6";
+}
+
+std::vector<std::size_t> widths_of(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], width_of(row[i]));
+    }
+  }
+  return widths;
+}
+
+// Takes columns from the widest names until a line fits.
+void narrow(std::vector<std::size_t>& widths, std::size_t left, std::size_t width) {
+  std::size_t line = widths.empty() ? 0 : 2 * (widths.size() - 1);
+  for (const auto each : widths) {
+    line += each;
+  }
+  const auto end = widths.begin() + static_cast<std::ptrdiff_t>(std::min(left, widths.size()));
+  for (; line > width; --line) {
+    const auto widest = std::max_element(widths.begin(), end);
+    if (widest == end || *widest <= kNarrowest) {
+      return;
+    }
+    --*widest;
+  }
+}
+
+}  // namespace
+
+Failure unreadable() {
+  return {Exit::data, "unreadable", "the answer of antigravity-proxy is not understood",
+          "command and daemon are of different versions: restart antigravity-proxy"};
+}
+
+const json::value* find(const json::object& object, std::string_view key) {
+  return object.if_contains(key);
+}
+
+const json::object* object_in(const json::object& object, std::string_view key) {
+  const auto* value = find(object, key);
+  return value == nullptr ? nullptr : value->if_object();
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    out.push_back(byte < 0x20 || byte == 0x7F ? '?' : c);
+  }
+  return out;
+}
+
+std::string text_of(const json::object& object, std::string_view key) {
+  const auto* value = find(object, key);
+  if (value == nullptr || !value->is_string()) {
+    return kUnknown;
+  }
+  return printable({value->get_string().data(), value->get_string().size()});
+}
+
+std::string yes_or_no(const json::object& object, std::string_view key) {
+  const auto* value = find(object, key);
+  if (value == nullptr || !value->is_bool()) {
+    return kUnknown;
+  }
+  return value->get_bool() ? "yes" : "no";
+}
+
+std::optional<std::uint64_t> number_of(const json::object& object, std::string_view key) {
+  const auto* value = find(object, key);
+  if (value == nullptr) {
+    return std::nullopt;
+  }
+  if (value->is_uint64()) {
+    return value->get_uint64();
+  }
+  if (value->is_int64() && value->get_int64() >= 0) {
+    return static_cast<std::uint64_t>(value->get_int64());
+  }
+  return std::nullopt;
+}
+
+std::string number_text(const json::object& object, std::string_view key) {
+  const auto number = number_of(object, key);
+  return number ? grouped(*number) : kUnknown;
+}
+
+std::string painted(const Style& style, const char* code, const std::string& text) {
+  return style.color ? std::string("\x1b[") + code + "m" + text + "\x1b[0m" : text;
+}
+
+std::string key_text(const json::value& value) {
+  if (value.is_null()) {
+    return "(none)";
+  }
+  if (value.is_string()) {
+    return printable({value.get_string().data(), value.get_string().size()});
+  }
+  return json::serialize(value);
+}
+
+std::string table_of(std::vector<Row> rows, std::size_t left, std::size_t width) {
+  auto widths = widths_of(rows);
+  if (width != 0) {
+    narrow(widths, left, width);
+  }
+  std::string out;
+  for (auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const auto cell = cut(row[i], widths[i]);
+      const std::string pad(widths[i] - width_of(cell), ' ');
+      line += i == 0 ? "" : "  ";
+      line += i < left ? cell + pad : pad + cell;
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  }
+  return out;
+}
+
+}  // namespace agp::cli

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "cli/render.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+/// Reading documents of the daemon, and tables for people.
+namespace agp::cli {
+
+inline constexpr const char* kUnknown = "unknown";
+inline constexpr std::size_t kScreen = 80;  // columns of a terminal
+
+[[nodiscard]] Failure unreadable();
+[[nodiscard]] const boost::json::value* find(const boost::json::object& object,
+                                             std::string_view key);
+[[nodiscard]] const boost::json::object* object_in(const boost::json::object& object,
+                                                   std::string_view key);
+
+/// Terminals obey control characters, and names come from the network.
+[[nodiscard]] std::string printable(std::string_view text);
+
+/// What is not there, or of another kind, is "unknown".
+[[nodiscard]] std::string text_of(const boost::json::object& object, std::string_view key);
+[[nodiscard]] std::string yes_or_no(const boost::json::object& object, std::string_view key);
+[[nodiscard]] std::optional<std::uint64_t> number_of(const boost::json::object& object,
+                                                     std::string_view key);
+[[nodiscard]] std::string number_text(const boost::json::object& object, std::string_view key);
+/// Null is "(none)".
+[[nodiscard]] std::string key_text(const boost::json::value& value);
+
+[[nodiscard]] std::string painted(const Style& style, const char* code, const std::string& text);
+
+using Row = std::vector<std::string>;
+
+/// The first `left` columns are aligned left, the others right.
+/// @param width  names in the left columns are cut until a line is no longer, as far as they can
+///               be; numbers are never cut. 0: any width.
+[[nodiscard]] std::string table_of(std::vector<Row> rows, std::size_t left, std::size_t width = 0);
+
+}  // namespace agp::cli
