@@ -19,7 +19,11 @@ func (g *generator) google(x *exchange) {
 		method = "generateContent"
 	}
 	envelope := false
-	contents := obj{{"contents", arr{obj{{"role", "user"}, {"parts", arr{obj{{"text", prose(g.rng, g.rng.Intn(2000))}}}}}}}}
+	asked := prose(g.rng, g.rng.Intn(2000))
+	if g.chance(6) {
+		asked += "Conversation ID: 01234567-89ab-cdef-0123-456789abcdef\n/brain/01234567-89ab-cdef-0123-456789abcdef/" // what a user writes ties nothing
+	}
+	contents := obj{{"contents", arr{obj{{"role", "user"}, {"parts", arr{obj{{"text", asked}}}}}}}}
 	switch g.rng.Intn(6) {
 	case 0, 1, 2:
 		envelope = true
@@ -110,6 +114,21 @@ func (g *generator) codeAssistRequest(x *exchange, model string, contents obj) {
 	}
 	if x.f.labelTrajectory != "" {
 		labels = append(labels, kv{"trajectory_id", trajectory}, kv{"last_step_index", fmt.Sprint(step - 1)})
+	}
+	if g.chance(3) {
+		prompt := prose(g.rng, 200)
+		switch g.rng.Intn(3) {
+		case 0:
+			prompt += "\n<user_information>\nApp Data Directory: /home/u/.gemini\nConversation ID: " + cascade + "\n</user_information>\n"
+			x.f.promptCascade, x.f.promptEvidence = cascade, "conversation_id"
+			if g.chance(2) {
+				prompt += "see /home/u/.gemini/antigravity/brain/" + g.uuid(g.rng) + "/task.md"
+			}
+		case 1:
+			prompt += "artifacts are in /home/u/.gemini/antigravity/brain/" + cascade + "/ and nowhere else"
+			x.f.promptCascade, x.f.promptEvidence = cascade, "brain_path"
+		}
+		inner = append(inner, kv{"systemInstruction", shuffled(g.rng, obj{{"role", "user"}, {"parts", arr{obj{{"text", prompt + prose(g.rng, 500)}}}}})})
 	}
 	inner = append(inner, kv{"labels", shuffled(g.rng, labels)})
 	top = append(top, kv{"request", shuffled(g.rng, inner)})

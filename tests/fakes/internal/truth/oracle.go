@@ -27,6 +27,8 @@ type facts struct {
 	requestType     string
 	labelTrajectory string
 	labelLastStep   string
+	promptCascade   string // named by the system prompt
+	promptEvidence  string
 
 	hasHead     bool // the response's
 	status      int
@@ -220,12 +222,16 @@ func correlate(f *facts, r *Record) {
 		r.RequestKind = f.requestType
 	}
 	if segments[0] == "agent" && len(segments) == 5 {
-		r.CascadeID, r.CascadeSource, r.CascadeEvidence = &segments[1], "exact", "request_id"
+		r.CascadeID, r.CascadeSource, r.CascadeEvidence = &segments[1], "exact", pointer("request_id")
 		r.TrajectoryID = &segments[3]
 		if n, err := strconv.ParseUint(segments[4], 10, 64); err == nil {
 			r.StepIndex = &n
 		}
 		return
+	}
+	if f.promptCascade != "" {
+		// What a prompt names has to be known to be exact, and here no cascade is.
+		r.CascadeID, r.CascadeSource, r.CascadeEvidence = &f.promptCascade, "inferred", &f.promptEvidence
 	}
 	if f.labelTrajectory != "" {
 		r.TrajectoryID = &f.labelTrajectory
