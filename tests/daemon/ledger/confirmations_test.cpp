@@ -16,6 +16,7 @@ TEST(Confirmations, TieARecordThatWasTiedToNothing) {
   EXPECT_EQ(record.cascade_id, "c-1");
   EXPECT_EQ(record.cascade_source, usage::CascadeSource::exact);
   EXPECT_TRUE(record.cascade_confirmed);
+  EXPECT_EQ(record.cascade_evidence, "response_id");
   EXPECT_EQ(record.trajectory_id, "t-1");
   EXPECT_EQ(record.step_index, 7U);
   EXPECT_FALSE(apply(kConfirmation, record)) << "a second time changes nothing";

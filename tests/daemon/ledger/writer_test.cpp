@@ -21,9 +21,10 @@ class LedgerWriter : public ::testing::Test {
     auto done = writer_.write(batch);
     ASSERT_TRUE(done) << done.error().text();
   }
-  std::string cascade_of(const std::string& id) {
+  std::string cascade_of(const std::string& id) { return column_of("cascade_id", id); }
+  std::string column_of(const std::string& column, const std::string& id) {
     auto database = sqlite::Database::open(dir_.file(), SQLITE_OPEN_READONLY);
-    auto statement = database->prepare("SELECT cascade_id FROM record WHERE id = ?");
+    auto statement = database->prepare("SELECT " + column + " FROM record WHERE id = ?");
     statement->bind(1, std::string_view(id));
     const auto row = statement->step();
     return row && *row ? statement->maybe_text(0).value_or("(none)") : "(no record)";
@@ -38,6 +39,12 @@ TEST_F(LedgerWriter, ConfirmsARecordOfAnEarlierBatch) {
   write({Confirmation{"r-2", "c", "t", 4}});
   EXPECT_EQ(cascade_of("1"), "(none)");
   EXPECT_EQ(cascade_of("2"), "c");
+  EXPECT_EQ(column_of("cascade_source", "2"), "exact");
+  EXPECT_EQ(column_of("cascade_evidence", "2"), "response_id");
+  EXPECT_EQ(column_of("cascade_confirmed", "2"), "1");
+  EXPECT_EQ(column_of("trajectory_id", "2"), "t");
+  EXPECT_EQ(column_of("step_index", "2"), "4");
+  EXPECT_EQ(column_of("flags", "2"), "(none)");
 }
 
 TEST_F(LedgerWriter, ConfirmsARecordOfTheSameBatchInEitherOrder) {
