@@ -557,6 +557,8 @@ api::StatusReport Daemon::status() {
     from.summary.last_started_at = usage::Micros(std::chrono::microseconds(last));
   }
   from.sockets = listening_.names;
+  from.price_version = pricer_->version();
+  from.price_date = pricer_->date();
   from.policy = policy_status();
   if (is_authority_replaced_) {
     from.authority_renewed_because = authority_renewed_because_;

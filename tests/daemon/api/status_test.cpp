@@ -44,6 +44,24 @@ TEST(Status, AFailingLedgerDegradesAndBringsItsRemedy) {
   EXPECT_EQ(document.at("problems").at(1).at("code").as_string(), "records_lost");
 }
 
+TEST(Status, RecordsThatACrashWouldTakeAreAProblem) {
+  StatusReport report;
+  report.price_version = "list-1";
+  report.price_date = "2026-09-23";
+  report.ledger_health.lost_ever = 4;
+  auto document = boost::json::parse(render_status(report, {}));
+  EXPECT_TRUE(document.at("ledger").at("protected").as_bool());
+  EXPECT_EQ(document.at("ledger").at("lost_ever"), 4);
+  EXPECT_EQ(document.at("prices").at("version").as_string(), "list-1");
+  EXPECT_EQ(document.at("prices").at("date").as_string(), "2026-09-23");
+  report.ledger_health.unprotected = Error(ledger::Errc::full, "make the spool");
+  judge(report);
+  EXPECT_EQ(report.state, StatusReport::State::degraded);
+  document = boost::json::parse(render_status(report, {}));
+  EXPECT_FALSE(document.at("ledger").at("protected").as_bool());
+  EXPECT_EQ(document.at("problems").at(0).at("code").as_string(), "records_unprotected");
+}
+
 TEST(Status, ARefusedPolicyDegradesUntilItIsCorrected) {
   StatusReport report;
   report.policy = StatusReport::Policy{
