@@ -1,6 +1,7 @@
 #include "daemon/bus/daemon_object.h"
 
 #include "cli/daemon_client.h"
+#include "common/base/unique_fd.h"
 #include "common/bus/compat.h"
 #include "common/bus/connection.h"
 #include "polkit_adaptor.h"
