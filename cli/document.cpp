@@ -1,6 +1,7 @@
 #include "cli/document.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include <boost/json/serialize.hpp>
@@ -44,12 +45,14 @@ std::vector<std::size_t> widths_of(const std::vector<Row>& rows) {
   return widths;
 }
 
+std::size_t line_of(const std::vector<std::size_t>& widths) {
+  return std::accumulate(widths.begin(), widths.end(),
+                         widths.empty() ? std::size_t{0} : 2 * (widths.size() - 1));
+}
+
 // Takes columns from the widest names until a line fits.
 void narrow(std::vector<std::size_t>& widths, std::size_t left, std::size_t width) {
-  std::size_t line = widths.empty() ? 0 : 2 * (widths.size() - 1);
-  for (const auto each : widths) {
-    line += each;
-  }
+  auto line = line_of(widths);
   const auto end = widths.begin() + static_cast<std::ptrdiff_t>(std::min(left, widths.size()));
   for (; line > width; --line) {
     const auto widest = std::max_element(widths.begin(), end);
@@ -152,6 +155,10 @@ std::string table_of(std::vector<Row> rows, std::size_t left, std::size_t width)
     out += line + "\n";
   }
   return out;
+}
+
+std::size_t width_of_table(const std::vector<Row>& rows) {
+  return line_of(widths_of(rows));
 }
 
 }  // namespace agp::cli

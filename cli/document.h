@@ -45,4 +45,7 @@ using Row = std::vector<std::string>;
 ///               be; numbers are never cut. 0: any width.
 [[nodiscard]] std::string table_of(std::vector<Row> rows, std::size_t left, std::size_t width = 0);
 
+/// The longest line of that table, when nothing is cut.
+[[nodiscard]] std::size_t width_of_table(const std::vector<Row>& rows);
+
 }  // namespace agp::cli

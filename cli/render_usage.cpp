@@ -2,8 +2,10 @@
 #include "cli/render.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -54,14 +56,48 @@ std::string cost_of(const json::object& sums) {
              : usd(find(sums, "cost_usd_estimate"));
 }
 
-void add_sums(Row& row, const json::object& sums) {
-  row.push_back(number_text(sums, "calls"));
-  row.push_back(tokens(sums, "input_total"));
-  row.push_back(tokens(sums, "cached_input"));
-  row.push_back(tokens(sums, "output_total"));
-  row.push_back(reasoning(sums));
-  row.push_back(tokens(sums, "total"));
-  row.push_back(cost_of(sums));
+struct Column {
+  const char* title;
+  std::string (*text)(const json::object& sums);
+  int goes = 0;  // 1: the first to go when there is no room
+};
+
+constexpr Column kColumns[] = {
+    {"CALLS",
+     [](const json::object& sums) {
+       return number_text(sums, "calls");
+     }},
+    {"INPUT",
+     [](const json::object& sums) {
+       return tokens(sums, "input_total");
+     }},
+    {"CACHED", [](const json::object& sums) { return tokens(sums, "cached_input"); }, 2},
+    {"OUTPUT",
+     [](const json::object& sums) {
+       return tokens(sums, "output_total");
+     }},
+    {"REASONING", [](const json::object& sums) { return reasoning(sums); }, 1},
+    {"TOTAL",
+     [](const json::object& sums) {
+       return tokens(sums, "total");
+     }},
+    {"EST. $",
+     [](const json::object& sums) {
+       return cost_of(sums);
+     }},
+};
+constexpr int kMostGone = 2;
+
+bool is_shown(const Column& column, int gone) {
+  return column.goes == 0 || column.goes > gone;
+}
+
+void add_sums(Row& row, const json::object& sums, int gone) {
+  for (const auto& column : kColumns) {
+    if (is_shown(column, gone)) {
+      row.push_back(column.text(sums));
+    }
+  }
 }
 
 std::string range_line(const json::object& document) {
@@ -128,19 +164,23 @@ const char* word_for_group(std::string_view key) {
   return key == "uid" ? "UID" : "KEY";
 }
 
-std::string usage_table(const json::object& totals, const json::array& groups) {
+std::vector<Row> usage_rows(const json::object& totals, const json::array& groups, int gone) {
   std::vector<Row> rows(1);
-  std::size_t keys = 1;
-  if (groups.empty()) {
-    rows[0].emplace_back("");
-  } else if (const auto* key = object_in(groups.front().as_object(), "key")) {
-    keys = std::max<std::size_t>(key->size(), 1);
-    for (const auto& part : *key) {
-      rows[0].emplace_back(word_for_group({part.key().data(), part.key().size()}));
+  if (!groups.empty()) {
+    if (const auto* key = object_in(groups.front().as_object(), "key")) {
+      for (const auto& part : *key) {
+        rows[0].emplace_back(word_for_group({part.key().data(), part.key().size()}));
+      }
     }
   }
-  for (const char* title : {"CALLS", "INPUT", "CACHED", "OUTPUT", "REASONING", "TOTAL", "EST. $"}) {
-    rows[0].emplace_back(title);
+  if (rows[0].empty()) {
+    rows[0].emplace_back("");
+  }
+  const auto keys = rows[0].size();
+  for (const auto& column : kColumns) {
+    if (is_shown(column, gone)) {
+      rows[0].emplace_back(column.title);
+    }
   }
   for (const auto& group : groups) {
     Row row;
@@ -150,14 +190,33 @@ std::string usage_table(const json::object& totals, const json::array& groups) {
         row.push_back(key_text(part.value()));
       }
     }
-    add_sums(row, sums);
+    row.resize(keys);
+    add_sums(row, sums, gone);
     rows.push_back(std::move(row));
   }
   Row last(keys);
   last[0] = "all";
-  add_sums(last, totals);
+  add_sums(last, totals, gone);
   rows.push_back(std::move(last));
-  return table_of(std::move(rows), keys, kScreen);
+  return rows;
+}
+
+// A cut name may stand for two models, so columns that can be spared go first.
+std::string usage_table(const json::object& totals, const json::array& groups) {
+  int gone = 0;
+  auto rows = usage_rows(totals, groups, gone);
+  while (gone < kMostGone && width_of_table(rows) > kScreen) {
+    rows = usage_rows(totals, groups, ++gone);
+  }
+  const auto shown = std::count_if(std::begin(kColumns), std::end(kColumns),
+                                   [&](const Column& column) { return is_shown(column, gone); });
+  const auto keys = rows[0].size() - static_cast<std::size_t>(shown);
+  auto out = table_of(std::move(rows), keys, kScreen);
+  if (gone > 0) {
+    out += std::string("\nNot shown, for want of room: ") +
+           (gone > 1 ? "cached, reasoning" : "reasoning") + ". --json has all.\n";
+  }
+  return out;
 }
 
 std::string record_time(const json::object& record) {

@@ -68,6 +68,7 @@ Options:
                     output)
   --since, --until, --timezone, --model, --provider, --host, --cascade, --kind, --uid
                     as for usage
+  --json            with --output: how many records, as JSON; faults as JSON too
 
 Schemas of the JSON forms are in /usr/share/antigravity-proxy/schemas.
 

@@ -50,6 +50,20 @@ void put_sums(json::object& out, const ledger::Sums& sums) {
   out["unpriced"] = sums.unpriced;
 }
 
+// Of old calls only sums are left. A template, so that a ledger without them is no error.
+template <class Report>
+void put_coverage(json::object& out, const Report& report) {
+  if constexpr (requires { report.coarse_before; }) {
+    out["covers_since"] = time_or_null(report.covers_since);
+    out["covers_until"] = time_or_null(report.covers_until);
+    out["coarse_before"] = time_or_null(report.coarse_before);
+  } else {
+    out["covers_since"] = nullptr;
+    out["covers_until"] = nullptr;
+    out["coarse_before"] = nullptr;
+  }
+}
+
 json::value key_value(ledger::GroupBy group, const std::optional<std::string>& value) {
   if (value && group == ledger::GroupBy::uid) {
     std::uint32_t uid = 0;
@@ -71,6 +85,7 @@ std::string render_usage(const ledger::Report& report,
   out["until"] = time_or_null(question.query.filter.until);
   out["timezone"] = question.zone.name();
   out["cost_basis"] = kCostBasis;
+  put_coverage(out, report);
   json::object totals;
   put_sums(totals, report.totals);
   out["totals"] = std::move(totals);

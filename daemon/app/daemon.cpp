@@ -228,6 +228,8 @@ Result<> Daemon::open_state() {
   ledger::SqliteLedger::Options ledger;
   ledger.file = options_.state_dir + "/usage.db";
   ledger.max_bytes = config_.ledger.max_bytes;
+  ledger.raw_days = std::chrono::days(config_.ledger.raw_days);
+  ledger.hourly_days = std::chrono::days(config_.ledger.hourly_days);
   ledger_ = ledger::SqliteLedger::start(ledger);
   if (const auto health = ledger_->health(); health.problem) {
     log::err("ledger cannot be written, records wait in memory",
@@ -555,6 +557,8 @@ api::StatusReport Daemon::status() {
     from.summary.last_started_at = usage::Micros(std::chrono::microseconds(last));
   }
   from.sockets = listening_.names;
+  from.price_version = pricer_->version();
+  from.price_date = pricer_->date();
   from.policy = policy_status();
   if (is_authority_replaced_) {
     from.authority_renewed_because = authority_renewed_because_;

@@ -20,8 +20,10 @@ using Names = std::initializer_list<std::string_view>;
 
 constexpr const char* kName = "antigravity-proxy";
 
-// The default provider, in a library context of its own. It lives as long as the process.
+// The default provider, in a library context of its own, and ours. They live as long as the
+// process.
 OSSL_PROVIDER* whole = nullptr;
+OSSL_PROVIDER* limited = nullptr;
 
 // Of "EC:id-ecPublicKey:1.2.840.10045.2.1", the first name counts.
 bool is_one_of(const OSSL_ALGORITHM& algorithm, Names names) {
@@ -130,8 +132,10 @@ Result<> keep_tls_algorithms() {
   choose();
   // From the first attempt to load a provider by name, OpenSSL does not load the default one
   // itself.
-  if (OSSL_PROVIDER_add_builtin(nullptr, kName, open_provider) != 1 ||
-      OSSL_PROVIDER_load(nullptr, kName) == nullptr) {
+  if (OSSL_PROVIDER_add_builtin(nullptr, kName, open_provider) == 1) {
+    limited = OSSL_PROVIDER_load(nullptr, kName);
+  }
+  if (limited == nullptr) {
     const Error why = openssl_error("provider of the algorithms for TLS");
     (void)OSSL_PROVIDER_load(nullptr, "default");
     return why;

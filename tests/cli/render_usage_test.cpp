@@ -27,10 +27,12 @@ TEST(RenderUsage, UsageIsAnAlignedTable) {
   EXPECT_EQ(text_of(render_usage(kUsage, {})),
             "Usage from the first record to now (UTC)\n"
             "\n"
-            "MODEL      CALLS      INPUT   CACHED   OUTPUT  REASONING      TOTAL    EST. $\n"
-            "gemini-3…  1,001  1,234,567    1,000       88          7  1,234,655    0.6123\n"
-            "(none)         2    unknown  unknown  unknown    unknown    unknown  unpriced\n"
-            "all        1,003  1,234,567    1,000       88          7  1,234,655    0.6123\n"
+            "MODEL           CALLS      INPUT   CACHED   OUTPUT      TOTAL    EST. $\n"
+            "gemini-3-flash  1,001  1,234,567    1,000       88  1,234,655    0.6123\n"
+            "(none)              2    unknown  unknown  unknown    unknown  unpriced\n"
+            "all             1,003  1,234,567    1,000       88  1,234,655    0.6123\n"
+            "\n"
+            "Not shown, for want of room: reasoning. --json has all.\n"
             "\n"
             "The usage of 2 calls is unknown and not in the sums.\n"
             "1 call does not say how much of the output was reasoning.\n"
@@ -72,6 +74,15 @@ TEST(RenderUsage, MoneyIsShortAndNeverRoundedToNothing) {
   EXPECT_EQ(cost_in_table("1E-7"), "<0.0001");
   EXPECT_EQ(cost_in_table("4.9484E-3"), "0.0049");
   EXPECT_EQ(cost_in_table("1234.567"), "1234.57");
+}
+
+TEST(RenderUsage, ReasoningIsShownWhereThereIsRoom) {
+  const auto text = text_of(render_usage(
+      R"({"timezone":"UTC","totals":{"calls":1,"usage_unknown":0,"reasoning":7,"reasoning_unknown":0},)"
+      R"("groups":[]})",
+      {}));
+  EXPECT_NE(text.find("REASONING"), std::string::npos) << text;
+  EXPECT_EQ(text.find("Not shown"), std::string::npos) << text;
 }
 
 TEST(RenderUsage, LongNamesAreCutSoThatATableFitsTheScreen) {

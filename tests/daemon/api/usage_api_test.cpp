@@ -39,7 +39,8 @@ TEST(RenderUsage, IsTheFixedDocument) {
   EXPECT_EQ(render_usage(report, *question, kNow),
             R"({"schema":"antigravity-proxy.usage.v1","generated_at":"2026-11-22T04:00:00Z",)"
             R"("since":"2026-11-22T00:00:00Z","until":null,"timezone":"UTC",)"
-            R"("cost_basis":"list price estimate","totals":{)" +
+            R"("cost_basis":"list price estimate","covers_since":null,"covers_until":null,)"
+            R"("coarse_before":null,"totals":{)" +
                 some(R"({"total_mismatch":1})") +
                 R"(},"groups":[{"key":{"model":"gemini-3-flash"},)" + some("{}") +
                 R"(},{"key":{"model":null},)" + zero + "}]}\n");

@@ -41,7 +41,7 @@ std::vector<Record> run(const std::string& host,
                         const std::string& out,
                         const std::string& in,
                         const std::vector<SideEnd>& ends = {{Side::upstream, End::clean},
-                                                         {Side::client, End::clean}}) {
+                                                            {Side::client, End::clean}}) {
   Observer observer({host, "http/1.1", 993, ""});
   for (const char& c : out) {
     observer.on_bytes(Side::client, as_bytes({&c, 1}), Micros());

@@ -288,7 +288,7 @@ TEST_F(LeafCacheTest, ServerContextCompletesHandshakes) {
 Identity identity(const std::shared_ptr<const Authority>& authority, std::string_view host) {
   std::shared_ptr<SSL_CTX> context(std::move(*server_context(*authority)));
   enable_alpn_selection(context.get());
-  return {std::move(context), *mint_leaf(authority, host, now())};
+  return {std::move(context), *mint_leaf(authority, host, std::chrono::system_clock::now())};
 }
 
 // A client of one program, which keeps its sessions, and our server contexts.
@@ -356,10 +356,10 @@ TEST_F(LeafCacheTest, Tls12ClientsWithoutTicketsResumeBySessionId) {
 
 TEST_F(LeafCacheTest, OneContextPresentsEachLeafWithItsIssuer) {
   const Identity first = identity(authority(), "api.openai.com");
-  const Identity second = {first.context, *mint_leaf(authority(), "api.anthropic.com", now())};
+  const Identity second = {first.context, *mint_leaf(authority(), "api.example.com", now())};
   const Resumer resumer(authority()->certificate(), TLS1_3_VERSION);
   for (const auto& [name, ours] :
-       {std::pair("api.openai.com", first), std::pair("api.anthropic.com", second)}) {
+       {std::pair("api.openai.com", first), std::pair("api.example.com", second)}) {
     auto dialling = Engine::client(resumer.client.get(), name, {"h2"});
     auto answering = Engine::server(ours, "h2");
     Buffer got;

@@ -161,6 +161,28 @@ TEST(OpenAiResponsesReader, ErrorsInAllTheirShapes) {
   EXPECT_EQ(read("<html>", "text/html").flags, Flags{"bad_json"});
 }
 
+TEST(OpenAiResponsesReader, AnEventWithoutATypeIsWhatItsNameSays) {
+  expect_reference(read("event: response.completed\ndata: {\"response\":" + kResponse + "}\n\n"));
+  EXPECT_EQ(read("event: error\ndata: {\"code\":\"x\",\"message\":\"m\"}\n\n").error,
+            (CallError{"x", "x"}));
+}
+
+TEST(OpenAiResponsesReader, ToolsThatOpenAiRunsAreCountedOncePerItem) {
+  const std::string item = R"({"type":"web_search_call","id":"ws_1"})";
+  const Record record = read(
+      event("response.output_item.added", R"("output_index":0,"item":)" + item) +
+      event("response.output_item.done", R"("output_index":0,"item":)" + item) +
+      event("response.output_item.done",
+            R"("output_index":1,"item":{"type":"code_interpreter_call","id":"ci_1"})") +
+      event(
+          "response.completed",
+          R"("response":{"status":"completed","output":[)" + item +
+              R"(,{"type":"web_search_call","id":"ws_2"},{"type":"function_call","name":"f"}]})"));
+  EXPECT_EQ(record.server_tools,
+            (std::map<std::string, std::uint64_t>{{"web_search", 2}, {"code_interpreter", 1}}));
+  EXPECT_EQ(record.tool_calls, std::vector<std::string>{"f"});
+}
+
 TEST(OpenAiResponsesReader, QueuedIsNotOverAndCompactionIs) {
   const Record queued = read(R"({"id":"r","status":"queued","usage":null})", "application/json");
   EXPECT_EQ(queued.outcome, Outcome::partial);
