@@ -28,7 +28,7 @@ func main() {
 	flag.StringVar(&o.API, "api", "http://127.0.0.1:8741", "the proxy's `API`")
 	flag.IntVar(&o.Exchanges, "exchanges", 2000, "make at least so many `calls`")
 	flag.Int64Var(&o.Seed, "seed", 1, "`seed` of everything random")
-	flag.IntVar(&o.Parallel, "parallel", 32, "`connections` at once")
+	flag.IntVar(&o.Parallel, "parallel", 16, "`connections` at once")
 	flag.IntVar(&o.Script, "script", -1, "play only the connection of this `number`, and print it")
 	load := flag.Bool("load", false, "make calls until stdin ends, while somebody kills the proxy and says so there: kill MS")
 	allowance := flag.Duration("allowance", 0, "with --load: how long before a kill an exchange may have ended without being recorded")

@@ -43,6 +43,20 @@ type generator struct {
 	seed  int64
 	index int // of the script
 	n     int // of the exchange in it
+
+	priceless bool // the exchange's model has no price
+}
+
+// priceless is a model that no price list has.
+const priceless = "no-such-model-7"
+
+// model chooses one, at times one without a price.
+func (g *generator) model(list ...string) string {
+	g.priceless = g.chance(8)
+	if g.priceless {
+		return priceless
+	}
+	return g.pick(list...)
 }
 
 const cascades = 200
@@ -58,7 +72,11 @@ func (g *generator) tokens() uint64 {
 	case 1:
 		return uint64(g.rng.Intn(10))
 	case 2:
-		return uint64(g.rng.Int63n(1_000_000_000_000))
+		// At the price of a real model, sums of the largest counts there may be pass all integers.
+		if g.priceless {
+			return uint64(g.rng.Int63n(1_000_000_000_001))
+		}
+		return uint64(g.rng.Int63n(100_000_000))
 	case 3:
 		return 200000 + uint64(g.rng.Intn(3)) - 1
 	}

@@ -12,7 +12,7 @@ var googleModels = []string{"gemini-3-flash", "gemini-3-pro-high", "gemini-3.1-p
 // google invents a call of Code Assist, the Gemini API or Vertex.
 func (g *generator) google(x *exchange) {
 	x.isCall, x.f.wire, x.f.provider, x.method = true, "google", "google", "POST"
-	model := googleModels[g.rng.Intn(len(googleModels))]
+	model := g.model(googleModels...)
 	mode := g.pick("sse", "sse", "sse", "array", "json", "json")
 	method := "streamGenerateContent"
 	if mode == "json" {

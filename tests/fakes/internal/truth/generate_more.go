@@ -14,7 +14,7 @@ func anthropicError(g *generator) func(int) any {
 // anthropic invents a call of the Messages API, at Anthropic or on Vertex.
 func (g *generator) anthropic(x *exchange) {
 	x.isCall, x.f.wire, x.f.api, x.method, x.f.status = true, "anthropic", "messages", "POST", 200
-	model := g.pick("claude-sonnet-4-6", "claude-opus-4-6", "claude-haiku-4-5", "claude-opus-5-5")
+	model := g.model("claude-sonnet-4-6", "claude-opus-4-6", "claude-haiku-4-5", "claude-opus-5-5")
 	stream := !g.chance(3)
 	body := obj{{"stream", stream}, {"max_tokens", 100}, {"messages", arr{obj{{"role", "user"}, {"content", prose(g.rng, g.rng.Intn(2000))}}}}}
 	if g.chance(3) {
@@ -198,7 +198,7 @@ func (g *generator) anthropic(x *exchange) {
 func (g *generator) interactions(x *exchange) {
 	x.isCall, x.f.wire, x.f.api, x.f.provider = true, "interactions", "generativelanguage", "google"
 	x.f.host, x.f.path, x.method, x.f.status = "generativelanguage.googleapis.com", "/v1beta/interactions", "POST", 200
-	model := "gemini-3-flash"
+	model := g.model("gemini-3-flash")
 	x.f.requestModel = model
 	x.request = []byte(newStyle(g.rng).text(obj{{"model", model}, {"input", prose(g.rng, 300)}}))
 	g.idField(x)

@@ -39,12 +39,12 @@ func (g *generator) take(u *obj, bad bool, name string, n uint64) {
 // chat invents a call of Chat Completions, or of the legacy completions.
 func (g *generator) chat(x *exchange) {
 	x.isCall, x.f.wire, x.f.api = true, "chat", "chat_completions"
-	model := openAIModels[g.rng.Intn(len(openAIModels))]
+	model := g.model(openAIModels...)
 	object, everyChunk := "chat.completion", g.chance(6)
 	switch g.rng.Intn(6) {
 	case 0:
 		x.f.provider, x.f.host, x.f.path = "google", "generativelanguage.googleapis.com", "/v1beta/openai/chat/completions"
-		model, everyChunk = "gemini-3-flash", true
+		model, everyChunk, g.priceless = "gemini-3-flash", true, false
 	case 1:
 		x.f.provider, x.f.host = "google", g.pick("aiplatform.googleapis.com", "us-central1-aiplatform.googleapis.com")
 		x.f.path = "/v1/projects/p/locations/global/endpoints/openapi/chat/completions"
@@ -329,7 +329,7 @@ func (g *generator) response(model string) (names []string, events []any) {
 // responses invents a call of the Responses API.
 func (g *generator) responses(x *exchange) {
 	x.isCall, x.f.wire, x.f.api, x.f.provider = true, "responses", "responses", "openai"
-	model := openAIModels[g.rng.Intn(len(openAIModels))]
+	model := g.model(openAIModels...)
 	compact := false
 	switch g.rng.Intn(6) {
 	case 0:

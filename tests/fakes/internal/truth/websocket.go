@@ -95,7 +95,7 @@ func (g *generator) webSocket(s *script, uid int) {
 		"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"+answer+"\r\n"))
 	for n := 1 + g.rng.Intn(5); n > 0; n-- {
 		g.n++
-		model := openAIModels[g.rng.Intn(len(openAIModels))]
+		model := g.model(openAIModels...)
 		f := facts{wire: "responses", api: "responses", provider: "openai", host: s.host, path: path, protocol: "http/1.1", uid: uid,
 			requestModel: model, hasHead: true, status: 101, sequence: true, complete: true}
 		create := obj{{"type", "response.create"}, {"model", model}, {"input", arr{obj{{"role", "user"}, {"content", prose(g.rng, g.rng.Intn(900))}}}}}
