@@ -1,6 +1,7 @@
 #include "common/log/log.h"
 #include "daemon/app/daemon.h"
 #include "daemon/config/config.h"
+#include "daemon/tls/algorithms.h"
 
 #include <cstdio>
 #include <string>
@@ -101,6 +102,10 @@ int main(int argc, char** argv) {
   }
   agp::log::init("antigravity-proxyd", config->log_level);
   arguments.options.files = arguments.files;
+  if (const auto kept = agp::tls::keep_tls_algorithms(); !kept) {
+    agp::log::warning("OpenSSL keeps all of its algorithms, handshakes take longer",
+                      {{"ERROR", kept.error()}});
+  }
   const auto ran = agp::app::run(*config, arguments.options);
   if (!ran) {
     agp::log::err("cannot start", {{"ERROR", ran.error()}});

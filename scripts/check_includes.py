@@ -84,6 +84,8 @@ LIBRARIES = (
     (r'google/protobuf', ('daemon/proto',)),
     (r'yaml-cpp/', ('common/config',)),
     (r'sqlite3\.h', ('daemon/ledger',)),
+    # Inflating, and the checksum of spool entries.
+    (r'isa-l/', ('daemon/coding', 'daemon/ledger')),
     (r'(zlib|brotli/.*|zstd)\.?h?', ('daemon/coding', 'daemon/websocket')),
     (r'sdbus-c\+\+', ('common/bus', 'daemon/bus', 'helper/bus', 'daemon/.', 'helper/.', 'cli')),
     (r'systemd/sd-', ('common/log', 'common/bus', 'helper/os', 'helper/bus', 'daemon/io',

@@ -45,6 +45,10 @@ json::object ledger_value(const StatusReport& report) {
   out["written"] = health.written;
   out["waiting"] = health.waiting;
   out["lost"] = health.lost;
+  out["aged"] = health.aged;
+  out["evicted"] = health.evicted;
+  out["lost_ever"] = health.lost_ever;
+  out["protected"] = !health.unprotected;
   return out;
 }
 
@@ -82,6 +86,12 @@ void judge(StatusReport& report) {
                                std::to_string(health.lost) + " usage records were lost",
                                "see the journal of antigravity-proxy.service for the reason"});
   }
+  if (health.unprotected) {
+    report.problems.push_back({"records_unprotected",
+                               "records that wait for the ledger would not survive a crash: " +
+                                   health.unprotected->text(),
+                               "free 16 MiB in the state directory and check its file system"});
+  }
   if (report.policy && !report.policy->faults.empty()) {
     const auto more = report.policy->faults.size() - 1;
     report.problems.push_back(
@@ -109,6 +119,7 @@ std::string render_status(const StatusReport& report, usage::Micros now) {
   out["ca"] =
       json::object{{"not_after", time_or_null(report.ca_not_after)}, {"file", report.ca_file}};
   out["ledger"] = ledger_value(report);
+  out["prices"] = json::object{{"version", report.price_version}, {"date", report.price_date}};
   out["language_server"] = json::object{{"mode", report.ls_mode},
                                         {"state", report.ls_state},
                                         {"waits_for", or_null(report.ls_waits_for)},

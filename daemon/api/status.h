@@ -48,6 +48,8 @@ struct StatusReport {
 
   std::optional<ledger::Summary> ledger_summary;
   ledger::Health ledger_health;
+  std::string price_version;  // of the table that estimates use; empty: there is none
+  std::string price_date;     // when its list was published: "2026-09-23"
 
   std::string ls_mode;                      // "managed", "off"
   std::string ls_state;                     // "running", "starting", "waiting", "stopped", ...

@@ -6,6 +6,7 @@
 #include "daemon/api/http_server.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/times.h"
+#include "daemon/app/correlation.h"
 #include "daemon/app/helper_over_bus.h"
 #include "daemon/app/interception.h"
 #include "daemon/app/listening.h"
@@ -158,6 +159,7 @@ class Daemon {
   asio::io_context control_{1};
   asio::thread_pool pool_;  // the disk is waited for here
   std::unique_ptr<ledger::SqliteLedger> ledger_;
+  std::unique_ptr<Correlation> correlation_;
   std::optional<cost::Pricer> pricer_;           // immutable: the workers share it
   std::atomic<std::uint64_t> records_{0};        // in the ledger, all of them
   std::atomic<std::int64_t> last_record_at_{0};  // microseconds; 0 for none
@@ -226,11 +228,14 @@ Result<> Daemon::open_state() {
   ledger::SqliteLedger::Options ledger;
   ledger.file = options_.state_dir + "/usage.db";
   ledger.max_bytes = config_.ledger.max_bytes;
+  ledger.raw_days = std::chrono::days(config_.ledger.raw_days);
+  ledger.hourly_days = std::chrono::days(config_.ledger.hourly_days);
   ledger_ = ledger::SqliteLedger::start(ledger);
   if (const auto health = ledger_->health(); health.problem) {
     log::err("ledger cannot be written, records wait in memory",
              {{"ERROR", *health.problem}, {"REMEDY", health.remedy}});
   }
+  correlation_ = std::make_unique<Correlation>(uid_of_account(kLsAccount), ledger_.get());
   // Counted once here and then along with each commit: status must not count millions of rows.
   ledger_->subscribe([this](const usage::Record& record) {
     records_.fetch_add(1, std::memory_order_relaxed);
@@ -259,6 +264,7 @@ void Daemon::on_report(const relay::Report& report) {
 // On a worker's thread.
 void Daemon::on_record(usage::Record record) {
   record.id = make_ulid(std::chrono::system_clock::now());
+  correlation_->resolve(&record);
   pricer_->price(&record);
   ledger_->append(std::move(record));
 }
@@ -452,11 +458,16 @@ void Daemon::start_supervisor() {
     if (object_ && supervisor_) {
       object_->set_capture_active(supervisor_->is_capturing());
     }
+    if (const auto usable = supervisor_ ? supervisor_->endpoint() : nullptr) {
+      correlation_->on_instance(usable->instance);
+    }
     tell_ready_once_settled();
   };
   supervisor_ = std::make_unique<ls::Supervisor>(control_.get_executor(), helper_.get(),
                                                  finder_.get(), std::move(options));
-  driver_ = std::make_unique<ls::LsDriver>(supervisor_.get());
+  ls::LsDriver::Options driving;
+  driving.watcher = correlation_.get();
+  driver_ = std::make_unique<ls::LsDriver>(supervisor_.get(), driving);
   turns_ = std::make_unique<Turns>(driver_.get());
   is_supervising_ = true;
   asio::co_spawn(control_, supervisor_->run(), [this](const std::exception_ptr& problem) {
@@ -546,6 +557,8 @@ api::StatusReport Daemon::status() {
     from.summary.last_started_at = usage::Micros(std::chrono::microseconds(last));
   }
   from.sockets = listening_.names;
+  from.price_version = pricer_->version();
+  from.price_date = pricer_->date();
   from.policy = policy_status();
   if (is_authority_replaced_) {
     from.authority_renewed_because = authority_renewed_because_;

@@ -138,6 +138,8 @@ api::StatusReport assemble_status(const StatusSources& from, usage::Micros now) 
   report.ca_file = from.state_dir + "/ca/ca.pem";
   report.ledger_summary = from.summary;
   report.ledger_health = from.ledger->health();
+  report.price_version = from.price_version;
+  report.price_date = from.price_date;
   report.sockets = from.sockets;
   report.policy = from.policy;
   report.ls_mode =

@@ -29,6 +29,8 @@ struct StatusSources {
   usage::Micros started_at{};
   ledger::Summary summary;
   api::Sockets sockets;
+  std::string price_version;
+  std::string price_date;
   api::StatusReport::Policy policy;
   std::string authority_renewed_because;  // empty: it was not
   std::string bus_problem;                // empty: none

@@ -12,6 +12,8 @@ namespace {
 constexpr std::array<std::uint8_t, 4> kFrame = {0x28, 0xB5, 0x2F, 0xFD};
 constexpr std::array<std::uint8_t, 4> kSkippable = {0x50, 0x2A, 0x4D, 0x18};  // to 0x5F
 
+constexpr std::size_t kLongestHeader = 18;  // with the magic number, RFC 8878 section 3.1.1.1
+
 struct Close {
   void operator()(ZSTD_DCtx* context) const { (void)::ZSTD_freeDCtx(context); }
 };
@@ -41,7 +43,7 @@ class Zstd final : public Stage {
           status = read_magic(&in, out);
           break;
         case State::inside:
-          status = decode(&in, out);
+          status = header_left_ > 0 ? decode_octet(&in, out) : decode(&in, out);
           break;
         case State::ignoring:
           return Status::good;
@@ -78,9 +80,21 @@ class Zstd final : public Stage {
     }
     magic_size_ = 0;
     has_frame_ = true;
+    header_left_ = kLongestHeader - magic_.size();
     state_ = State::inside;
     Bytes magic = magic_;
     return decode(&magic, out);
+  }
+
+  /// While the header of a frame may be incomplete, the library gets octet by octet. In the call
+  /// that completes it, the library looks for a whole frame in what that call brought, which is not
+  /// the frame's beginning: it could take octets that look like another frame for all of it.
+  Status decode_octet(Bytes* in, Output* out) {
+    --header_left_;
+    Bytes octet = in->first(1);
+    const Status status = decode(&octet, out);
+    *in = in->subspan(1 - octet.size());
+    return status;
   }
 
   Status decode(Bytes* in, Output* out) {
@@ -132,6 +146,7 @@ class Zstd final : public Stage {
   std::size_t taken_ = 0;
   std::array<std::uint8_t, 4> magic_{};
   std::size_t magic_size_ = 0;
+  std::size_t header_left_ = 0;  // octets of the frame that may still belong to its header
   bool has_frame_ = false;
   State state_ = State::between;
 };

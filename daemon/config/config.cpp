@@ -76,11 +76,15 @@ Schema proxy_schema(Config* config, RawLists* raw) {
       "managed: start a language server of our own; off: only capture what others start.");
   schema.text("language_server.user", &config->language_server_user, "auto",
               "User whose IDE session is used; auto: the only one that runs the IDE.");
-  schema.integer<std::uint32_t>(
-      "ledger.raw_days", &config->ledger.raw_days, 90, 1, 36'500,
-      "Age in days at which single records become hourly and daily sums.");
+  schema.integer<std::uint32_t>("ledger.raw_days", &config->ledger.raw_days, 90, 1, 36'500,
+                                "Age in days at which single records are deleted; their sums "
+                                "stay, by quarter-hour.");
+  schema.integer<std::uint32_t>("ledger.hourly_days", &config->ledger.hourly_days, 400, 1, 36'500,
+                                "Age in days at which sums by quarter-hour become sums by UTC "
+                                "day; not before their records are gone.");
   schema.size("ledger.max_bytes", &config->ledger.max_bytes, "1GiB", 1ULL << 20U, 1ULL << 40U,
-              "Size at which the ledger turns old records into sums before their age.");
+              "Size of the ledger near which the oldest single records are deleted before their "
+              "age; their sums stay.");
   schema.objects<RawPrice>("cost.prices", &raw->prices, describe_price,
                            "Prices of your own; where one holds, it takes the place of the list "
                            "price.");

@@ -58,6 +58,7 @@ struct Limits {
 
 struct Ledger {
   std::uint32_t raw_days = 0;
+  std::uint32_t hourly_days = 0;
   std::uint64_t max_bytes = 0;
 };
 

@@ -62,30 +62,20 @@ void PolicySurroundings::on_client_refused(const std::string& host, usage::Micro
   }
 }
 
-Result<std::shared_ptr<SSL_CTX>> PolicySurroundings::leaf_context(const std::string& host,
-                                                                  usage::Micros now) {
+Result<tls::Identity> PolicySurroundings::identity(const std::string& host, usage::Micros now) {
   auto leaf = leaves_.get(host, now);
   if (!leaf) {
     return leaf.error();
   }
-  auto& ready = contexts_[host];
-  if (ready.leaf != *leaf) {
-    auto made = tls::server_context(**leaf);
+  if (!answering_) {
+    auto made = tls::server_context(*authority_);
     if (!made) {
-      contexts_.erase(host);
       return made.error();
     }
     tls::enable_alpn_selection(made->get());
-    ready = {*leaf, std::move(*made)};
+    answering_ = std::move(*made);
   }
-  if (contexts_.size() > tls::LeafCache::kDefaultCapacity) {
-    auto keep = std::move(contexts_[host]);
-    contexts_.clear();
-    auto context = keep.context;
-    contexts_.emplace(host, std::move(keep));
-    return context;
-  }
-  return ready.context;
+  return tls::Identity{answering_, std::move(*leaf)};
 }
 
 }  // namespace agp::io

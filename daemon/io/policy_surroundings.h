@@ -5,7 +5,6 @@
 #include "daemon/relay/refused_hosts.h"
 #include "daemon/tls/leaf_cache.h"
 
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -37,8 +36,7 @@ class PolicySurroundings final : public relay::Surroundings {
                                        std::string_view destination,
                                        usage::Micros now) override;
   [[nodiscard]] SSL_CTX* upstream_context() override { return upstream_.get(); }
-  [[nodiscard]] Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host,
-                                                              usage::Micros now) override;
+  [[nodiscard]] Result<tls::Identity> identity(const std::string& host, usage::Micros now) override;
   [[nodiscard]] relay::Rewriting rewriting(rewrite::Protocol protocol,
                                            rewrite::Options options) override;
   void on_client_refused(const std::string& host, usage::Micros now) override;
@@ -46,20 +44,13 @@ class PolicySurroundings final : public relay::Surroundings {
   [[nodiscard]] tls::SessionCache* upstream_sessions() override { return &sessions_; }
 
  private:
-  struct Ready {
-    std::shared_ptr<const tls::Leaf> leaf;  // the context below was made for this one
-    std::shared_ptr<SSL_CTX> context;
-  };
-
   std::shared_ptr<const policy::Policy> policy_;
   std::shared_ptr<const tls::Authority> authority_;
   tls::LeafCache leaves_;
   std::shared_ptr<SSL_CTX> upstream_;
   std::shared_ptr<relay::RefusedHosts> refused_;
-  tls::SessionCache sessions_;  // verified against upstream_, and never used with another
-  // Contexts cost more than leaves (session tickets, parsed chain), so they are kept as well; there
-  // are never more than the cache holds leaves.
-  std::map<std::string, Ready, std::less<>> contexts_;
+  tls::SessionCache sessions_;          // verified against upstream_, and never used with another
+  std::shared_ptr<SSL_CTX> answering_;  // for all leaves; made for the first of them
 };
 
 }  // namespace agp::io

@@ -18,10 +18,6 @@ using Kind = Pipe::Moved::Kind;
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr int kFillsPerWakeup = 8;
 
-usage::Micros wall_clock() {
-  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
-
 }  // namespace
 
 asio::awaitable<void> ConnectionDriver::tunnel(Side from) {

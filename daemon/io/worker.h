@@ -25,6 +25,11 @@ namespace agp::io {
 
 using Clock = std::chrono::steady_clock;
 
+/// For records; deadlines go by Clock.
+[[nodiscard]] inline usage::Micros wall_clock() {
+  return std::chrono::time_point_cast<usage::Micros::duration>(std::chrono::system_clock::now());
+}
+
 /// Idle deadlines: each ends a connection on which nothing happened for so long. There is no cap
 /// on how long a live stream may last.
 struct Deadlines {

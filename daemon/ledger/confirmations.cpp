@@ -14,6 +14,7 @@ bool apply(const Confirmation& confirmation, usage::Record& record) {
     // Guessed along with the other cascade.
     record.trajectory_id.reset();
     record.step_index.reset();
+    record.cascade_evidence = "response_id";
   }
   const bool was_exact = record.cascade_source == usage::CascadeSource::exact;
   record.cascade_id = confirmation.cascade_id;

@@ -2,16 +2,14 @@
 
 #include "common/base/unique_fd.h"
 #include "daemon/ledger/ledger.h"
-#include "daemon/ledger/schema.h"
+#include "daemon/ledger/migration.h"
+
+#include <cerrno>
 
 #include <fcntl.h>
 
 namespace agp::ledger {
 namespace {
-
-std::int64_t current_version() {
-  return static_cast<std::int64_t>(schema_steps().size());
-}
 
 Result<> create_private(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -22,58 +20,6 @@ Result<> create_private(const std::string& path) {
             ? Errc::full
             : (errno == EROFS || errno == EACCES ? Errc::read_only : Errc::unavailable);
     return Error{code, error.text()};
-  }
-  return {};
-}
-
-Result<std::int64_t> checked_version(sqlite::Database& database) {
-  auto version = database.integer("PRAGMA user_version");
-  if (!version) {
-    return version.error();
-  }
-  auto mark = database.integer("PRAGMA application_id");
-  if (!mark) {
-    return mark.error();
-  }
-  auto tables = database.integer("SELECT count(*) FROM sqlite_schema");
-  if (!tables) {
-    return tables.error();
-  }
-  const bool is_fresh = *version == 0 && *mark == 0 && *tables == 0;
-  if (!is_fresh && *mark != kApplicationId) {
-    return Error{Errc::damaged, "the file is a database of another program"};
-  }
-  if (*version > current_version()) {
-    return Error{Errc::newer_schema, "schema version " + std::to_string(*version) +
-                                         ", this program knows " +
-                                         std::to_string(current_version())};
-  }
-  return *version;
-}
-
-Result<> apply_step(sqlite::Database& database, std::int64_t step) {
-  // One transaction per step: a crash leaves the ledger at a whole version.
-  const std::string sql = "BEGIN IMMEDIATE;" +
-                          std::string(schema_steps()[static_cast<std::size_t>(step)]) +
-                          "PRAGMA application_id = " + std::to_string(kApplicationId) +
-                          ";PRAGMA user_version = " + std::to_string(step + 1) + ";COMMIT;";
-  auto done = database.exec(sql.c_str());
-  if (!done) {
-    (void)database.exec("ROLLBACK");  // the step's own error is the one to report
-  }
-  return done;
-}
-
-Result<> migrate(sqlite::Database& database) {
-  auto version = checked_version(database);
-  if (!version) {
-    return version.error();
-  }
-  for (std::int64_t step = *version; step < current_version(); ++step) {
-    auto done = apply_step(database, step);
-    if (!done) {
-      return done.error();
-    }
   }
   return {};
 }
@@ -99,17 +45,23 @@ Result<sqlite::Database> open_for_writing(const std::string& path,
   if (!database) {
     return database.error();
   }
+  // A file that is refused stays as it is, its log included.
+  database->checkpoint_on_close(false);
+  auto version = checked_version(*database);
+  if (!version) {
+    return version.error();
+  }
+  database->checkpoint_on_close(true);
   // NORMAL: a commit is in the kernel's hands at once, so it survives a SIGKILL of this process,
-  // and the next record waits for no disk. With FULL each commit waits for an fsync, and a kill
-  // meanwhile loses all that queued behind it. A power cut may take the last commits, never the
-  // file. Source: sqlite.org/pragma.html#pragma_synchronous.
+  // and waits for no disk. A crash of the machine may take the last commits, never the file.
+  // Source: sqlite.org/pragma.html#pragma_synchronous.
   for (const char* sql : {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL"}) {
     auto done = database->exec(sql);
     if (!done) {
       return done.error();
     }
   }
-  auto migrated = migrate(*database);
+  auto migrated = migrate(*database, path);
   if (!migrated) {
     return migrated.error();
   }

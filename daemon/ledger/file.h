@@ -9,7 +9,8 @@
 /// Opening a ledger file: modes, marks and schema steps.
 namespace agp::ledger {
 
-/// Creates the file (0600) if need be, brings it to the current schema, sets WAL mode.
+/// Creates the file (0600) if need be, brings it to the current schema (migration.h), sets WAL
+/// mode.
 /// @return Errc::newer_schema when a later version wrote it; it is left as it is.
 [[nodiscard]] Result<sqlite::Database> open_for_writing(const std::string& path,
                                                         std::optional<std::uint64_t> max_bytes);

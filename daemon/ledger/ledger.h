@@ -94,18 +94,26 @@ struct Group {
 struct Report {
   Sums totals;
   std::vector<Group> groups;  // ordered by key
+  /// Of old calls only sums are left: of quarter-hours, later of whole UTC days. Where `since` or
+  /// `until` fell inside such a sum, it moved back to the sum's start, which stands here; answers
+  /// for ranges that meet still meet. Empty: the answer covers exactly what was asked.
+  std::optional<usage::Micros> covers_since = std::nullopt;
+  std::optional<usage::Micros> covers_until = std::nullopt;
+  /// Set when calls before this instant are known by UTC day only, and hours, or days of another
+  /// time zone, were asked for: those calls are counted in groups whose hour or day is empty.
+  std::optional<usage::Micros> coarse_before = std::nullopt;
 };
 
 enum class Order {
-  newest_first,  // by id, which is by time
+  newest_first,  // by started_at, then sequence, descending
   by_commit,     // by sequence, ascending: nothing that is committed later can come before
 };
 
 struct PageQuery {
   Filter filter;
   Order order = Order::newest_first;
-  /// The last record of the previous page is passed over: its id, or its sequence in decimal
-  /// digits, by `order`. It need not exist any more.
+  /// Page::next of the page before. By commit it is the last record's sequence in decimal digits;
+  /// newest first, "STARTED_AT.SEQUENCE". That record need not exist any more.
   std::optional<std::string> cursor;
   std::size_t limit = 100;
 };
@@ -124,7 +132,7 @@ struct Confirmation {
 };
 
 struct Summary {
-  std::uint64_t records = 0;
+  std::uint64_t records = 0;  // ever kept, those included of which only sums are left
   std::optional<usage::Micros> last_started_at;
 };
 
@@ -135,6 +143,8 @@ struct Health {
   std::uint64_t lost = 0;        // records given up since the start, with the queue full
   std::uint64_t lost_ever = 0;   // the same over all processes that used the spool
   std::uint64_t waiting = 0;     // records accepted and not yet committed
+  std::uint64_t aged = 0;        // single records that became sums alone, by their age
+  std::uint64_t evicted = 0;     // the same before their time, because the ledger was full
   /// Why waiting records would not survive the end of this process; empty: they would.
   std::optional<Error> unprotected;
 };

@@ -1,242 +1,378 @@
 #include "daemon/ledger/questions.h"
 
-#include "daemon/ledger/row.h"
+#include "daemon/ledger/groups.h"
+#include "daemon/ledger/rollup.h"
 
-#include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-#include <map>
-#include <variant>
+#include <limits>
+#include <unordered_map>
+#include <utility>
 
 namespace agp::ledger {
 namespace {
 
-using std::chrono::microseconds;
+constexpr auto kFirst = std::numeric_limits<std::int64_t>::min();
+constexpr auto kLast = std::numeric_limits<std::int64_t>::max();
 
-constexpr std::int64_t kQuarterHour = 900'000'000;
-constexpr std::int64_t kHour = 4 * kQuarterHour;
-constexpr std::int64_t kDay = 24 * kHour;
-
-using Value = std::variant<std::int64_t, std::string>;
-
-struct Where {
-  std::string sql = "1";
-  std::vector<Value> values;
-
-  void add(const char* condition, Value value) {
-    sql += " AND ";
-    sql += condition;
-    values.push_back(std::move(value));
-  }
-
-  void bind(sqlite::Statement& statement) const {
-    int index = 0;
-    for (const auto& value : values) {
-      ++index;
-      if (const auto* number = std::get_if<std::int64_t>(&value)) {
-        statement.bind(index, *number);
-      } else {
-        statement.bind(index, std::string_view(std::get<std::string>(value)));
-      }
-    }
-  }
+// Microseconds from `from` up to `to`, exclusive.
+struct Span {
+  std::int64_t from = 0;
+  std::int64_t to = 0;
 };
 
-Where where_of(const Filter& filter) {
-  Where where;
+// Which parts of a range come from where.
+struct Parts {
+  std::vector<Span> raw;           // single records: what sums would not divide
+  std::int64_t quarters_from = 0;  // quarter-hours, exclusive at `to`
+  std::int64_t quarters_to = 0;
+  std::int64_t days_from = 0;
+  std::int64_t days_to = 0;
+  std::optional<usage::Micros> covers_since;
+  std::optional<usage::Micros> covers_until;
+};
+
+// Where one end of a range falls.
+struct Cut {
+  std::int64_t quarter = 0;  // the quarter-hour that starts at the cut or holds it
+  bool is_inside = false;    // inside that quarter-hour, and its records are all there
+  std::optional<usage::Micros> moved_to;
+};
+
+Cut cut_at(usage::Micros at, const RollupState& state) {
+  Cut cut;
+  cut.quarter = quarter_of(at);
+  cut.is_inside = at != start_of_quarter(cut.quarter);
+  if (cut.is_inside && cut.quarter >= state.raw_from) {
+    return cut;
+  }
+  cut.is_inside = false;
+  if (cut.quarter < state.quarters_from) {
+    cut.quarter = floor_divide(cut.quarter, kQuartersPerDay) * kQuartersPerDay;
+  }
+  if (start_of_quarter(cut.quarter) != at) {
+    cut.moved_to = start_of_quarter(cut.quarter);
+  }
+  return cut;
+}
+
+Parts parts_of(const Filter& filter, const RollupState& state) {
+  Parts parts;
+  Cut since{kFirst, false, {}};
+  Cut until{kLast, false, {}};
   if (filter.since) {
-    where.add("started_at >= ?", filter.since->time_since_epoch().count());
+    since = cut_at(*filter.since, state);
+    parts.covers_since = since.moved_to;
   }
   if (filter.until) {
-    where.add("started_at < ?", filter.until->time_since_epoch().count());
+    until = cut_at(*filter.until, state);
+    parts.covers_until = until.moved_to;
   }
-  if (filter.model) {
-    where.add("model = ?", *filter.model);
-  }
-  if (filter.cascade) {
-    where.add("cascade_id = ?", *filter.cascade);
-  }
-  if (filter.uids) {
-    std::string list;
-    for (const auto uid : *filter.uids) {
-      list += list.empty() ? "" : ",";
-      list += std::to_string(uid);
-    }
-    where.sql += " AND local_uid IN (" + list + ")";
-  }
-  return where;
-}
-
-// Days and hours are cut after the query, because a time zone's day need not be a UTC day: rows
-// come grouped by the widest bucket that no cut divides.
-std::int64_t bucket_width(const Query& query) {
-  if (query.utc_offset) {
-    return kQuarterHour;
-  }
-  return std::count(query.group_by.begin(), query.group_by.end(), GroupBy::hour) != 0 ? kHour
-                                                                                      : kDay;
-}
-
-std::string column_of(GroupBy group, std::int64_t width) {
-  switch (group) {
-    case GroupBy::model:
-      return "model";
-    case GroupBy::provider:
-      return "provider";
-    case GroupBy::host:
-      return "host";
-    case GroupBy::cascade:
-      return "cascade_id";
-    case GroupBy::kind:
-      return "request_kind";
-    case GroupBy::uid:
-      return "local_uid";
-    case GroupBy::day:
-    case GroupBy::hour:
-      return "started_at / " + std::to_string(width);
-  }
-  return "NULL";
-}
-
-std::string local_time(GroupBy group, usage::Micros at, const Query& query) {
-  const auto offset = query.utc_offset ? query.utc_offset(at) : std::chrono::minutes(0);
-  const auto local = at + offset;
-  const auto day = std::chrono::floor<std::chrono::days>(local);
-  const std::chrono::year_month_day date(day);
-  char text[48];
-  if (group == GroupBy::day) {
-    (void)std::snprintf(text, sizeof text, "%04d-%02u-%02u", static_cast<int>(date.year()),
-                        static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
-    return text;
-  }
-  const auto hour = std::chrono::floor<std::chrono::hours>(local - day).count();
-  char zone[16] = "Z";
-  if (query.utc_offset) {
-    const auto minutes = std::abs(offset.count());
-    (void)std::snprintf(zone, sizeof zone, "%c%02d:%02d", offset.count() < 0 ? '-' : '+',
-                        static_cast<int>(minutes / 60), static_cast<int>(minutes % 60));
-  }
-  (void)std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:00:00%s",
-                      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                      static_cast<unsigned>(date.day()), static_cast<int>(hour), zone);
-  return text;
-}
-
-GroupKey key_of(const sqlite::Statement& row, const Query& query, std::int64_t width) {
-  GroupKey key;
-  for (std::size_t i = 0; i < query.group_by.size(); ++i) {
-    const auto group = query.group_by[i];
-    const auto column = static_cast<int>(i);
-    if (group == GroupBy::day || group == GroupBy::hour) {
-      const usage::Micros at(microseconds(row.integer(column) * width));
-      key.emplace_back(local_time(group, at, query));
-    } else {
-      key.push_back(row.maybe_text(column));
-    }
-  }
-  return key;
-}
-
-Sums sums_of(const sqlite::Statement& row, int column) {
-  const auto next = [&] {
-    return static_cast<std::uint64_t>(row.integer(column++));
+  const auto micros = [](usage::Micros at) {
+    return at.time_since_epoch().count();
   };
-  Sums sums;
-  sums.calls = next();
-  sums.ok = next();
-  sums.partial = next();
-  sums.errors = next();
-  sums.usage_unknown = next();
-  sums.input_total = next();
-  sums.input_uncached = next();
-  sums.cached_input = next();
-  sums.cache_write = next();
-  sums.tool_use_prompt = next();
-  sums.output_total = next();
-  sums.reasoning = next();
-  sums.total = next();
-  sums.reasoning_unknown = next();
-  sums.unpriced = next();
-  if (!row.is_null(column)) {
-    sums.cost_pico_usd = static_cast<std::uint64_t>(row.integer(column));
+  parts.quarters_from = since.quarter + (since.is_inside ? 1 : 0);
+  parts.quarters_to = until.quarter;
+  if (since.is_inside && until.is_inside && since.quarter == until.quarter) {
+    parts.raw.push_back({micros(*filter.since), micros(*filter.until)});
+    return parts;  // quarters_from is behind quarters_to: no whole one
   }
-  return sums;
+  if (since.is_inside && since.quarter < until.quarter) {
+    parts.raw.push_back({micros(*filter.since), micros(start_of_quarter(parts.quarters_from))});
+  }
+  if (until.is_inside && parts.quarters_from <= until.quarter) {
+    parts.raw.push_back({micros(start_of_quarter(until.quarter)), micros(*filter.until)});
+  }
+  // Days hold nothing from state.quarters_from on, and cuts before that are at the start of a day.
+  const auto up = [](std::int64_t quarter) {
+    return floor_divide(quarter, kQuartersPerDay) + (quarter % kQuartersPerDay != 0 ? 1 : 0);
+  };
+  parts.days_from = filter.since ? up(parts.quarters_from) : kFirst;
+  parts.days_to = filter.until ? floor_divide(parts.quarters_to, kQuartersPerDay) : kLast;
+  return parts;
 }
 
-constexpr const char* kSumColumns =
-    "count(*), sum(outcome = 'ok'), sum(outcome = 'partial'), sum(outcome = 'error'),"
-    " sum(input_total IS NULL), sum(input_total), sum(input_uncached), sum(cached_input),"
-    " sum(cache_write), sum(tool_use_prompt), sum(output_total), sum(reasoning), sum(total),"
-    " sum(input_total IS NOT NULL AND reasoning IS NULL), sum(cost_pico_usd IS NULL),"
-    " sum(cost_pico_usd)";
+// One question on its way through the tables.
+class Usage {
+ public:
+  Usage(sqlite::Database& database, const Query& query)
+      : database_(database),
+        query_(query),
+        groups_(query),
+        has_cascades_(groups_.has_cascades() || query.filter.cascade) {}
 
-// "a, b" and " GROUP BY 1, 2" for the key columns; both empty without grouping.
-struct Grouping {
-  std::string columns;
-  std::string clause;
+  [[nodiscard]] Result<Report> answer() {
+    auto state = read_rollup_state(database_);
+    if (!state) {
+      return state.error();
+    }
+    const auto parts = parts_of(query_.filter, *state);
+    auto prepared = prepare();
+    if (!prepared) {
+      return prepared.error();
+    }
+    if (is_answerable_) {
+      auto added = add_all(parts);
+      if (!added) {
+        return added.error();
+      }
+    }
+    auto names = cascade_names();
+    if (!names) {
+      return names.error();
+    }
+    auto report = groups_.take_report(*names);
+    report.covers_since = parts.covers_since;
+    report.covers_until = parts.covers_until;
+    if (groups_.is_coarse()) {
+      report.coarse_before = start_of_quarter(state->quarters_from);
+    }
+    return report;
+  }
+
+ private:
+  enum class Period { quarter, day };
+
+  [[nodiscard]] Result<> prepare() {
+    auto keys = database_.prepare(
+        "SELECT model, provider, host, request_kind, local_uid FROM rollup_key WHERE id = ?");
+    if (!keys) {
+      return keys.error();
+    }
+    find_key_ = std::move(*keys);
+    auto cascades = database_.prepare("SELECT id FROM rollup_cascade WHERE cascade_id = ?");
+    if (!cascades) {
+      return cascades.error();
+    }
+    find_cascade_ = std::move(*cascades);
+    if (query_.filter.cascade) {
+      auto id = cascade_id(*query_.filter.cascade);
+      if (!id) {
+        return id.error();
+      }
+      wanted_cascade_ = *id;
+      is_answerable_ = *id != 0;  // else no call was ever tied to it
+    }
+    return {};
+  }
+
+  [[nodiscard]] Result<> add_all(const Parts& parts) {
+    auto quarters = add_period(Period::quarter, parts.quarters_from, parts.quarters_to);
+    if (!quarters) {
+      return quarters.error();
+    }
+    auto days = add_period(Period::day, parts.days_from, parts.days_to);
+    if (!days) {
+      return days.error();
+    }
+    for (const auto& span : parts.raw) {
+      auto records = add_records(span);
+      if (!records) {
+        return records.error();
+      }
+      auto flags = add_record_flags(span);
+      if (!flags) {
+        return flags.error();
+      }
+    }
+    return {};
+  }
+
+  [[nodiscard]] Result<> add_period(Period period, std::int64_t from, std::int64_t to) {
+    if (from >= to) {
+      return {};
+    }
+    const std::string name = period == Period::quarter ? "quarter" : "day";
+    const std::string table = name + (has_cascades_ ? "_cascade_sum" : "_sum");
+    const std::string cascade = has_cascades_ ? "cascade" : "0";
+    auto added = add_rows(
+        period, from, to,
+        "SELECT " + name + ", key, " + cascade + ", " + sum_column_names() + " FROM " + table,
+        [](const sqlite::Statement& row, Sums& into) { add_sum_row(row, 3, into); });
+    if (!added) {
+      return added.error();
+    }
+    return add_rows(period, from, to,
+                    "SELECT " + name + ", key, cascade, flag, calls FROM " + name + "_flag",
+                    [](const sqlite::Statement& row, Sums& into) {
+                      into.flags[row.text(3)] += static_cast<std::uint64_t>(row.integer(4));
+                    });
+  }
+
+  // Rows come in the order of their time mostly, so that its name is made once for many.
+  template <class Add>
+  [[nodiscard]] Result<> add_rows(
+      Period period, std::int64_t from, std::int64_t to, const std::string& select, Add add) {
+    const std::string name = period == Period::quarter ? "quarter" : "day";
+    auto statement = database_.prepare(select + " WHERE " + name + " >= ? AND " + name + " < ?" +
+                                       (wanted_cascade_ ? " AND cascade = ?" : ""));
+    if (!statement) {
+      return statement.error();
+    }
+    statement->bind(1, from);
+    statement->bind(2, to);
+    if (wanted_cascade_) {
+      statement->bind(3, *wanted_cascade_);
+    }
+    std::optional<std::int64_t> at;
+    std::uint32_t time = 0;
+    while (true) {
+      auto row = statement->step();
+      if (!row) {
+        return row.error();
+      }
+      if (!*row) {
+        return {};
+      }
+      auto dimensions = key_part(statement->integer(1));
+      if (!dimensions) {
+        return dimensions.error();
+      }
+      if (!*dimensions) {
+        continue;
+      }
+      if (groups_.has_times() && at != statement->integer(0)) {
+        at = statement->integer(0);
+        time = period == Period::quarter
+                   ? groups_.time_part(start_of_quarter(*at))
+                   : groups_.day_part(start_of_quarter(*at * kQuartersPerDay));
+      }
+      add(*statement,
+          groups_.at(**dimensions, time, groups_.has_cascades() ? statement->integer(2) : 0));
+    }
+  }
+
+  // The part of a key in the groups; empty inside: the filter does not want it.
+  [[nodiscard]] Result<std::optional<std::uint32_t>> key_part(std::int64_t key) {
+    const auto known = keys_.find(key);
+    if (known != keys_.end()) {
+      return known->second;
+    }
+    find_key_.bind(1, key);
+    auto row = find_key_.step();
+    if (!row) {
+      return row.error();
+    }
+    if (!*row) {
+      return Error{Errc::damaged, "a key of the roll-ups is missing"};
+    }
+    const auto part = dimensions_part(find_key_, 0);
+    find_key_.reset();
+    keys_.emplace(key, part);
+    return part;
+  }
+
+  [[nodiscard]] std::optional<std::uint32_t> dimensions_part(const sqlite::Statement& row,
+                                                             int column) {
+    const Dimensions dimensions{row.maybe_text(column), row.text(column + 1), row.text(column + 2),
+                                row.text(column + 3), row.maybe_integer(column + 4)};
+    if (!matches(query_.filter, dimensions)) {
+      return std::nullopt;
+    }
+    return groups_.dimensions_part(dimensions);
+  }
+
+  [[nodiscard]] Result<> add_records(const Span& span) {
+    std::string columns;
+    for (const auto& column : sum_columns()) {
+      columns += std::string(", ") + column.of_record;
+    }
+    return add_raw(span, columns, "record", [](const sqlite::Statement& row, Sums& into) {
+      add_sum_row(row, kRawValues, into);
+    });
+  }
+
+  [[nodiscard]] Result<> add_record_flags(const Span& span) {
+    return add_raw(
+        span, ", flag.value", "record, json_each(record.flags) AS flag",
+        [](const sqlite::Statement& row, Sums& into) { ++into.flags[row.text(kRawValues)]; });
+  }
+
+  template <class Add>
+  [[nodiscard]] Result<> add_raw(const Span& span,
+                                 const std::string& values,
+                                 const std::string& from,
+                                 Add add) {
+    auto statement = database_.prepare(
+        "SELECT started_at, cascade_id, model, provider, host, request_kind, local_uid" + values +
+        " FROM " + from + " WHERE started_at >= ? AND started_at < ?" +
+        (query_.filter.cascade ? " AND cascade_id = ?" : ""));
+    if (!statement) {
+      return statement.error();
+    }
+    statement->bind(1, span.from);
+    statement->bind(2, span.to);
+    if (query_.filter.cascade) {
+      statement->bind(3, std::string_view(*query_.filter.cascade));
+    }
+    while (true) {
+      auto row = statement->step();
+      if (!row) {
+        return row.error();
+      }
+      if (!*row) {
+        return {};
+      }
+      const auto dimensions = dimensions_part(*statement, 2);
+      if (!dimensions) {
+        continue;
+      }
+      const usage::Micros at(std::chrono::microseconds(statement->integer(0)));
+      const auto time = groups_.has_times() ? groups_.time_part(at) : 0;
+      std::int64_t cascade = 0;
+      if (groups_.has_cascades() && !statement->is_null(1)) {
+        auto id = cascade_id(statement->text(1));
+        if (!id) {
+          return id.error();
+        }
+        cascade = *id;
+      }
+      add(*statement, groups_.at(*dimensions, time, cascade));
+    }
+  }
+
+  // 0: no record ever had it.
+  [[nodiscard]] Result<std::int64_t> cascade_id(const std::string& name) {
+    find_cascade_.bind(1, std::string_view(name));
+    auto row = find_cascade_.step();
+    const auto id = row && *row ? find_cascade_.integer(0) : 0;
+    find_cascade_.reset();
+    if (!row) {
+      return row.error();
+    }
+    return id;
+  }
+
+  [[nodiscard]] Result<std::unordered_map<std::int64_t, std::string>> cascade_names() {
+    std::unordered_map<std::int64_t, std::string> names;
+    auto find = database_.prepare("SELECT cascade_id FROM rollup_cascade WHERE id = ?");
+    if (!find) {
+      return find.error();
+    }
+    for (const auto id : groups_.cascades()) {
+      find->bind(1, id);
+      auto row = find->step();
+      if (!row) {
+        return row.error();
+      }
+      if (*row) {
+        names.emplace(id, find->text(0));
+      }
+      find->reset();
+    }
+    return names;
+  }
+
+  static constexpr int kRawValues = 7;  // columns before the values in add_raw()
+
+  sqlite::Database& database_;
+  const Query& query_;
+  Groups groups_;
+  bool has_cascades_;
+  bool is_answerable_ = true;
+  std::optional<std::int64_t> wanted_cascade_;
+  sqlite::Statement find_key_;
+  sqlite::Statement find_cascade_;
+  std::unordered_map<std::int64_t, std::optional<std::uint32_t>> keys_;
 };
-
-Grouping grouping_of(const Query& query, std::int64_t width) {
-  Grouping out;
-  for (std::size_t i = 0; i < query.group_by.size(); ++i) {
-    out.columns += column_of(query.group_by[i], width) + ", ";
-    out.clause += (i == 0 ? " GROUP BY " : ", ") + std::to_string(i + 1);
-  }
-  return out;
-}
-
-using Groups = std::map<GroupKey, Sums>;
-
-Result<> add_sums(sqlite::Database& database, const Query& query, Groups& groups) {
-  const auto width = bucket_width(query);
-  const auto grouping = grouping_of(query, width);
-  const auto where = where_of(query.filter);
-  auto statement = database.prepare("SELECT " + grouping.columns + kSumColumns +
-                                    " FROM record WHERE " + where.sql + grouping.clause);
-  if (!statement) {
-    return statement.error();
-  }
-  where.bind(*statement);
-  while (true) {
-    auto row = statement->step();
-    if (!row) {
-      return row.error();
-    }
-    if (!*row) {
-      return {};
-    }
-    groups[key_of(*statement, query, width)].add(
-        sums_of(*statement, static_cast<int>(query.group_by.size())));
-  }
-}
-
-Result<> add_flags(sqlite::Database& database, const Query& query, Groups& groups) {
-  const auto width = bucket_width(query);
-  const auto grouping = grouping_of(query, width);
-  const auto where = where_of(query.filter);
-  const auto keys = query.group_by.size();
-  auto statement = database.prepare(
-      "SELECT " + grouping.columns +
-      "flag.value, count(*) FROM record, json_each(record.flags) AS flag" +
-      " WHERE record.flags IS NOT NULL AND " + where.sql +
-      (keys == 0 ? " GROUP BY " : grouping.clause + ", ") + std::to_string(keys + 1));
-  if (!statement) {
-    return statement.error();
-  }
-  where.bind(*statement);
-  while (true) {
-    auto row = statement->step();
-    if (!row) {
-      return row.error();
-    }
-    if (!*row) {
-      return {};
-    }
-    const auto column = static_cast<int>(keys);
-    groups[key_of(*statement, query, width)].flags[statement->text(column)] +=
-        static_cast<std::uint64_t>(statement->integer(column + 1));
-  }
-}
 
 // Ends the read transaction on every way out.
 class Snapshot {
@@ -261,71 +397,15 @@ Result<Report> ask_usage(sqlite::Database& database, const Query& query) {
   if (!begun) {
     return begun.error();
   }
-  Groups groups;
-  auto summed = add_sums(database, query, groups);
-  if (!summed) {
-    return summed.error();
-  }
-  auto flagged = add_flags(database, query, groups);
-  if (!flagged) {
-    return flagged.error();
-  }
-  Report report;
-  for (auto& [key, sums] : groups) {
-    report.totals.add(sums);
-    if (!query.group_by.empty()) {
-      report.groups.push_back({key, std::move(sums)});
-    }
-  }
-  return report;
-}
-
-Result<Page> ask_records(sqlite::Database& database, const PageQuery& query) {
-  auto where = where_of(query.filter);
-  if (query.cursor) {
-    where.add("id < ?", *query.cursor);
-  }
-  auto statement =
-      database.prepare("SELECT " + record_columns() + " FROM record WHERE " + where.sql +
-                       " ORDER BY id DESC LIMIT " + std::to_string(query.limit + 1));
-  if (!statement) {
-    return statement.error();
-  }
-  where.bind(*statement);
-  Page page;
-  while (true) {
-    auto row = statement->step();
-    if (!row) {
-      return row.error();
-    }
-    if (!*row) {
-      return page;
-    }
-    if (page.records.size() == query.limit) {
-      if (!page.records.empty()) {
-        page.next = page.records.back().id;
-      }
-      return page;
-    }
-    page.records.push_back(read_record(*statement));
-  }
+  return Usage(database, query).answer();
 }
 
 Result<Summary> ask_summary(sqlite::Database& database) {
-  auto statement = database.prepare("SELECT count(*), max(started_at) FROM record");
-  if (!statement) {
-    return statement.error();
+  auto state = read_rollup_state(database);
+  if (!state) {
+    return state.error();
   }
-  auto row = statement->step();
-  if (!row) {
-    return row.error();
-  }
-  Summary summary;
-  summary.records = static_cast<std::uint64_t>(statement->integer(0));
-  if (const auto last = statement->maybe_integer(1)) {
-    summary.last_started_at = usage::Micros(microseconds(*last));
-  }
-  return summary;
+  return Summary{state->records, state->last_started_at};
 }
 
 }  // namespace agp::ledger

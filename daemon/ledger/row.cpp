@@ -522,8 +522,8 @@ void bind_record(sqlite::Statement& statement, const usage::Record& record) {
 
 const std::string& confirm_sql() {
   static const std::string sql =
-      "UPDATE record SET cascade_id = ?, cascade_source = ?, cascade_confirmed = ?,"
-      " trajectory_id = ?, step_index = ?, flags = ? WHERE sequence = ?";
+      "UPDATE record SET cascade_id = ?, cascade_source = ?, cascade_evidence = ?,"
+      " cascade_confirmed = ?, trajectory_id = ?, step_index = ?, flags = ? WHERE sequence = ?";
   return sql;
 }
 
@@ -531,6 +531,7 @@ void bind_confirmed(sqlite::Statement& statement, const usage::Record& record) {
   Binder bind(statement);
   bind.text(record.cascade_id);
   bind.text(std::string_view(name(record.cascade_source)));
+  bind.text(std::string_view(record.cascade_evidence));
   bind.integer(record.cascade_confirmed ? 1 : 0);
   bind.text(record.trajectory_id);
   bind.count(record.step_index);

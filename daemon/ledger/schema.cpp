@@ -1,5 +1,7 @@
 #include "daemon/ledger/schema.h"
 
+#include "daemon/ledger/rollup_schema.h"
+
 namespace agp::ledger {
 namespace {
 
@@ -153,12 +155,11 @@ CREATE INDEX record_started_at ON record (started_at);
 CREATE INDEX record_cascade_id ON record (cascade_id) WHERE cascade_id IS NOT NULL;
 )sql";
 
-constexpr const char* kSteps[] = {kStep1, kStep2};
-
 }  // namespace
 
 std::span<const char* const> schema_steps() {
-  return kSteps;
+  static const char* const steps[] = {kStep1, kStep2, rollup_schema_step().c_str()};
+  return steps;
 }
 
 }  // namespace agp::ledger

@@ -52,7 +52,11 @@ Error last_error(sqlite3* db, std::string context) {
   const int result = sqlite3_extended_errcode(db);
   Errc code = classify(result);
   if ((result & 0xFF) == SQLITE_IOERR || (result & 0xFF) == SQLITE_CANTOPEN) {
-    code = classify_errno(sqlite3_system_errno(db)).value_or(code);
+    // SQLite does not note the number when a commit fails; it is still the thread's last one.
+    sqlite3_vfs* files = sqlite3_vfs_find(nullptr);
+    const int noted = sqlite3_system_errno(db);
+    code =
+        classify_errno(noted != 0 ? noted : files->xGetLastError(files, 0, nullptr)).value_or(code);
   }
   return {code, std::move(context) + ": " + sqlite3_errmsg(db)};
 }
@@ -162,6 +166,11 @@ Result<Statement> Database::prepare(std::string_view sql) {
     return last_error(db_.get(), "prepare statement");
   }
   return Statement(raw);
+}
+
+void Database::checkpoint_on_close(bool wanted) {
+  // Fails only for an unknown option.
+  (void)sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, wanted ? 0 : 1, nullptr);
 }
 
 Result<bool> Database::has_moved() {

@@ -60,6 +60,8 @@ class Database {
   [[nodiscard]] Result<std::int64_t> integer(std::string_view sql);
   /// Rows changed by the last INSERT, UPDATE or DELETE.
   [[nodiscard]] int changes() const { return sqlite3_changes(db_.get()); }
+  /// Whether the last connection that closes moves the log into the file; it does by default.
+  void checkpoint_on_close(bool wanted);
   /// The file at that path is another one now, or none.
   [[nodiscard]] Result<bool> has_moved();
   /// Row number that the last INSERT gave.

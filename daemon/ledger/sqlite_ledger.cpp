@@ -73,7 +73,8 @@ void empty(std::vector<T>& values, std::size_t usual) {
 
 SqliteLedger::SqliteLedger(Options options)
     : options_(std::move(options)),
-      writer_(std::make_unique<Writer>(Writer::Options{options_.file, options_.max_bytes})) {}
+      writer_(std::make_unique<Writer>(Writer::Options{
+          options_.file, {options_.raw_days, options_.hourly_days, options_.max_bytes}})) {}
 
 std::unique_ptr<SqliteLedger> SqliteLedger::start(Options options) {
   std::unique_ptr<SqliteLedger> ledger(new SqliteLedger(std::move(options)));
@@ -176,7 +177,9 @@ std::size_t SqliteLedger::unprotected() const {
 void SqliteLedger::run() {
   Lock lock(mutex_);
   while (true) {
-    write_one_batch(lock);
+    if (waiting() > 0 || problem_ || !has_tried_) {
+      write_one_batch(lock);
+    }
     if (!has_tried_ && (problem_ || waiting() == 0)) {
       has_tried_ = true;
       settled_.notify_all();
@@ -185,6 +188,7 @@ void SqliteLedger::run() {
       stop_unwritten(lock);
       return;
     }
+    age_records(lock);
     wait_for_work(lock);
     look_after_spool(lock);
   }
@@ -198,8 +202,9 @@ void SqliteLedger::wait_for_work(Lock& lock) {
   if (next_ < writing_.size()) {
     return;
   }
-  work_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
-  if (!spool_ || !spool_->is_working()) {
+  const bool has_work =
+      work_.wait_until(lock, next_ageing_, [&] { return stopping_ || !queue_.empty(); });
+  if (!has_work || !spool_ || !spool_->is_working()) {
     return;  // nothing holds them but this process: commit at once
   }
   work_.wait_for(lock, options_.commit_delay, [&] {
@@ -236,11 +241,35 @@ void SqliteLedger::write_one_batch(Lock& lock) {
   }
   written_ += done->kept.size();
   lost_ += done->refused;
+  evicted_ += done->evicted;
   if (spool_ && done->refused > 0) {
     spool_->count_lost(done->refused);
   }
   settle(lock, size);
   set_problem(std::nullopt);
+}
+
+// One step, then the next batch: records that wait must not wait for a year of old ones.
+void SqliteLedger::age_records(Lock& lock) {
+  if (problem_ || stopping_ || Clock::now() < next_ageing_) {
+    return;
+  }
+  lock.unlock();
+  const auto now =
+      options_.now
+          ? options_.now()
+          : std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  const auto done = writer_->age(now);
+  lock.lock();
+  next_ageing_ =
+      done && done->has_more ? Clock::time_point() : Clock::now() + options_.ageing_pause;
+  if (!done) {
+    log::warning("old usage records cannot be condensed, trying again later",
+                 {{"ERROR", done.error()}});
+    return;
+  }
+  aged_ += done->aged;
+  evicted_ += done->evicted;
 }
 
 void SqliteLedger::settle(const Lock&, std::size_t size) {
@@ -417,6 +446,8 @@ Health SqliteLedger::health() const {
   health.lost_ever = spool_ ? spool_->lost() : lost_;
   health.waiting = waiting();
   health.unprotected = spool_problem_;
+  health.aged = aged_;
+  health.evicted = evicted_;
   return health;
 }
 

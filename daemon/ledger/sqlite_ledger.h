@@ -27,11 +27,15 @@ class Writer;
 class SqliteLedger final : public Ledger {
  public:
   struct Options {
-    std::string file;                        // created with mode 0600
-    std::size_t queue_limit = 10'000;        // records; security.md section 10
-    std::size_t batch_limit = 512;           // records per transaction
-    std::chrono::milliseconds retry{1000};   // pause after a failure
-    std::optional<std::uint64_t> max_bytes;  // size cap of the file; none
+    std::string file;                                // created with mode 0600
+    std::size_t queue_limit = 10'000;                // records; security.md section 10
+    std::size_t batch_limit = 512;                   // records per transaction
+    std::chrono::milliseconds retry{1000};           // pause after a failure
+    std::optional<std::uint64_t> max_bytes;          // size cap of the file; none
+    std::chrono::days raw_days{90};                  // age at which records become sums
+    std::chrono::days hourly_days{400};              // age at which sums become sums of days
+    std::chrono::milliseconds ageing_pause{10'000};  // between looks at what has aged
+    std::function<usage::Micros()> now;              // empty: the system's clock
     /// How long a record may wait for others before it is committed. Without a spool none waits.
     std::chrono::milliseconds commit_delay{100};
     /// How long a question waits for the commit of what was appended before it.
@@ -78,6 +82,7 @@ class SqliteLedger final : public Ledger {
   void stop_unwritten(const Lock& lock);
   [[nodiscard]] std::size_t waiting() const;
   [[nodiscard]] std::size_t unprotected() const;
+  void age_records(Lock& lock);
   void set_problem(std::optional<Error> problem);
   void look_after_spool(Lock& lock);
   void adopt_spool(Result<std::unique_ptr<Spool>> opened);
@@ -105,11 +110,14 @@ class SqliteLedger final : public Ledger {
   std::uint64_t wanted_count_ = 0;   // somebody waits until so many are settled
   std::uint64_t written_ = 0;
   std::uint64_t lost_ = 0;
+  std::uint64_t aged_ = 0;
+  std::uint64_t evicted_ = 0;
   bool has_tried_ = false;  // to open and to write what the spool held
   bool stopping_ = false;
 
-  std::unique_ptr<Writer> writer_;  // the writer thread's own, like the next
+  std::unique_ptr<Writer> writer_;  // the writer thread's own, like the next two
   Clock::time_point next_spool_try_{};
+  Clock::time_point next_ageing_{};
 
   std::mutex reader_mutex_;
   std::unique_ptr<Reader> reader_;

@@ -2,6 +2,7 @@
 
 #include "common/log/log.h"
 #include "daemon/ledger/file.h"
+#include "daemon/ledger/rollup.h"
 #include "daemon/ledger/row.h"
 
 #include <unordered_map>
@@ -32,9 +33,12 @@ Result<> Writer::ensure_open() {
     if (moved && !*moved) {
       return {};
     }
-    close();  // records would go into a file that nobody finds
+    // Records would go into a file that nobody finds. What is in its log goes along with it, or the
+    // new file's log would take its place.
+    (void)database_->exec("PRAGMA wal_checkpoint(TRUNCATE)");  // nothing else can be done for it
+    close();
   }
-  auto opened = open_for_writing(options_.file, options_.max_bytes);
+  auto opened = open_for_writing(options_.file, options_.retention.max_bytes);
   if (!opened) {
     return opened.error();
   }
@@ -57,10 +61,45 @@ void Writer::close() {
 
 Result<Writer::Outcome> Writer::write(std::span<Entry> batch) {
   auto done = try_write(batch);
-  if (!done) {
+  if (done) {
+    return done;
+  }
+  close();
+  if (done.error().code != Errc::full) {
+    return done;
+  }
+  const auto evicted = make_room();
+  if (evicted == 0) {
+    return done;
+  }
+  auto again = try_write(batch);
+  if (!again) {
+    close();
+    return again;
+  }
+  again->evicted = evicted;
+  return again;
+}
+
+// Old records go before new ones are refused.
+std::uint64_t Writer::make_room() {
+  if (!ensure_open()) {
+    return 0;  // the failed write is the one to report
+  }
+  const auto step = age_one_step(*database_, options_.retention, {}, Pressure::full);
+  return step ? step->evicted : 0;
+}
+
+Result<AgeingStep> Writer::age(usage::Micros now) {
+  auto open = ensure_open();
+  if (!open) {
+    return open.error();
+  }
+  auto step = age_one_step(*database_, options_.retention, now);
+  if (!step) {
     close();
   }
-  return done;
+  return step;
 }
 
 Result<Writer::Outcome> Writer::try_write(std::span<Entry> batch) {
@@ -83,6 +122,10 @@ Result<Writer::Outcome> Writer::try_write(std::span<Entry> batch) {
   auto outcome = insert(batch);
   if (!outcome) {
     return outcome.error();
+  }
+  auto added = add_to_rollups(*database_, outcome->kept);
+  if (!added) {
+    return added.error();
   }
   if (confirms) {
     for (const auto& entry : batch) {
@@ -180,6 +223,10 @@ Result<> Writer::confirm_kept(const Confirmation& confirmation) {
     update_->reset();
     if (!updated) {
       return updated.error();
+    }
+    auto moved = move_in_rollups(*database_, **before, after);
+    if (!moved) {
+      return moved.error();
     }
   }
   return {};

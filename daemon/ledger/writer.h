@@ -2,6 +2,7 @@
 
 #include "daemon/ledger/codec.h"
 #include "daemon/ledger/confirmations.h"
+#include "daemon/ledger/retention.h"
 #include "daemon/ledger/sqlite.h"
 
 #include <cstdint>
@@ -19,11 +20,12 @@ class Writer {
  public:
   struct Options {
     std::string file;
-    std::optional<std::uint64_t> max_bytes;
+    Retention retention;
   };
   struct Outcome {
     std::vector<const usage::Record*> kept;  // new in the ledger, in the order of their sequence
     std::uint64_t refused = 0;               // records that no ledger could keep
+    std::uint64_t evicted = 0;               // old records that made room for these
   };
 
   explicit Writer(Options options) : options_(std::move(options)) {}
@@ -34,12 +36,16 @@ class Writer {
   /// `sequence`; confirmed ones are changed before they are kept.
   [[nodiscard]] Result<Outcome> write(std::span<Entry> batch);
 
+  /// A small part of what retention asks for.
+  [[nodiscard]] Result<AgeingStep> age(usage::Micros now);
+
  private:
   [[nodiscard]] Result<Outcome> try_write(std::span<Entry> batch);
   [[nodiscard]] Result<Outcome> insert(std::span<Entry> batch);
   [[nodiscard]] Result<> confirm_kept(const Confirmation& confirmation);
   [[nodiscard]] Result<std::optional<usage::Record>> find(std::uint64_t sequence);
   [[nodiscard]] Result<> load_recent();
+  [[nodiscard]] std::uint64_t make_room();
   void confirm_new(std::span<Entry> batch);
   void remember(std::span<const Entry> batch, const Outcome& outcome);
   void close();

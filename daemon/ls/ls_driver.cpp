@@ -49,6 +49,51 @@ Error with_context(const std::string& what, const Error& error) {
 
 }  // namespace
 
+/// Tells the watcher about one turn, and in any case that it is over.
+class LsDriver::Watch {
+ public:
+  Watch(ConversationWatcher* watcher, std::string instance)
+      : watcher_(watcher), instance_(std::move(instance)) {}
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  ~Watch() {
+    if (is_running_) {
+      watcher_->on_running(instance_, cascade_id_, false);
+    }
+  }
+
+  /// The conversation has its id and the message is about to be sent.
+  void begin(const std::string& cascade_id) {
+    cascade_id_ = cascade_id;
+    if (watcher_ != nullptr) {
+      watcher_->on_conversation(instance_, cascade_id_);
+      watcher_->on_running(instance_, cascade_id_, true);
+      is_running_ = true;
+    }
+  }
+  void see(const TurnCore& core) {
+    const std::string& id = core.result().trajectory_id;
+    if (watcher_ != nullptr && !id.empty() && id != trajectory_id_) {
+      trajectory_id_ = id;
+      watcher_->on_trajectory(instance_, cascade_id_, id);
+    }
+  }
+  void end(const TurnCore& core) {
+    for (const NamedResponse& each : core.responses()) {
+      if (watcher_ != nullptr) {
+        watcher_->on_response(cascade_id_, trajectory_id_, each);
+      }
+    }
+  }
+
+ private:
+  ConversationWatcher* watcher_;
+  std::string instance_;
+  std::string cascade_id_;
+  std::string trajectory_id_;
+  bool is_running_ = false;
+};
+
 LsDriver::LsDriver(const EndpointSource* source) : LsDriver(source, Options{}) {}
 LsDriver::LsDriver(const EndpointSource* source, Options options)
     : source_(source), options_(options) {}
@@ -61,9 +106,10 @@ asio::awaitable<Result<TurnResult>> LsDriver::run_turn(TurnRequest request) {
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   // Being cancelled is an outcome here: the language server has to be told.
   co_await asio::this_coro::throw_if_cancelled(false);
+  Watch watch(options_.watcher, endpoint->instance);
   ConnectClient client(std::move(endpoint));
   std::string cascade_id = request.cascade_id;
-  auto result = co_await drive(&client, std::move(request), &cascade_id);
+  auto result = co_await drive(&client, std::move(request), &cascade_id, &watch);
   const auto state = co_await asio::this_coro::cancellation_state;
   const bool is_cancelled = state.cancelled() != asio::cancellation_type::none;
   if (is_cancelled) {
@@ -81,7 +127,8 @@ asio::awaitable<Result<TurnResult>> LsDriver::run_turn(TurnRequest request) {
 
 asio::awaitable<Result<TurnResult>> LsDriver::drive(ConnectClient* client,
                                                     TurnRequest request,
-                                                    std::string* cascade_id) {
+                                                    std::string* cascade_id,
+                                                    Watch* watch) {
   auto model = co_await resolve(client, request.model);
   if (!model) {
     co_return model.error();
@@ -90,6 +137,7 @@ asio::awaitable<Result<TurnResult>> LsDriver::drive(ConnectClient* client,
   if (!baseline) {
     co_return baseline.error();
   }
+  watch->begin(*cascade_id);
   std::string message = user_message(*cascade_id, model->enum_name, request);
   auto sent =
       co_await client->call("SendUserCascadeMessage", std::move(message), options_.send_limit);
@@ -113,6 +161,10 @@ asio::awaitable<Result<TurnResult>> LsDriver::drive(ConnectClient* client,
     const auto now = std::chrono::steady_clock::now();
     const auto verdict =
         answer ? core.feed(*answer, now) : core.on_poll_failed(answer.error(), now);
+    watch->see(core);
+    if (verdict != TurnCore::Verdict::again) {
+      watch->end(core);
+    }
     if (verdict == TurnCore::Verdict::failed) {
       co_return core.error();
     }

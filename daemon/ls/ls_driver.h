@@ -2,6 +2,7 @@
 
 #include "common/base/result.h"
 #include "daemon/ls/connect_client.h"
+#include "daemon/ls/conversation_watcher.h"
 #include "daemon/ls/models.h"
 #include "daemon/ls/turn.h"
 #include "daemon/ls/turn_core.h"
@@ -34,6 +35,7 @@ class LsDriver {
     std::chrono::steady_clock::duration send_limit = std::chrono::seconds(30);
     std::chrono::steady_clock::duration cancel_limit = std::chrono::seconds(2);
     TurnCore::Limits turn;
+    ConversationWatcher* watcher = nullptr;  // outlives every turn; may be null
   };
 
   /// @param source  outlives the driver and every turn.
@@ -50,9 +52,12 @@ class LsDriver {
   [[nodiscard]] boost::asio::awaitable<Result<std::vector<Model>>> models();
 
  private:
+  class Watch;
+
   boost::asio::awaitable<Result<TurnResult>> drive(ConnectClient* client,
                                                    TurnRequest request,
-                                                   std::string* cascade_id);
+                                                   std::string* cascade_id,
+                                                   Watch* watch);
   boost::asio::awaitable<Result<ModelCatalogue>> catalogue(ConnectClient* client);
   boost::asio::awaitable<Result<Model>> resolve(ConnectClient* client, std::string name);
   boost::asio::awaitable<Result<std::size_t>> begin(ConnectClient* client, std::string* cascade_id);

@@ -17,6 +17,7 @@ constexpr std::string_view kTypePrefix = "CORTEX_STEP_TYPE_";
 constexpr std::string_view kStatusPrefix = "CORTEX_STEP_STATUS_";
 constexpr std::string_view kRunPrefix = "CASCADE_RUN_STATUS_";
 constexpr std::string_view kStopPrefix = "STOP_REASON_";
+constexpr std::size_t kMaxResponses = 1000;  // of one turn
 
 std::string without(std::string_view prefix, std::string text) {
   if (std::string_view(text).starts_with(prefix)) {
@@ -49,6 +50,13 @@ std::string error_text(const boost::json::object& details) {
 bool has_tool_calls(const boost::json::object& planner) {
   const auto* calls = array_at(planner, "toolCalls");
   return calls != nullptr && !calls->empty();
+}
+
+/// A list element, where count_at() has no key. Zero is written out there.
+std::optional<std::uint64_t> number_of(const boost::json::value& value) {
+  boost::system::error_code ec;
+  const auto number = value.to_number<std::uint64_t>(ec);
+  return ec ? std::nullopt : std::optional(number);
 }
 
 std::string plain_stop_reason(const std::string& reason) {
@@ -157,6 +165,7 @@ TurnCore::Verdict TurnCore::feed(std::string_view json, TimePoint now) {
       result_.trajectory_id = std::move(id);
     }
     steps = array_at(*trajectory, "steps");
+    note_responses(*trajectory);
     if (const auto* executors = array_at(*trajectory, "executorMetadatas");
         executors != nullptr && !executors->empty() && executors->back().is_object()) {
       seen.termination = text_at(executors->back().get_object(), "terminationReason");
@@ -174,6 +183,48 @@ TurnCore::Verdict TurnCore::feed(std::string_view json, TimePoint now) {
     }
   }
   return decide(seen, now);
+}
+
+// Where response ids stand: ls-protocol section 5.4, K9.
+void TurnCore::note_responses(const boost::json::object& trajectory) {
+  const auto* steps = array_at(trajectory, "steps");
+  for (std::size_t i = baseline_; steps != nullptr && i < steps->size(); ++i) {
+    const auto* step = (*steps)[i].if_object();
+    const auto* metadata = step == nullptr ? nullptr : object_at(*step, "metadata");
+    if (metadata != nullptr) {
+      note_response(text_at(*metadata, "modelUsage", "responseId"), i);
+    }
+  }
+  const auto* generations = array_at(trajectory, "generatorMetadata");
+  for (std::size_t i = 0; generations != nullptr && i < generations->size(); ++i) {
+    const auto* generation = (*generations)[i].if_object();
+    const auto* chat = generation == nullptr ? nullptr : object_at(*generation, "chatModel");
+    if (chat == nullptr) {
+      continue;
+    }
+    const auto* indices = array_at(*generation, "stepIndices");
+    const auto step =
+        indices == nullptr || indices->empty() ? std::nullopt : number_of(indices->front());
+    if (!step || *step < baseline_) {
+      continue;  // of an earlier turn, or not to be told from one
+    }
+    note_response(text_at(*chat, "usage", "responseId"), step);
+    const auto* retries = array_at(*chat, "retryInfos");
+    for (std::size_t j = 0; retries != nullptr && j < retries->size(); ++j) {
+      if (const auto* retry = (*retries)[j].if_object()) {
+        note_response(text_at(*retry, "usage", "responseId"), step);
+      }
+    }
+  }
+}
+
+void TurnCore::note_response(std::string response_id, std::optional<std::uint64_t> step_index) {
+  const bool is_known =
+      std::any_of(responses_.begin(), responses_.end(),
+                  [&](const NamedResponse& each) { return each.response_id == response_id; });
+  if (!response_id.empty() && !is_known && responses_.size() < kMaxResponses) {
+    responses_.push_back({std::move(response_id), step_index});
+  }
 }
 
 TurnCore::Verdict TurnCore::decide(const Seen& seen, TimePoint now) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/result.h"
+#include "daemon/ls/conversation_watcher.h"
 #include "daemon/ls/turn.h"
 
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/json/fwd.hpp>
 
@@ -45,6 +47,9 @@ class TurnCore {
 
   /// After `done`. Cascade id and requested model are the caller's to fill in.
   [[nodiscard]] const TurnResult& result() const { return result_; }
+  /// The responses of this turn that the answers named so far, each once: those of the steps after
+  /// the baseline, attempts that were retried included.
+  [[nodiscard]] const std::vector<NamedResponse>& responses() const { return responses_; }
   /// After `failed`.
   [[nodiscard]] const Error& error() const { return error_; }
 
@@ -54,6 +59,8 @@ class TurnCore {
   Verdict fail(Error error);
   Verdict decide(const Seen& seen, TimePoint now);
   Verdict conclude(const Seen& seen);
+  void note_responses(const boost::json::object& trajectory);
+  void note_response(std::string response_id, std::optional<std::uint64_t> step_index);
 
   std::size_t baseline_;
   Limits limits_;
@@ -64,6 +71,7 @@ class TurnCore {
   unsigned failed_polls_ = 0;
   std::size_t last_hash_ = 0;
   TurnResult result_;
+  std::vector<NamedResponse> responses_;
   Error error_;
 };
 

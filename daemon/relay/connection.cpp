@@ -1,5 +1,7 @@
 #include "daemon/relay/connection.h"
 
+#include "daemon/relay/refusal.h"
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
@@ -7,63 +9,12 @@
 namespace agp::relay {
 namespace {
 
-// RFC 8446 section 6.
-constexpr std::uint8_t kAlertAccessDenied = 49;
-constexpr std::uint8_t kAlertInternalError = 80;
-constexpr std::uint8_t kAlertNoApplicationProtocol = 120;
-
-constexpr std::string_view kHttp11 = "http/1.1";
-constexpr std::string_view kHttp2 = "h2";
-// RFC 9113 section 3.4.
-constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-// What a client may say before upstream is there: its hello, and a little that follows too early.
-constexpr std::size_t kMaxHeld = tls::kMaxClientHelloBytes + (64U << 10U);
 // What upstream may say before the client's handshake is done (an HTTP/2 server sends its
 // settings).
 constexpr std::size_t kMaxEarly = 256U << 10U;
 
-// A fatal alert as a plaintext record, which is what alerts are before keys exist. It tells the
-// client at once and in its own words what would otherwise look like a hanging or broken server.
-Buffer plaintext_alert(std::uint8_t description) {
-  return {21, 3, 3, 0, 2, 2, description};
-}
-
-// The same for a client that speaks HTTP to us without TLS.
-std::string cleartext_refusal(bool is_http2) {
-  if (is_http2) {
-    // Empty SETTINGS, then GOAWAY: last stream 0, INTERNAL_ERROR (RFC 9113 section 6.8).
-    static constexpr char kGoaway[] =
-        "\0\0\0\4\0\0\0\0\0"
-        "\0\0\x8\7\0\0\0\0\0\0\0\0\0\0\0\0\2";
-    return {kGoaway, sizeof kGoaway - 1};
-  }
-  const std::string body = "antigravity-proxy: upstream refused or unreachable, see its journal\n";
-  return "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain\r\nConnection: close\r\n"
-         "Content-Length: " +
-         std::to_string(body.size()) + "\r\n\r\n" + body;
-}
-
 Side other(Side side) {
   return side == Side::client ? Side::upstream : Side::client;
-}
-
-rewrite::Peer peer(Side side) {
-  return side == Side::client ? rewrite::Peer::client : rewrite::Peer::upstream;
-}
-
-Report::Kind report_kind(rewrite::Event::Kind kind) {
-  switch (kind) {
-    case rewrite::Event::Kind::blocked:
-      return Report::Kind::request_blocked;
-    case rewrite::Event::Kind::refused:
-      return Report::Kind::request_refused;
-    case rewrite::Event::Kind::bad_reply:
-      return Report::Kind::reply_refused;
-    case rewrite::Event::Kind::rewritten:
-      return Report::Kind::request_rewritten;
-  }
-  return Report::Kind::request_refused;
 }
 
 }  // namespace
@@ -93,18 +44,16 @@ Connection::Connection(ConnectionFacts facts,
     : facts_(std::move(facts)),
       surroundings_(surroundings),
       scratch_(scratch),
-      entry_(std::move(entry)) {
-  if (!entry_.cleartext_host) {
-    hello_reader_ = std::make_unique<tls::ClientHelloReader>();
-  }
-}
+      entry_(std::move(entry)),
+      introduction_(entry_.cleartext_host),
+      upstream_(surroundings, scratch) {}
 
 std::optional<tls::Engine>& Connection::engine(Side side) {
-  return side == Side::client ? client_engine_ : upstream_engine_;
+  return side == Side::client ? client_engine_ : upstream_.engine();
 }
 
 const std::optional<tls::Engine>& Connection::engine(Side side) const {
-  return side == Side::client ? client_engine_ : upstream_engine_;
+  return side == Side::client ? client_engine_ : upstream_.engine();
 }
 
 void Connection::collect_output(Side side) {
@@ -149,7 +98,8 @@ void Connection::report(Report::Kind kind, std::string detail) {
 void Connection::refuse(Report::Kind kind, std::uint8_t alert, std::string detail) {
   report(kind, std::move(detail));
   if (is_cleartext(Side::client)) {
-    append(to_client_, as_bytes(cleartext_refusal(!offers_.empty() && offers_[0] == kHttp2)));
+    const auto& offers = introduction_.offers();
+    append(to_client_, cleartext_refusal(!offers.empty() && offers[0] == kHttp2));
   } else {
     append(to_client_, plaintext_alert(alert));
   }
@@ -187,9 +137,9 @@ void Connection::on_bytes(Side from, Bytes in, usage::Micros now) {
     case Phase::client_handshake:
       if (from == Side::client) {
         on_client_handshake(in, now);
-      } else if (auto fed = upstream_engine_->feed(in, early_); !fed) {
+      } else if (auto fed = engine(from)->feed(in, early_); !fed) {
         break_off(fed.error(), now);
-      } else if (keep_session(now); early_.size() > kMaxEarly) {
+      } else if (upstream_.keep_session(now); early_.size() > kMaxEarly) {
         break_off(Error{make_error_code(boost::system::errc::no_buffer_space),
                         "upstream sends before the client's handshake is done"},
                   now);
@@ -206,61 +156,21 @@ void Connection::on_bytes(Side from, Bytes in, usage::Micros now) {
   }
 }
 
-// No client of note sends more than its hello before the server has answered; one that does must
-// not fill our memory.
 void Connection::hold(Bytes in) {
-  if (hello_.size() + in.size() > kMaxHeld) {
+  if (!introduction_.hold(in)) {
     report(Report::Kind::client_failed, "the client sends too much before its handshake");
     commands_.emplace_back(Abort{});
     phase_ = Phase::closed;
-    return;
   }
-  append(hello_, in);
 }
 
 void Connection::on_hello_bytes(Bytes in, usage::Micros now) {
-  append(hello_, in);
-  if (entry_.cleartext_host) {
-    on_cleartext_hello(in, now);
-    return;
+  if (const auto hello = introduction_.feed(in)) {
+    decide(*hello, now);
   }
-  auto fed = hello_reader_->feed(in);
-  if (!fed) {
-    // What the client and the server make of it is their business. Policy decides without a name.
-    decide({fed.error().code == tls::Errc::not_tls ? Hello::Why::not_tls : Hello::Why::malformed,
-            std::nullopt},
-           now);
-    return;
-  }
-  if (*fed != tls::ClientHelloReader::Progress::done) {
-    return;
-  }
-  const tls::ClientHello& read = hello_reader_->hello();
-  offers_ = read.alpn;
-  Hello hello{Hello::Why::named, read.server_name};
-  if (read.has_ech) {
-    hello.why = Hello::Why::ech;
-  } else if (read.has_address_as_name) {
-    hello.why = Hello::Why::ip_literal;
-  } else if (!read.server_name) {
-    hello.why = Hello::Why::no_sni;
-  }
-  decide(hello, now);
-}
-
-void Connection::on_cleartext_hello(Bytes in, usage::Micros now) {
-  (void)in;
-  const auto said = as_text(hello_).substr(0, kHttp2Preface.size());
-  const bool may_be_http2 = kHttp2Preface.starts_with(said);
-  if (may_be_http2 && said.size() < kHttp2Preface.size()) {
-    return;
-  }
-  offers_ = {std::string(may_be_http2 ? kHttp2 : kHttp11)};
-  decide({Hello::Why::named, entry_.cleartext_host}, now);
 }
 
 void Connection::decide(const Hello& hello, usage::Micros now) {
-  hello_reader_.reset();
   facts_.host = hello.host.value_or("");
   decision_ = surroundings_->decide(hello, entry_.destination, now);
   if (hello.why != Hello::Why::named) {
@@ -269,9 +179,9 @@ void Connection::decide(const Hello& hello, usage::Micros now) {
   }
   // A client by cleartext means our own address: upstream must get its own name.
   decision_.rewrite = decision_.rewrite || is_cleartext(Side::client);
-  const bool has_offered = !offers_.empty();
+  const bool has_offered = !introduction_.offers().empty();
   if (decision_.disposition == Disposition::inspect && decision_.rewrite) {
-    offer_only_http();
+    introduction_.offer_only_http();
   }
   // A leaf is made out to a name.
   assert(decision_.disposition != Disposition::inspect || hello.host);
@@ -284,7 +194,7 @@ void Connection::decide(const Hello& hello, usage::Micros now) {
       report(Report::Kind::tunnelled, decision_.reason);
       break;
     case Disposition::inspect:
-      if (decision_.rewrite && has_offered && offers_.empty()) {
+      if (decision_.rewrite && has_offered && introduction_.offers().empty()) {
         refuse(Report::Kind::no_common_protocol, kAlertNoApplicationProtocol,
                "policy has rules for this host, and the client speaks no HTTP that they can be "
                "applied to");
@@ -294,13 +204,6 @@ void Connection::decide(const Hello& hello, usage::Micros now) {
   }
   phase_ = Phase::opening;
   commands_.emplace_back(OpenUpstream{decision_.disposition, facts_.host});
-}
-
-// Rules can be applied to HTTP alone, so that nothing else is agreed on.
-void Connection::offer_only_http() {
-  std::erase_if(offers_, [](const std::string& protocol) {
-    return protocol != kHttp2 && protocol != kHttp11;
-  });
 }
 
 void Connection::on_upstream_open(const Result<>& opened, usage::Micros now) {
@@ -318,129 +221,87 @@ void Connection::on_upstream_open(const Result<>& opened, usage::Micros now) {
   }
   // A cleartext client cannot be tunnelled to a TLS server; it is relayed unread instead.
   if (decision_.disposition == Disposition::tunnel && !is_cleartext(Side::client)) {
-    to_upstream_ = std::exchange(hello_, {});
+    to_upstream_ = introduction_.take_octets();
     phase_ = Phase::tunnelling;
     return;
   }
-  std::optional<tls::UpstreamSession> session;
-  if (auto* sessions = surroundings_->upstream_sessions()) {
-    session_key_ = tls::SessionCache::key(facts_.host, offers_);
-    session = sessions->take(session_key_, now);
-  }
-  auto made = tls::Engine::client(surroundings_->upstream_context(), facts_.host, offers_,
-                                  session ? session->handle.get() : nullptr);
-  if (!made) {
-    refuse(Report::Kind::upstream_refused, kAlertInternalError, made.error().text());
-    return;
-  }
-  upstream_engine_ = std::move(*made);
-  upstream_engine_->use_spare_buffers(&scratch_->spare);
-  if (session) {
-    verified_until_ =
-        std::chrono::time_point_cast<usage::Micros::duration>(session->verified_until);
-  }
   phase_ = Phase::upstream_handshake;
-  if (auto step = upstream_engine_->handshake(); !step) {
-    on_upstream_failure(step.error(), now);
+  if (auto begun = upstream_.open(facts_.host, introduction_.offers(), now); !begun) {
+    on_upstream_failure(begun.error());
   }
 }
 
-void Connection::prepare_leaf(usage::Micros now) {
+void Connection::prepare_answer(usage::Micros now) {
   if (phase_ == Phase::upstream_handshake && !is_cleartext(Side::client)) {
-    // What fails here fails again, and is reported, when it is needed.
-    (void)surroundings_->leaf_context(facts_.host, now);
+    early_answer_.compute(surroundings_, &scratch_->spare, facts_.host, upstream_.likely_protocol(),
+                          introduction_.octets(), now);
   }
 }
 
 void Connection::on_upstream_handshake(Bytes in, usage::Micros now) {
-  if (auto fed = upstream_engine_->feed(in, early_); !fed) {
-    on_upstream_failure(fed.error(), now);
-    return;
-  }
-  if (!upstream_engine_->is_ready()) {
-    return;
-  }
-  if (auto* own = surroundings_->own_issuer();
-      own != nullptr && upstream_engine_->is_signed_by(own)) {
-    on_upstream_failure(Error{make_error_code(tls::EngineErrc::certificate_refused),
-                              "it was signed by this machine's own interception issuer: another "
-                              "interceptor, or ourselves, stands where upstream should"},
-                        now);
-    return;
-  }
-  // A resumption proves no more than the verification that its session stems from.
-  if (!upstream_engine_->was_resumed()) {
-    const auto kept = now + tls::SessionCache::kVerifiedFor;
-    const auto chain = upstream_engine_->verified_until();
-    verified_until_ =
-        chain ? std::min(kept, std::chrono::time_point_cast<usage::Micros::duration>(*chain)) : now;
-  }
-  keep_session(now);
-  start_client_handshake(now);
-}
-
-void Connection::keep_session(usage::Micros now) {
-  auto session = upstream_engine_->take_session();
-  auto* sessions = surroundings_->upstream_sessions();
-  if (session && sessions != nullptr) {
-    sessions->put(session_key_, {std::move(session), verified_until_}, now);
+  const auto is_verified = upstream_.on_handshake(in, early_, now);
+  if (!is_verified) {
+    on_upstream_failure(is_verified.error());
+  } else if (*is_verified) {
+    facts_.protocol = engine(Side::upstream)->alpn();
+    if (is_cleartext(Side::client)) {
+      start_cleartext(now);
+    } else {
+      start_client_handshake(now);
+    }
   }
 }
 
 // The client is told in upstream's own words where upstream said something (RFC 7301 section 3.2
 // asks for no_application_protocol), and internal_error where it is we who refuse.
-void Connection::on_upstream_failure(const Error& error, usage::Micros /*now*/) {
-  if (auto* sessions = surroundings_->upstream_sessions()) {
-    sessions->drop(session_key_);  // the next connection starts with a full handshake
-  }
+void Connection::on_upstream_failure(const Error& error) {
   if (error.code == tls::EngineErrc::no_application_protocol) {
     refuse(Report::Kind::no_common_protocol, kAlertNoApplicationProtocol,
            "upstream takes none of the protocols that the client offers");
     return;
   }
-  const auto alert = upstream_engine_->peer_alert();
-  refuse(Report::Kind::upstream_refused, alert.value_or(kAlertInternalError), error.text());
+  refuse(Report::Kind::upstream_refused, upstream_.peer_alert().value_or(kAlertInternalError),
+         error.text());
+}
+
+void Connection::start_cleartext(usage::Micros now) {
+  // Prior knowledge leaves nothing to negotiate: what the client speaks must be what upstream
+  // chose; upstream without ALPN speaks HTTP/1.1.
+  const std::string_view chosen = facts_.protocol.empty() ? kHttp11 : facts_.protocol;
+  const std::string& spoken = introduction_.offers().at(0);
+  if (chosen != spoken) {
+    refuse(Report::Kind::no_common_protocol, kAlertNoApplicationProtocol,
+           "the client speaks " + spoken + " and upstream does not");
+    return;
+  }
+  start_relaying(now);
+  if (phase_ == Phase::relaying) {
+    scratch_->plaintext.append(introduction_.take_octets());
+    pass_on(Side::client, now);
+    observe(now);
+    relay_early(now);
+  }
 }
 
 void Connection::start_client_handshake(usage::Micros now) {
-  facts_.protocol = upstream_engine_->alpn();
-  if (is_cleartext(Side::client)) {
-    // Prior knowledge leaves nothing to negotiate: what the client speaks must be what upstream
-    // chose; upstream without ALPN speaks HTTP/1.1.
-    const std::string_view chosen = facts_.protocol.empty() ? kHttp11 : facts_.protocol;
-    if (chosen != offers_.at(0)) {
-      refuse(Report::Kind::no_common_protocol, kAlertNoApplicationProtocol,
-             "the client speaks " + offers_[0] + " and upstream does not");
+  client_engine_ = early_answer_.take(facts_.protocol);
+  if (!client_engine_) {
+    const auto identity = surroundings_->identity(facts_.host, now);
+    if (!identity) {
+      refuse(Report::Kind::leaf_failed, kAlertInternalError, identity.error().text());
       return;
     }
-    start_relaying(now);
-    if (phase_ == Phase::relaying) {
-      scratch_->plaintext.append(std::exchange(hello_, {}));
-      pass_on(Side::client, now);
-      observe(now);
-      if (!early_.empty() && phase_ == Phase::relaying) {
-        scratch_->plaintext.append(std::exchange(early_, {}));
-        pass_on(Side::upstream, now);
-      }
+    auto made = tls::Engine::server(*identity, facts_.protocol);
+    if (!made) {
+      refuse(Report::Kind::leaf_failed, kAlertInternalError, made.error().text());
+      return;
     }
-    return;
+    client_engine_ = std::move(*made);
+    client_engine_->use_spare_buffers(&scratch_->spare);
   }
-  auto leaf = surroundings_->leaf_context(facts_.host, now);
-  if (!leaf) {
-    refuse(Report::Kind::leaf_failed, kAlertInternalError, leaf.error().text());
-    return;
-  }
-  leaf_ = std::move(*leaf);
-  auto made = tls::Engine::server(leaf_.get(), facts_.protocol);
-  if (!made) {
-    refuse(Report::Kind::leaf_failed, kAlertInternalError, made.error().text());
-    return;
-  }
-  client_engine_ = std::move(*made);
-  client_engine_->use_spare_buffers(&scratch_->spare);
   phase_ = Phase::client_handshake;
-  const Buffer hello = std::exchange(hello_, {});
-  on_client_handshake(hello, now);
+  const Buffer said = introduction_.take_octets();
+  on_client_handshake(Bytes(said).subspan(early_answer_.read()), now);
 }
 
 void Connection::on_client_handshake(Bytes in, usage::Micros now) {
@@ -458,9 +319,15 @@ void Connection::on_client_handshake(Bytes in, usage::Micros now) {
   }
   // The client's Finished and its first request often share a segment.
   pass_on(Side::client, now);
-  if (!early_.empty() && phase_ == Phase::relaying) {
-    // An HTTP/2 server speaks first. Its octets go out now and are read without delay.
+  if (!early_.empty()) {
     observe(now);
+    relay_early(now);
+  }
+}
+
+// An HTTP/2 server speaks first. Its octets go out now and are read without delay.
+void Connection::relay_early(usage::Micros now) {
+  if (!early_.empty() && phase_ == Phase::relaying) {
     scratch_->plaintext.append(std::exchange(early_, {}));
     pass_on(Side::upstream, now);
   }
@@ -491,8 +358,7 @@ bool Connection::start_rewriting() {
   }
   const auto protocol =
       facts_.protocol == kHttp2 ? rewrite::Protocol::http2 : rewrite::Protocol::http1;
-  rewriting_ = surroundings_->rewriting(protocol, std::move(options));
-  return rewriting_.relay != nullptr;
+  return rewriting_.start(surroundings_, protocol, std::move(options));
 }
 
 void Connection::start_relaying(usage::Micros now) {
@@ -504,7 +370,7 @@ void Connection::start_relaying(usage::Micros now) {
   }
   phase_ = Phase::relaying;
   report(Report::Kind::intercepted,
-         std::string(upstream_engine_->version()) + ' ' + facts_.protocol);
+         std::string(engine(Side::upstream)->version()) + ' ' + facts_.protocol);
   if (decision_.disposition == Disposition::inspect) {
     observer_.emplace(facts_);
   }
@@ -520,7 +386,7 @@ void Connection::relay(Side from, Bytes in, usage::Micros now) {
   scratch_->plaintext.clear();
   auto fed = engine(from)->feed(in, scratch_->plaintext);
   if (from == Side::upstream) {
-    keep_session(now);  // TLS 1.3 offers tickets at any time
+    upstream_.keep_session(now);
   }
   pass_on(from, now);
   if (!fed && phase_ == Phase::relaying) {
@@ -544,9 +410,8 @@ bool Connection::send(Side to, Bytes plaintext, usage::Micros now) {
 void Connection::pass_on(Side from, usage::Micros now) {
   if (!scratch_->plaintext.empty()) {
     unobserved_ = from;
-    if (rewriting_.relay) {
-      rewriting_.relay->on_time(std::chrono::steady_clock::time_point(now.time_since_epoch()));
-      rewriting_.relay->on_bytes(peer(from), scratch_->plaintext.bytes());
+    if (rewriting_.is_on()) {
+      rewriting_.on_bytes(from, scratch_->plaintext.bytes(), now);
       if (from == Side::client) {
         // The reader gets what upstream gets, not what the client sent.
         unobserved_.reset();
@@ -565,28 +430,25 @@ void Connection::pass_on(Side from, usage::Micros now) {
 // The relay gives out what the other side can take now, and keeps the rest: that is what its flow
 // control and wants_read go by.
 void Connection::pull_rewritten(Side to) {
-  if (!rewriting_.relay || phase_ != Phase::relaying || ends(to).is_closing) {
+  if (!rewriting_.is_on() || phase_ != Phase::relaying || ends(to).is_closing) {
     return;
   }
-  const Buffer made = rewriting_.relay->take_output(peer(to));
+  const Buffer made = rewriting_.take_output(to, observer_.has_value());
   if (!made.empty()) {
-    if (to == Side::upstream && observer_) {
-      append(rewritten_, made);
-    }
     (void)send(to, made, latest_);  // a failure has broken the connection off
     return;
   }
-  if (!rewriting_.relay->wants_close(peer(to))) {
+  if (!rewriting_.wants_close(to)) {
     return;
   }
   ends(to).is_closing = true;
-  if (to == Side::client && is_cut_off_ && is_cleartext(to)) {
+  if (to == Side::client && rewriting_.is_cut_off() && is_cleartext(to)) {
     // Without TLS only a reset tells a truncation from an end.
     commands_.emplace_back(Abort{});
     finish(End::abrupt, latest_);
     return;
   }
-  if (engine(to) && !(to == Side::client && is_cut_off_)) {
+  if (engine(to) && !(to == Side::client && rewriting_.is_cut_off())) {
     engine(to)->close();
   }
   commands_.emplace_back(HalfClose{to});
@@ -601,22 +463,13 @@ void Connection::pull_rewritten(Side to) {
 void Connection::end_rewritten(Side from) {
   if (!ends(from).is_close_passed) {
     ends(from).is_close_passed = true;
-    // A reply that was cut off must not look whole to the client.
-    is_cut_off_ = from == Side::upstream && !has_closed(from) && !rewriting_.relay->is_idle();
-    rewriting_.relay->on_end(peer(from));
+    rewriting_.on_end(from, has_closed(from));
     report_rewriting();
   }
 }
 
 void Connection::report_rewriting() {
-  for (auto& event : rewriting_.relay->take_events()) {
-    std::string detail = event.method;
-    for (const auto* part : {&event.path, &event.reason}) {
-      detail += detail.empty() || part->empty() ? "" : " ";
-      detail += *part;
-    }
-    Report made{report_kind(event.kind), facts_.host, std::move(detail), Hello::Why::named};
-    made.rule = std::move(event.where);
+  for (auto& made : rewriting_.take_reports(facts_.host)) {
     commands_.emplace_back(std::move(made));
   }
 }
@@ -630,7 +483,7 @@ void Connection::pass_close_on(Side from) {
   if (passed || !has_closed(from)) {
     return;
   }
-  if (rewriting_.relay) {
+  if (rewriting_.is_on()) {
     end_rewritten(from);
     return;
   }
@@ -643,9 +496,9 @@ void Connection::pass_close_on(Side from) {
 }
 
 void Connection::observe(usage::Micros now) {
-  if (observer_ && (unobserved_ || !rewritten_.empty())) {
-    if (!rewritten_.empty()) {
-      observer_->on_bytes(Side::client, std::exchange(rewritten_, {}), now);
+  if (observer_ && (unobserved_ || rewriting_.has_sent_upstream())) {
+    if (rewriting_.has_sent_upstream()) {
+      observer_->on_bytes(Side::client, rewriting_.take_sent_upstream(), now);
     }
     if (unobserved_ && !scratch_->plaintext.empty()) {
       observer_->on_bytes(*unobserved_, scratch_->plaintext.bytes(), now);
@@ -656,15 +509,13 @@ void Connection::observe(usage::Micros now) {
     }
   }
   unobserved_.reset();
-  rewritten_.clear();
   scratch_->plaintext.clear();
 }
 
 bool Connection::is_idle() const {
   switch (phase_) {
     case Phase::relaying:
-      return observer_ && observer_->is_idle() &&
-             (!rewriting_.relay || rewriting_.relay->is_idle());
+      return observer_ && observer_->is_idle() && (!rewriting_.is_on() || rewriting_.is_idle());
     case Phase::closed:
       return true;
     case Phase::hello:
@@ -681,7 +532,7 @@ bool Connection::wants_read(Side from) const {
   if (phase_ == Phase::opening) {
     return false;
   }
-  return !rewriting_.relay || rewriting_.relay->wants_read(peer(from));
+  return !rewriting_.is_on() || rewriting_.wants_read(from);
 }
 
 void Connection::on_eof(Side from, usage::Micros now) {
@@ -697,9 +548,7 @@ void Connection::on_eof(Side from, usage::Micros now) {
              "upstream closed the connection during the handshake");
     } else {
       if (phase_ == Phase::client_handshake && from == Side::client) {
-        report(Report::Kind::client_refused,
-               "the client left after it saw our certificate; does it trust our issuer?");
-        surroundings_->on_client_refused(facts_.host, now);
+        report_client_refused("left", now);
       }
       commands_.emplace_back(Abort{});
       phase_ = Phase::closed;
@@ -712,7 +561,7 @@ void Connection::on_eof(Side from, usage::Micros now) {
     if (observer_) {
       observer_->on_end(from, is_clean ? End::clean : End::abrupt, now);
     }
-    if (rewriting_.relay) {
+    if (rewriting_.is_on()) {
       // The relay says when and how the other side ends.
       end_rewritten(from);
       return;
@@ -734,6 +583,13 @@ void Connection::on_eof(Side from, usage::Micros now) {
   }
 }
 
+// A client need not say why it does not go on.
+void Connection::report_client_refused(std::string what, usage::Micros now) {
+  report(Report::Kind::client_refused,
+         "the client " + what + " after it saw our certificate; does it trust our issuer?");
+  surroundings_->on_client_refused(facts_.host, now);
+}
+
 void Connection::on_reset(Side from, usage::Micros now) {
   // A failed write can say so between on_bytes and observe: what had come in by then still counts.
   observe(now);
@@ -741,10 +597,7 @@ void Connection::on_reset(Side from, usage::Micros now) {
     return;
   }
   if (phase_ == Phase::client_handshake && from == Side::client) {
-    report(Report::Kind::client_refused,
-           "the client reset the connection after it saw our certificate; does it trust our "
-           "issuer?");
-    surroundings_->on_client_refused(facts_.host, now);
+    report_client_refused("reset the connection", now);
   } else if (phase_ == Phase::upstream_handshake && from == Side::upstream) {
     report(Report::Kind::upstream_refused, "upstream reset the connection during the handshake");
   }
@@ -769,8 +622,8 @@ void Connection::end_idle(usage::Micros now) {
   if (phase_ != Phase::relaying && phase_ != Phase::tunnelling) {
     return;
   }
-  if (rewriting_.relay) {
-    rewriting_.relay->shut_down();  // take_output finds out that both sides are to be closed
+  if (rewriting_.is_on()) {
+    rewriting_.shut_down();  // take_output finds out that both sides are to be closed
     return;
   }
   for (const Side side : {Side::client, Side::upstream}) {

@@ -2,127 +2,23 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "daemon/relay/command.h"
+#include "daemon/relay/early_answer.h"
+#include "daemon/relay/introduction.h"
 #include "daemon/relay/observer.h"
-#include "daemon/rewrite/relay.h"
-#include "daemon/rewrite/rules.h"
-#include "daemon/tls/client_hello.h"
+#include "daemon/relay/rewriting_half.h"
+#include "daemon/relay/surroundings.h"
+#include "daemon/relay/upstream_leg.h"
 #include "daemon/tls/engine.h"
 #include "daemon/tls/scratch.h"
-#include "daemon/tls/session_cache.h"
 
-#include <memory>
+#include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <variant>
 #include <vector>
 
 /// The connection state machine: what happens between accept and close, without a socket.
 namespace agp::relay {
-
-/// What the first octets of a client say about where it wants to go.
-struct Hello {
-  enum class Why {
-    named,       // `host` is what it named
-    no_sni,      // TLS without a server name
-    ech,         // Encrypted ClientHello, real or GREASE: `host` may be the outer name
-    ip_literal,  // an address in place of a name, which RFC 6066 forbids
-    not_tls,
-    malformed,  // TLS, but a hello that we cannot read: too large, or a name that is none
-  };
-  Why why = Why::named;
-  std::optional<std::string> host;  // lower case, without trailing dot
-};
-[[nodiscard]] const char* to_string(Hello::Why why);
-
-/// What happens to a connection.
-enum class Disposition { inspect, tunnel, block };
-
-struct Decision {
-  Disposition disposition = Disposition::tunnel;
-  /// Inspected, and heads may change on the way: Surroundings::rewriting is asked for the relay.
-  bool rewrite = false;
-  /// For the journal: which rule said so. May be empty.
-  std::string reason = {};
-};
-
-/// The rewriting relay of one connection, with what it goes by.
-struct Rewriting {
-  std::unique_ptr<const rewrite::Rules> rules;  // borrowed by the relay
-  std::unique_ptr<rewrite::Relay> relay;        // null: it cannot be had
-};
-
-/// What a connection asks of its surroundings. Calls are synchronous and cheap; the surroundings
-/// outlive the connection.
-class Surroundings {
- public:
-  virtual ~Surroundings() = default;
-  /// @param destination  where the client's packets were going, "192.0.2.1:443"; empty when
-  /// unknown.
-  [[nodiscard]] virtual Decision decide(const Hello& hello,
-                                        std::string_view destination,
-                                        usage::Micros now) = 0;
-  /// Context for tls::Engine::client.
-  [[nodiscard]] virtual SSL_CTX* upstream_context() = 0;
-  /// Context with the leaf for `host`, with ALPN selection enabled.
-  [[nodiscard]] virtual Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host,
-                                                                      usage::Micros now) = 0;
-  /// The rewriting relay for a connection whose Decision asks for it.
-  /// @param options   names the host; the rules for it are the surroundings' business.
-  /// @return without a relay when it cannot be had: the connection is refused, never relayed
-  ///         unchanged.
-  [[nodiscard]] virtual Rewriting rewriting(rewrite::Protocol /*protocol*/,
-                                            rewrite::Options /*options*/) {
-    return {};
-  }
-  /// Sessions to resume connections to upstream with; null for full handshakes only. What it holds
-  /// must have been verified against upstream_context().
-  [[nodiscard]] virtual tls::SessionCache* upstream_sessions() { return nullptr; }
-  /// Our own issuer: a chain that it signed is refused upstream, even where something trusts it.
-  [[nodiscard]] virtual X509* own_issuer() { return nullptr; }
-  /// The client does not accept our certificate for `host`.
-  virtual void on_client_refused(const std::string& /*host*/, usage::Micros /*now*/) {}
-};
-
-/// Dial the original destination and answer with on_upstream_open.
-struct OpenUpstream {
-  Disposition disposition;
-  std::string host;  // empty when the client named none
-};
-/// Send what is queued for `to`, then FIN.
-struct HalfClose {
-  Side to;
-};
-/// Reset both sides at once: what one peer aborted must look aborted to the other.
-struct Abort {};
-/// Something for the journal, the counters and `status`.
-struct Report {
-  enum class Kind {
-    blocked,               // policy
-    no_common_protocol,    // upstream takes none of the protocols that the client offers
-    upstream_unreachable,  // detail: why
-    upstream_refused,      // its TLS or its certificate: detail says why; never retried unverified
-    client_refused,        // the client does not accept our leaf
-    client_failed,         // the client broke its handshake in another way
-    leaf_failed,           // we could not mint
-    stream_broken,         // a TLS error in the middle of a stream
-    intercepted,           // both handshakes done
-    tunnelled,
-    unnamed,   // the client named no host that policy could look up: `why` and detail say more
-    unparsed,  // relayed, but no reader understands it; once per connection
-    // The rewriting relay. detail: method, path without query, and why.
-    request_blocked,    // a rule forbids it; upstream did not see it
-    request_refused,    // ambiguous, or past a limit; upstream did not see it
-    request_rewritten,  // a request rule changed its body
-    reply_refused,      // upstream's answer was ambiguous, or past a limit
-  };
-  Kind kind;
-  std::string host;
-  std::string detail;
-  Hello::Why why = Hello::Why::named;
-  std::string rule = {};  // of the rewriting relay: the rule, or the code of the fault
-};
-using Command = std::variant<OpenUpstream, HalfClose, Abort, Report>;
 
 /// How a connection came in.
 struct Entry {
@@ -173,9 +69,9 @@ class Connection {
   void on_reset(Side from, usage::Micros now);
   /// Answer to OpenUpstream.
   void on_upstream_open(const Result<>& opened, usage::Micros now);
-  /// To be called when the first octets for upstream are on their way: makes the client's
-  /// certificate ready while upstream thinks. Nothing of it is sent before upstream is verified.
-  void prepare_leaf(usage::Micros now);
+  /// To be called when the first octets for upstream are on their way: computes the answer to the
+  /// client while upstream thinks. Nothing of it is sent before upstream is verified.
+  void prepare_answer(usage::Micros now);
   /// Says goodbye to both sides: GOAWAY where HTTP/2 ends here, close_notify where TLS does, then
   /// FIN. For connections on which nothing is under way.
   void end_idle(usage::Micros now);
@@ -208,15 +104,15 @@ class Connection {
   };
 
   void on_hello_bytes(Bytes in, usage::Micros now);
-  void on_cleartext_hello(Bytes in, usage::Micros now);
   void decide(const Hello& hello, usage::Micros now);
   void hold(Bytes in);
   void on_upstream_handshake(Bytes in, usage::Micros now);
   void on_client_handshake(Bytes in, usage::Micros now);
-  void on_upstream_failure(const Error& error, usage::Micros now);
+  void on_upstream_failure(const Error& error);
   void on_client_failure(const Error& error, usage::Micros now);
-  void keep_session(usage::Micros now);
   void start_client_handshake(usage::Micros now);
+  void start_cleartext(usage::Micros now);
+  void relay_early(usage::Micros now);
   void start_relaying(usage::Micros now);
   void relay(Side from, Bytes in, usage::Micros now);
   void pass_on(Side from, usage::Micros now);
@@ -224,13 +120,13 @@ class Connection {
   void pull_rewritten(Side to);
   void end_rewritten(Side from);
   void report_rewriting();
+  void report_client_refused(std::string what, usage::Micros now);
   void pass_close_on(Side from);
   [[nodiscard]] bool send(Side to, Bytes plaintext, usage::Micros now);
   void refuse(Report::Kind kind, std::uint8_t alert, std::string detail);
   void break_off(const Error& error, usage::Micros now);
   void finish(End how, usage::Micros now, Side first = Side::client);
   void report(Report::Kind kind, std::string detail);
-  void offer_only_http();
   [[nodiscard]] bool is_cleartext(Side side) const {
     return side == Side::client && entry_.cleartext_host.has_value();
   }
@@ -247,26 +143,20 @@ class Connection {
   Entry entry_;
   Phase phase_ = Phase::hello;
 
-  std::unique_ptr<tls::ClientHelloReader> hello_reader_;  // until the hello is whole
-  Buffer hello_;                     // what the client said before upstream was there
-  std::vector<std::string> offers_;  // the client's own ALPN list
+  Introduction introduction_;
+  EarlyAnswer early_answer_;
   std::optional<tls::Engine> client_engine_;
-  std::optional<tls::Engine> upstream_engine_;
-  std::shared_ptr<SSL_CTX> leaf_;  // the engine borrows it
-  Buffer early_;                   // decrypted from upstream before the client's handshake was done
+  UpstreamLeg upstream_;
+  Buffer early_;  // decrypted from upstream before the client's handshake was done
   Buffer to_client_;
   Buffer to_upstream_;
-  std::string session_key_;
-  usage::Micros verified_until_{};  // what our upstream sessions' verification is worth
   Decision decision_;
   Ends client_ends_;
   Ends upstream_ends_;
   bool is_unparsed_reported_ = false;
 
-  Rewriting rewriting_;
-  Buffer rewritten_;         // what it sent upstream, until it is observed
-  bool is_cut_off_ = false;  // upstream left in the middle of a reply
-  usage::Micros latest_{};   // the `now` of the last call
+  RewritingHalf rewriting_;
+  usage::Micros latest_{};  // the `now` of the last call
   std::optional<Observer> observer_;
   std::optional<Side> unobserved_;  // the scratch holds octets of this side
   std::vector<Command> commands_;   // oldest first

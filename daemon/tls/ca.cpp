@@ -193,6 +193,19 @@ Result<std::string> random_id() {
   return id;
 }
 
+std::string fingerprint_of(X509* certificate) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  std::string out;
+  if (X509_digest(certificate, EVP_sha256(), digest.data(), &size) == 1) {
+    for (unsigned i = 0; i < size; ++i) {
+      out += "0123456789abcdef"[digest[i] >> 4U];
+      out += "0123456789abcdef"[digest[i] & 15U];
+    }
+  }
+  return out;
+}
+
 Result<CertificatePtr> make_issuer(EVP_PKEY* key,
                                    const std::vector<std::string>& domains,
                                    Time now) {
@@ -348,6 +361,7 @@ Result<std::shared_ptr<Authority>> AuthorityStore::finish(KeyPtr key,
                  static_cast<int>(authority->ticket_secret_.size())) != 1) {
     return openssl_error("session ticket secret");
   }
+  authority->fingerprint_ = fingerprint_of(certificate.get());
   authority->certificate_ = std::move(certificate);
   authority->pem_ = std::move(*pem);
   authority->not_after_ = *not_after;
@@ -416,19 +430,6 @@ bool Authority::covers(std::string_view host) const {
   return std::any_of(inspected_.begin(), inspected_.end(), [&](const config::HostPattern& pattern) {
     return !pattern.domain().empty() && pattern.matches(host);
   });
-}
-
-std::string Authority::fingerprint() const {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  std::string out;
-  if (X509_digest(certificate_.get(), EVP_sha256(), digest.data(), &size) == 1) {
-    for (unsigned i = 0; i < size; ++i) {
-      out += "0123456789abcdef"[digest[i] >> 4U];
-      out += "0123456789abcdef"[digest[i] & 15U];
-    }
-  }
-  return out;
 }
 
 }  // namespace agp::tls

@@ -45,14 +45,14 @@ class Authority {
   /// From here on open_or_create() makes a new one.
   [[nodiscard]] Time renew_at() const { return renew_at_; }
   /// SHA-256 of the certificate, lower-case hex.
-  [[nodiscard]] std::string fingerprint() const;
+  [[nodiscard]] const std::string& fingerprint() const { return fingerprint_; }
 
   /// Borrowed.
   [[nodiscard]] X509* certificate() const { return certificate_.get(); }
   [[nodiscard]] EVP_PKEY* key() const { return key_.get(); }
   /// The key of every leaf of this process. Borrowed.
   [[nodiscard]] EVP_PKEY* leaf_key() const { return leaf_key_.get(); }
-  /// What the session tickets of this process are sealed with, by way of a key for each name.
+  /// What the session tickets of this process are sealed with.
   [[nodiscard]] const std::array<unsigned char, 32>& ticket_secret() const {
     return ticket_secret_;
   }
@@ -66,6 +66,7 @@ class Authority {
   std::array<unsigned char, 32> ticket_secret_{};
   CertificatePtr certificate_;
   std::string pem_;
+  std::string fingerprint_;
   Time not_after_;
   Time renew_at_;
   std::vector<config::HostPattern> inspected_;

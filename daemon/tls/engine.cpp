@@ -261,7 +261,15 @@ Result<Engine> Engine::client(SSL_CTX* context,
   return Engine(std::move(state));
 }
 
+Result<Engine> Engine::server(const Identity& identity, std::string alpn) {
+  return answer(identity.context.get(), identity.leaf.get(), std::move(alpn));
+}
+
 Result<Engine> Engine::server(SSL_CTX* context, std::string alpn) {
+  return answer(context, nullptr, std::move(alpn));
+}
+
+Result<Engine> Engine::answer(SSL_CTX* context, const Leaf* leaf, std::string alpn) {
   auto state = std::make_unique<State>();
   state->is_server = true;
   state->own.selected = std::move(alpn);
@@ -270,6 +278,16 @@ Result<Engine> Engine::server(SSL_CTX* context, std::string alpn) {
   if (!state->ssl || bio == nullptr) {
     BIO_free(bio);
     return make_error(EngineErrc::handshake_failed, "no memory for a TLS endpoint");
+  }
+  if (leaf != nullptr) {
+    const auto& scope = leaf->session_scope();
+    if (SSL_use_certificate(state->ssl.get(), leaf->certificate()) != 1 ||
+        SSL_use_PrivateKey(state->ssl.get(), leaf->key()) != 1 ||
+        SSL_set_session_id_context(state->ssl.get(), scope.data(),
+                                   static_cast<unsigned>(scope.size())) != 1) {
+      BIO_free(bio);
+      return make_error(EngineErrc::handshake_failed, "unusable leaf: " + drain_error_queue());
+    }
   }
   BIO_set_data(bio, &state->wire);
   BIO_set_init(bio, 1);

@@ -2,6 +2,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "daemon/tls/leaf_cache.h"
 #include "daemon/tls/scratch.h"
 #include "daemon/tls/session_cache.h"
 
@@ -42,9 +43,11 @@ class Engine {
                                const std::vector<std::string>& alpn,
                                SSL_SESSION* resume = nullptr);
 
-  /// The end that answers, with the certificate in `context`. `alpn` is the one protocol to
-  /// select; empty answers without ALPN. A client that does not offer it gets the alert
+  /// The end that answers. Keeps what it needs of `identity`, except the context. `alpn` is the one
+  /// protocol to select; empty answers without ALPN. A client that does not offer it gets the alert
   /// no_application_protocol (RFC 7301 section 3.2).
+  static Result<Engine> server(const Identity& identity, std::string alpn);
+  /// The same with the certificate that is in `context`.
   static Result<Engine> server(SSL_CTX* context, std::string alpn);
 
   Engine(Engine&&) noexcept;
@@ -99,6 +102,7 @@ class Engine {
  private:
   struct State;
   explicit Engine(std::unique_ptr<State> state);
+  static Result<Engine> answer(SSL_CTX* context, const Leaf* leaf, std::string alpn);
   Result<> fail(int ssl_result, EngineErrc otherwise);
 
   std::unique_ptr<State> state_;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <openssl/hmac.h>
+#include <openssl/sha.h>
 
 namespace agp::tls {
 namespace {
@@ -15,8 +16,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLife = 24h;
-constexpr auto kBackdated = 1h;         // for clients whose clock is behind
-constexpr long kSessionsPerName = 256;  // TLS 1.2 without tickets; there the state is ours
+constexpr auto kBackdated = 1h;   // for clients whose clock is behind
+constexpr long kSessions = 1024;  // TLS 1.2 without tickets; there the state is ours
 constexpr long kSessionSeconds = 7200;
 constexpr std::size_t kMaxCommonName = 64;  // RFC 5280, ub-common-name
 
@@ -57,7 +58,10 @@ Leaf::Leaf(std::string host,
       authority_(std::move(authority)),
       certificate_(std::move(certificate)),
       renew_at_(renew_at),
-      not_after_(not_after) {}
+      not_after_(not_after) {
+  const std::string scope = authority_->fingerprint() + host_;
+  (void)SHA256(reinterpret_cast<const unsigned char*>(scope.data()), scope.size(), scope_.data());
+}
 
 Result<std::string> Leaf::chain_pem() const {
   auto pem = to_pem(certificate_.get());
@@ -140,15 +144,14 @@ void LeafCache::replace_authority(std::shared_ptr<const Authority> authority) {
   by_use_.clear();
 }
 
-// Tickets of one name must open under all workers and under no other name, so the key is derived
-// from a secret of this process, the issuer and the leaf's name.
-static Result<> set_ticket_keys(SSL_CTX* context, const Leaf& leaf) {
-  const std::string label = leaf.authority().fingerprint() + leaf.host();
+// Tickets must open under all workers, so the key is derived from a secret of this process and the
+// issuer.
+static Result<> set_ticket_keys(SSL_CTX* context, const Authority& authority) {
   std::array<unsigned char, 2 * EVP_MAX_MD_SIZE> keys{};
   for (const unsigned half : {0U, 1U}) {
-    const std::string input = std::string(1, static_cast<char>(half)) + label;
+    const std::string input = std::string(1, static_cast<char>(half)) + authority.fingerprint();
     unsigned size = 0;
-    const auto& secret = leaf.authority().ticket_secret();
+    const auto& secret = authority.ticket_secret();
     if (HMAC(EVP_sha512(), secret.data(), static_cast<int>(secret.size()),
              reinterpret_cast<const unsigned char*>(input.data()), input.size(),
              keys.data() + half * EVP_MAX_MD_SIZE, &size) == nullptr) {
@@ -165,37 +168,33 @@ static Result<> set_ticket_keys(SSL_CTX* context, const Leaf& leaf) {
   return {};
 }
 
-Result<SslCtxPtr> server_context(const Leaf& leaf) {
+Result<SslCtxPtr> server_context(const Authority& authority) {
   SslCtxPtr context(SSL_CTX_new(TLS_server_method()));
   if (!context) {
     return openssl_error("TLS server context");
   }
   SSL_CTX* ctx = context.get();
-  // Resumption is allowed only within one host name and issuer. A digest, because the field is
-  // shorter than a name may be.
-  const std::string scope = leaf.authority().fingerprint() + leaf.host();
-  std::array<unsigned char, EVP_MAX_MD_SIZE> id{};
-  unsigned id_size = 0;
-  if (EVP_Digest(scope.data(), scope.size(), id.data(), &id_size, EVP_sha256(), nullptr) != 1 ||
-      SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
-      SSL_CTX_use_certificate(ctx, leaf.certificate()) != 1 ||
-      SSL_CTX_use_PrivateKey(ctx, leaf.key()) != 1 ||
-      SSL_CTX_add1_chain_cert(ctx, leaf.authority().certificate()) != 1 ||
-      SSL_CTX_set_session_id_context(ctx, id.data(), id_size) != 1 ||
+  // Belongs to the context from here on, and goes with any certificate that has no chain of its
+  // own.
+  X509* issuer = authority.certificate();
+  if (X509_up_ref(issuer) != 1 || SSL_CTX_add_extra_chain_cert(ctx, issuer) != 1) {
+    return openssl_error("TLS server context");
+  }
+  if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
       // One ticket: a second one would cost each handshake and is hardly ever used.
       SSL_CTX_set_num_tickets(ctx, 1) != 1 ||
       // A replayed request is not ours to tell from the first one (RFC 8446 section 8).
       SSL_CTX_set_max_early_data(ctx, 0) != 1) {
     return openssl_error("TLS server context");
   }
-  if (auto keyed = set_ticket_keys(ctx, leaf); !keyed) {
+  if (auto keyed = set_ticket_keys(ctx, authority); !keyed) {
     return keyed.error();
   }
   (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_read_ahead(ctx, 1);
   SSL_CTX_set_security_level(ctx, 2);
-  (void)SSL_CTX_sess_set_cache_size(ctx, kSessionsPerName);
+  (void)SSL_CTX_sess_set_cache_size(ctx, kSessions);
   // Well below the half-life of a leaf: the client verified one when the session began.
   (void)SSL_CTX_set_timeout(ctx, kSessionSeconds);
   return context;

@@ -5,6 +5,7 @@
 #include "daemon/tls/ca.h"
 #include "daemon/tls/openssl.h"
 
+#include <array>
 #include <cstddef>
 #include <list>
 #include <memory>
@@ -25,6 +26,9 @@ class Leaf {
        Time not_after);
 
   [[nodiscard]] const std::string& host() const { return host_; }
+  /// What a session must have begun with to be resumed: this name and this issuer. A digest,
+  /// because a name may be longer than the field for it.
+  [[nodiscard]] const std::array<unsigned char, 32>& session_scope() const { return scope_; }
   /// Borrowed.
   [[nodiscard]] X509* certificate() const { return certificate_.get(); }
   [[nodiscard]] EVP_PKEY* key() const { return authority_->leaf_key(); }
@@ -38,8 +42,9 @@ class Leaf {
 
  private:
   std::string host_;
-  std::shared_ptr<const Authority>
-      authority_;  // its key signs, its certificate completes the chain
+  // Its key signs, its certificate completes the chain.
+  std::shared_ptr<const Authority> authority_;
+  std::array<unsigned char, 32> scope_{};
   CertificatePtr certificate_;
   Time renew_at_;
   Time not_after_;
@@ -82,10 +87,18 @@ class LeafCache {
 [[nodiscard]] Result<std::shared_ptr<const Leaf>> mint_leaf(
     const std::shared_ptr<const Authority>& authority, std::string_view host, Time now);
 
-/// A server context that presents the leaf and its issuer: TLS 1.2 and later, no renegotiation, no
-/// compression, session tickets allowed, SSL_MODE_RELEASE_BUFFERS. The ALPN callback is the
-/// caller's to set (SSL_CTX_set_alpn_select_cb). The context holds references of its own: the leaf
-/// may go.
-[[nodiscard]] Result<SslCtxPtr> server_context(const Leaf& leaf);
+/// What an answering end shows its client.
+struct Identity {
+  std::shared_ptr<SSL_CTX> context;
+  /// Null when the context holds a certificate itself.
+  std::shared_ptr<const Leaf> leaf = nullptr;
+};
+
+/// A server context for all leaves of an issuer, which goes with each of them: TLS 1.2 and later,
+/// no renegotiation, no compression, SSL_MODE_RELEASE_BUFFERS. Session tickets are allowed, and
+/// open in every context of the same issuer; a session is resumed under the name that it began with
+/// (Leaf::session_scope, which Engine::server sets). The ALPN callback is the caller's to set.
+/// One for many names, because making one costs as much as two handshakes.
+[[nodiscard]] Result<SslCtxPtr> server_context(const Authority& authority);
 
 }  // namespace agp::tls

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -81,10 +83,34 @@ class SpareBuffers {
   std::vector<Buffer> spare_;
 };
 
+/// The protocol that each upstream chose last, by what was offered to it (SessionCache::key): a
+/// guess at what it will choose next.
+class Choices {
+ public:
+  [[nodiscard]] const std::string* find(const std::string& key) const {
+    const auto found = by_key_.find(key);
+    return found == by_key_.end() ? nullptr : &found->second;
+  }
+  /// Above the limit all are forgotten: a wrong guess costs a little time, no more.
+  void put(const std::string& key, std::string protocol) {
+    if (by_key_.size() >= kMost && by_key_.count(key) == 0) {
+      by_key_.clear();
+    }
+    by_key_[key] = std::move(protocol);
+  }
+  [[nodiscard]] std::size_t size() const { return by_key_.size(); }
+
+  static constexpr std::size_t kMost = 256;
+
+ private:
+  std::unordered_map<std::string, std::string> by_key_;
+};
+
 /// What the connections of one worker share. Not thread-safe.
 struct Scratch {
   Plaintext plaintext;  // of the read in progress
   SpareBuffers spare;
+  Choices choices;
 };
 
 }  // namespace agp::tls

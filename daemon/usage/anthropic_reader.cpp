@@ -216,6 +216,8 @@ void AnthropicReader::take() {
   } else if (type == "error" || (type.empty() && object_.has_error())) {
     object_.keep_only({Snapshot::kRequestId});
     seen_.merge(&object_);
+  } else {
+    set_repeatable(object_, nullptr);  // text, mostly
   }
 }
 

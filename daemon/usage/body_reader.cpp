@@ -1,6 +1,7 @@
 #include "daemon/usage/body_reader.h"
 
 #include "daemon/usage/flags.h"
+#include "daemon/usage/number.h"
 #include "daemon/usage/text.h"
 
 #include <algorithm>
@@ -169,7 +170,8 @@ void BodyReader::on_object_end() {
 }
 
 void BodyReader::on_event(const sse::Event& event) {
-  if (!wants_event(event.type)) {
+  const bool is_wanted = wants_event(event.type);
+  if (!is_wanted && !event.unterminated) {
     return;
   }
   if (event.too_large) {
@@ -186,7 +188,7 @@ void BodyReader::on_event(const sse::Event& event) {
   if (event.unterminated) {
     flags_.insert(flag::kUnterminatedEvent);
   }
-  if (text == "[DONE]") {
+  if (!is_wanted || text == "[DONE]") {
     return;
   }
   event_name_ = event.type == "message" ? std::string_view() : event.type;  // it has no name
@@ -207,10 +209,23 @@ void BodyReader::on_orphans(Bytes lines) {
 }
 
 bool BodyReader::take_object(Bytes text) {
+  if (event_name_ == like_name_ && scan_.is_like(text)) {
+    for (const EventScan::Number& number : scan_.numbers()) {
+      if (const auto count = parse_count(number.text)) {
+        seen_.set_count(static_cast<std::size_t>(number.slot), *count);
+      } else {
+        seen_.set_has_bad_number();
+      }
+    }
+    return true;
+  }
   if (!read_object(text)) {
     return false;  // a broken event leaves no trace
   }
+  is_repeatable_ = false;
   take();
+  scan_.end(text, is_repeatable_);
+  like_name_ = event_name_;
   return true;
 }
 
@@ -220,6 +235,7 @@ bool BodyReader::read_object(Bytes text) {
     return false;
   }
   begin_text();
+  json_.note_holes(scan_.begin());
   (void)json_.feed(text);  // finish() says the same, and more
   return json_.finish() == JsonReader::Status::done;
 }

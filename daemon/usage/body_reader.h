@@ -2,6 +2,7 @@
 
 #include "daemon/sse/parser.h"
 #include "daemon/usage/body_shape.h"
+#include "daemon/usage/event_scan.h"
 #include "daemon/usage/field_extractor.h"
 #include "daemon/usage/response_reader.h"
 #include "daemon/usage/snapshot.h"
@@ -48,6 +49,12 @@ class BodyReader : public ResponseReader, private sse::Sink, protected FieldHand
   [[nodiscard]] bool is_whole_json() const { return is_whole_json_; }
   /// Of the event that holds the object; empty outside of event streams.
   [[nodiscard]] std::string_view event_name() const { return event_name_; }
+  /// For take(): all that the object does is to add `all` to what was seen, or nothing, and it
+  /// would do nothing more if it came again. Events like it then differ in the counts alone that
+  /// went `into` a part of `all`. @param into  null: it has no counts.
+  void set_repeatable(const Snapshot& all, const Snapshot* into) {
+    is_repeatable_ = !all.has_error() && extractor_.can_change_numbers(into);
+  }
   void add_flag(const char* flag) { flags_.insert(flag); }
 
   const FieldTable* table_;
@@ -73,6 +80,9 @@ class BodyReader : public ResponseReader, private sse::Sink, protected FieldHand
   ShapeDetector detector_;
   JsonReader json_;
   std::optional<sse::Parser> sse_;
+  EventScan scan_;
+  std::string like_name_;  // of the event that the scan knows
+  bool is_repeatable_ = false;
   std::string_view event_name_;
   bool has_text_ = false;  // octets of the current text of a sequence have come
   bool is_whole_json_ = false;

@@ -106,16 +106,7 @@ void Call::on_request_end() {
 
 void Call::take_request(Record* record) const {
   const RequestReader& reader = request_->reader;
-  CallKeys keys = reader.keys();
-  if (keys.kind != RequestKind::other) {
-    record->request_kind = keys.kind;
-  }
-  if (keys.cascade_id) {
-    record->cascade_source = CascadeSource::exact;
-  }
-  record->cascade_id = std::move(keys.cascade_id);
-  record->trajectory_id = std::move(keys.trajectory_id);
-  record->step_index = keys.step_index;
+  apply(reader.keys(), record);
   record->request_id = reader.request_id();
   if (reader.model()) {
     record->model = reader.model();

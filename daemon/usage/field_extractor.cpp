@@ -49,6 +49,10 @@ void FieldExtractor::reset() {
   depth_ = 0;
   skipped_ = 0;
   is_array_ = false;
+  counted_ = 0;
+  counted_other_ = 0;
+  counted_into_ = nullptr;
+  is_mixed_ = false;
 }
 
 /// What the next value is when no key says so.
@@ -143,6 +147,7 @@ void FieldExtractor::end(const Node& node) {
   } else if (node.kind == FieldKind::entry) {
     into_->add_to_list(list_, entry_name_, entry_count_.value_or(0));
   } else if (node.kind == FieldKind::tally) {
+    note_other_count(node.index);
     into_->set_count(node.index, tally_);
   } else if (&node == &table_->root()) {
     handler_->on_object_end();
@@ -175,6 +180,9 @@ void FieldExtractor::on_string(std::string_view text) {
     return;
   }
   if (is_number(node->kind)) {
+    if (node->kind == FieldKind::count) {
+      note_other_count(node->index);
+    }
     take_number(*node, parse_count_string(text));
   } else if (!text.empty()) {
     take_text(*node, text);
@@ -182,6 +190,7 @@ void FieldExtractor::on_string(std::string_view text) {
 }
 
 void FieldExtractor::on_number(std::string_view text) {
+  number_use_ = kNumberIgnored;
   if (skipped_ > 0) {
     return;
   }
@@ -190,11 +199,30 @@ void FieldExtractor::on_number(std::string_view text) {
   if (node == nullptr) {
     return;
   }
+  note_number(*node);
   if (is_number(node->kind)) {
     take_number(*node, parse_count(text));
   } else if (node->kind == FieldKind::code) {
     *into_->set_word(static_cast<Snapshot::Word>(node->index)) = text;
   }
+}
+
+void FieldExtractor::note_number(const Node& node) {
+  if (node.kind != FieldKind::count) {
+    number_use_ = kNumberMatters;
+    return;
+  }
+  number_use_ = static_cast<NumberUse>(node.index);
+  const std::uint32_t bit = std::uint32_t{1} << node.index;
+  is_mixed_ = is_mixed_ || (counted_ != 0 && counted_into_ != into_) || (counted_other_ & bit) != 0;
+  counted_ |= bit;
+  counted_into_ = into_;
+}
+
+void FieldExtractor::note_other_count(std::size_t index) {
+  const std::uint32_t bit = std::uint32_t{1} << index;
+  is_mixed_ = is_mixed_ || (counted_ & bit) != 0;
+  counted_other_ |= bit;
 }
 
 void FieldExtractor::on_other(bool is_bad_number) {

@@ -40,6 +40,12 @@ class FieldExtractor final : public JsonHandler {
   void into(Snapshot* snapshot) { into_ = snapshot; }
   /// The text is an array of objects.
   [[nodiscard]] bool is_array() const { return is_array_; }
+  /// Of the numbers since reset(), for events that differ from this one in nothing else: each count
+  /// has come as a number or in another way, not both, and all numbers went `into` one snapshot.
+  /// @param into  null: there may be none.
+  [[nodiscard]] bool can_change_numbers(const Snapshot* into) const {
+    return !is_mixed_ && (counted_ == 0 || counted_into_ == into);
+  }
 
   void on_object_begin() override { on_container(true); }
   void on_object_end() override { on_container_end(); }
@@ -49,6 +55,7 @@ class FieldExtractor final : public JsonHandler {
   [[nodiscard]] bool wants_string() override;
   void on_string(std::string_view text) override;
   void on_number(std::string_view text) override;
+  [[nodiscard]] NumberUse number_use() const override { return number_use_; }
   void on_bool() override { on_other(true); }
   void on_null() override { on_other(false); }
 
@@ -63,6 +70,8 @@ class FieldExtractor final : public JsonHandler {
   void take_number(const Node& node, std::optional<std::uint64_t> value);
   void take_text(const Node& node, std::string_view text);
   void settle();
+  void note_number(const Node& node);
+  void note_other_count(std::size_t index);
 
   const FieldTable* table_;
   FieldHandler* handler_;
@@ -77,6 +86,11 @@ class FieldExtractor final : public JsonHandler {
   std::size_t list_ = 0;  // which one is open
   std::string entry_name_;
   std::optional<std::uint64_t> entry_count_;
+  NumberUse number_use_ = kNumberMatters;
+  std::uint32_t counted_ = 0;        // one bit each: counts that came as numbers
+  std::uint32_t counted_other_ = 0;  // and those that came as strings or tallies
+  const Snapshot* counted_into_ = nullptr;
+  bool is_mixed_ = false;
 };
 
 }  // namespace agp::usage

@@ -21,7 +21,7 @@ struct Growing {
       }
     }
     children.emplace_back();
-    children.back().node.key = std::string(key);
+    children.back().node.key = key;
     return &children.back();
   }
 };
@@ -104,8 +104,12 @@ FieldTable::FieldTable(std::initializer_list<FieldRow> rows,
 
 const FieldTable::Node* FieldTable::child(const Node& node, std::string_view key) const {
   const Node* const first = nodes_.data() + node.first_child;
+  if (key.empty()) {
+    return nullptr;
+  }
   for (const Node* at = first; at != first + node.child_count; ++at) {
-    if (at->key == key) {
+    // Siblings differ in length or in their last octet, nearly always.
+    if (at->key.size() == key.size() && at->key.back() == key.back() && at->key == key) {
       return at;
     }
   }

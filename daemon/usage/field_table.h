@@ -43,7 +43,7 @@ struct FieldRow {
 class FieldTable {
  public:
   struct Node {
-    std::string key;
+    std::string_view key;
     FieldKind kind = FieldKind::path;
     std::size_t index = 0;
     bool is_array = false;        // its value is an array, with one child for the elements
@@ -51,6 +51,7 @@ class FieldTable {
     std::size_t child_count = 0;
   };
 
+  /// @param rows   views of text that outlives the table.
   /// @param roots  each row is valid below each of them: "" for the object itself, "response" for
   ///               one inside it. A root that is not empty is a scope with the number of its place.
   FieldTable(std::initializer_list<FieldRow> rows, std::initializer_list<std::string_view> roots);

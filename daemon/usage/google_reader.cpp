@@ -143,10 +143,12 @@ GoogleReader::GoogleReader(const ResponseFacts& facts) : BodyReader(facts, table
 
 void GoogleReader::begin_object() {
   has_response_ = false;
+  has_second_response_ = false;
   object_credits_.reset();
 }
 
 void GoogleReader::on_scope_begin(std::size_t) {
+  has_second_response_ = has_response_;
   has_response_ = true;
   inner_.clear();
   extractor_.into(&inner_);
@@ -172,6 +174,9 @@ void GoogleReader::take() {
     if (is_unspecified(object_.text(word))) {
       object_.forget(word);
     }
+  }
+  if (!object_credits_ && !has_second_response_) {
+    set_repeatable(object_, has_response_ ? &inner_ : &object_);
   }
   seen_.merge(&object_);
   // The only numbers that add up over events.

@@ -24,7 +24,8 @@ class GoogleReader final : public BodyReader {
   void take() override;
   void fill_wire(Record* record) const override;
 
-  bool has_response_ = false;  // the object is an envelope
+  bool has_response_ = false;         // the object is an envelope
+  bool has_second_response_ = false;  // of which the first does not count
   std::optional<std::uint64_t> object_credits_;
   std::optional<std::uint64_t> credits_;
 };

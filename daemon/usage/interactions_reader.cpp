@@ -3,6 +3,8 @@
 #include "daemon/usage/derive.h"
 #include "daemon/usage/text.h"
 
+#include <algorithm>
+#include <array>
 #include <set>
 #include <string>
 
@@ -60,6 +62,14 @@ const FieldTable& table() {
       },
       {"", "interaction"});
   return fields;
+}
+
+/// Events around an interaction; the first version of the API said `start` and `complete`.
+bool has_interaction(std::string_view type) {
+  static constexpr std::array<std::string_view, 5> kTypes{
+      "interaction.created", "interaction.status_update", "interaction.completed",
+      "interaction.start", "interaction.complete"};
+  return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
 bool is_over(std::string_view status) {
@@ -134,8 +144,7 @@ void InteractionsReader::take() {
   if (type.empty()) {
     type = event_name();
   }
-  if (type.starts_with("interaction.")) {
-    // One version said `complete`.
+  if (has_interaction(type)) {
     const bool is_last = type.starts_with("interaction.complete");
     const std::string status(object_.text(Snapshot::kStatus));
     if (!inner_.word(Snapshot::kStatus) && !status.empty()) {
@@ -155,6 +164,8 @@ void InteractionsReader::take() {
     seen_.merge(&object_);
   } else if (type.empty() && shape() == Shape::json) {
     take_interaction(&object_);
+  } else {
+    set_repeatable(object_, nullptr);  // text, mostly
   }
 }
 

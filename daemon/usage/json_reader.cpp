@@ -1,170 +1,14 @@
 #include "daemon/usage/json_reader.h"
 
-#include <algorithm>
-#include <bit>
+#include "daemon/usage/json_scan.h"
 
-#include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include <algorithm>
 
 namespace agp::usage {
 namespace {
 
 bool is_space(std::uint8_t c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-#if defined(__x86_64__)
-const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
-
-/// @return the first quote, backslash or control character, or where less than a step is left.
-[[gnu::target("avx2")]] const std::uint8_t* find_special_avx2(const std::uint8_t* at,
-                                                              const std::uint8_t* end) {
-  const __m256i quotes = _mm256_set1_epi8('"');
-  const __m256i backslashes = _mm256_set1_epi8('\\');
-  const __m256i last_control = _mm256_set1_epi8(0x1F);
-  const auto hits_of = [&](const std::uint8_t* from) __attribute__((target("avx2"))) {
-    const __m256i octets = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-    return _mm256_or_si256(
-        _mm256_or_si256(_mm256_cmpeq_epi8(octets, quotes), _mm256_cmpeq_epi8(octets, backslashes)),
-        _mm256_cmpeq_epi8(_mm256_min_epu8(octets, last_control), octets));
-  };
-  for (; end - at >= 64; at += 64) {
-    const __m256i first = hits_of(at);
-    const __m256i second = hits_of(at + 32);
-    if (_mm256_testz_si256(first, first) != 0 && _mm256_testz_si256(second, second) != 0) {
-      continue;
-    }
-    const auto low = static_cast<std::uint32_t>(_mm256_movemask_epi8(first));
-    const auto high = static_cast<std::uint32_t>(_mm256_movemask_epi8(second));
-    return at + std::countr_zero(std::uint64_t{high} << 32U | low);
-  }
-  return at;
-}
-#endif
-
-/// The first quote, backslash or control character. Many octets at a time: this loop sees nearly
-/// every octet of every model answer.
-inline const std::uint8_t* find_special(const std::uint8_t* at, const std::uint8_t* end) {
-#if defined(__x86_64__)
-  const __m128i quotes = _mm_set1_epi8('"');
-  const __m128i backslashes = _mm_set1_epi8('\\');
-  const __m128i last_control = _mm_set1_epi8(0x1F);
-  // Most strings are short; what is longer than a few words is worth the call.
-  const std::uint8_t* const first_words = at + 32;
-  while (end - at >= 16) {
-    if (at == first_words && has_avx2) {
-      at = find_special_avx2(at, end);
-      if (end - at < 16) {
-        break;
-      }
-    }
-    const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    const __m128i hits = _mm_or_si128(
-        _mm_or_si128(_mm_cmpeq_epi8(octets, quotes), _mm_cmpeq_epi8(octets, backslashes)),
-        _mm_cmpeq_epi8(_mm_min_epu8(octets, last_control), octets));
-    const auto mask = static_cast<std::uint32_t>(_mm_movemask_epi8(hits));
-    if (mask != 0) {
-      return at + std::countr_zero(mask);
-    }
-    at += 16;
-  }
-#endif
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  constexpr std::uint64_t kHigh = 0x8080808080808080;
-  while (end - at >= 8) {
-    std::uint64_t word = 0;
-    ::memcpy(&word, at, sizeof word);
-    const std::uint64_t quote = word ^ (kOnes * '"');
-    const std::uint64_t backslash = word ^ (kOnes * '\\');
-    const std::uint64_t hit = (((quote - kOnes) & ~quote) | ((backslash - kOnes) & ~backslash) |
-                               ((word - kOnes * 0x20) & ~word)) &
-                              kHigh;
-    if (hit != 0) {
-      if constexpr (std::endian::native == std::endian::little) {
-        // Borrows can only mark octets behind the first true hit, so the lowest mark is right.
-        return at + std::countr_zero(hit) / 8;
-      }
-      break;
-    }
-    at += 8;
-  }
-  while (at != end && *at != '"' && *at != '\\' && *at >= 0x20) {
-    ++at;
-  }
-  return at;
-}
-
-bool is_hex(std::uint8_t c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-/// The letters of the escapes of two octets.
-constexpr std::array<bool, 256> kShortEscapes = [] {
-  std::array<bool, 256> table{};
-  for (const char c : {'"', '\\', '/', 'b', 'f', 'n', 'r', 't'}) {
-    table[static_cast<std::uint8_t>(c)] = true;
-  }
-  return table;
-}();
-
-/// Goes over plain text and well-formed escapes of a string that nobody wants.
-/// @return where the careful reader goes on: at its end, at a fault, or near the end of the input.
-const std::uint8_t* skip_text(const std::uint8_t* at, const std::uint8_t* end) {
-  constexpr std::ptrdiff_t kLongestEscape = 6;
-  while (true) {
-    at = find_special(at, end);
-    if (end - at < kLongestEscape || *at != '\\') {
-      return at;
-    }
-    if (kShortEscapes[at[1]]) {
-      at += 2;
-    } else if (at[1] == 'u' && is_hex(at[2]) && is_hex(at[3]) && is_hex(at[4]) && is_hex(at[5])) {
-      at += kLongestEscape;
-    } else {
-      return at;
-    }
-  }
-}
-
-bool is_number(std::string_view text) {
-  std::size_t at = 0;
-  const auto digits = [&] {
-    const std::size_t from = at;
-    while (at < text.size() && text[at] >= '0' && text[at] <= '9') {
-      ++at;
-    }
-    return at - from;
-  };
-  if (at < text.size() && text[at] == '-') {
-    ++at;
-  }
-  const std::size_t first = at;
-  const std::size_t n = digits();
-  if (n == 0 || (n > 1 && text[first] == '0')) {
-    return false;
-  }
-  if (at < text.size() && text[at] == '.') {
-    ++at;
-    if (digits() == 0) {
-      return false;
-    }
-  }
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
-    if (at < text.size() && (text[at] == '+' || text[at] == '-')) {
-      ++at;
-    }
-    if (digits() == 0) {
-      return false;
-    }
-  }
-  return at == text.size();
-}
-
-bool is_number_octet(std::uint8_t c) {
-  return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
 }
 
 }  // namespace
@@ -176,6 +20,7 @@ void JsonReader::reset() {
   depth_ = 0;
   scratch_.clear();
   high_surrogate_ = 0;
+  holes_ = nullptr;
 }
 
 JsonReader::Status JsonReader::feed(Bytes in) {
@@ -311,6 +156,9 @@ const std::uint8_t* JsonReader::begin_value(std::uint8_t c,
                                             const std::uint8_t* end) {
   if (c == '"') {
     begin_string(false);
+    if (!wanted_) {
+      note_hole({at, at, kNoNumber});
+    }
     return read_string(at, end);
   }
   if (c == '{' || c == '[') {
@@ -339,11 +187,24 @@ const std::uint8_t* JsonReader::begin_value(std::uint8_t c,
     take_literal(text);
   } else if (is_number(text)) {
     handler_->on_number(text);
+    note_hole({at - 1, stop, handler_->number_use()});
     end_value();
   } else {
     state_ = State::failed;
   }
   return stop;
+}
+
+void JsonReader::note_hole(JsonHole hole) {
+  if (holes_ == nullptr) {
+    return;
+  }
+  if (holes_->size() == kMaxJsonHoles) {
+    holes_->clear();  // a text without holes is like itself alone, which is right, too
+    holes_ = nullptr;
+    return;
+  }
+  holes_->push_back(hole);
 }
 
 void JsonReader::end_value() {
@@ -385,6 +246,7 @@ void JsonReader::pop(bool is_object) {
 void JsonReader::begin_string(bool is_key) {
   is_key_ = is_key;
   wanted_ = is_key || handler_->wants_string();
+  in_pieces_ = !is_key && wanted_ && handler_->wants_pieces();
   scratch_.clear();
   high_surrogate_ = 0;
   state_ = State::string;
@@ -425,12 +287,15 @@ const std::uint8_t* JsonReader::read_string(const std::uint8_t* at, const std::u
 void JsonReader::end_string(std::string_view tail) {
   state_ = State::string;
   if (!wanted_) {
+    if (holes_ != nullptr) {
+      holes_->back().to = as_bytes(tail).data() + tail.size();
+    }
     end_value();
     return;
   }
   const std::size_t limit = is_key_ ? kMaxKeyBytes : kMaxStringBytes;
   std::string_view text = tail;
-  if (!scratch_.empty() || high_surrogate_ != 0) {
+  if (!scratch_.empty() || high_surrogate_ != 0 || in_pieces_) {
     keep(tail);
     flush_surrogate();
     text = scratch_;
@@ -518,6 +383,10 @@ void JsonReader::keep(std::string_view text) {
     return;
   }
   flush_surrogate();
+  if (in_pieces_) {
+    handler_->on_piece(text);
+    return;
+  }
   // One octet more than the limit, so that a cut key cannot equal a short one.
   const std::size_t limit = (is_key_ ? kMaxKeyBytes : kMaxStringBytes) + 1;
   scratch_.append(text.substr(0, limit - std::min(limit, scratch_.size())));

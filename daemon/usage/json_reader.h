@@ -7,8 +7,25 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace agp::usage {
+
+/// What became of a number that a handler was given: it was assigned to the slot of that number (0
+/// and up, the handler's own numbering) and had no other effect, or one of these.
+using NumberUse = int;
+inline constexpr NumberUse kNumberIgnored = -1;  // another number would have made no difference
+inline constexpr NumberUse kNumberMatters = -2;  // anything else
+inline constexpr NumberUse kNoNumber = -3;       // a string that was not wanted
+
+/// Where a text may differ without another effect than other numbers in slots: a number, or what
+/// stands between the quotes of a string that was not wanted.
+struct JsonHole {
+  const std::uint8_t* from = nullptr;
+  const std::uint8_t* to = nullptr;
+  NumberUse use = kNoNumber;
+};
+using JsonHoles = std::vector<JsonHole>;
 
 /// Receives the tokens of one JSON text. Views are borrowed for the call.
 class JsonHandler {
@@ -21,8 +38,14 @@ class JsonHandler {
   virtual void on_key(std::string_view key) = 0;
   /// Asked at the start of each string value: false skips it at the speed of a memory scan.
   [[nodiscard]] virtual bool wants_string() = 0;
+  /// Asked after that: whether the string comes through on_piece(), whole and however long, with an
+  /// empty on_string() as its end.
+  [[nodiscard]] virtual bool wants_pieces() { return false; }
+  virtual void on_piece(std::string_view /*text*/) {}
   virtual void on_string(std::string_view text) = 0;  // only if wanted; cut at kMaxStringBytes
   virtual void on_number(std::string_view text) = 0;  // as written; "?" when absurdly long
+  /// Asked behind on_number().
+  [[nodiscard]] virtual NumberUse number_use() const { return kNumberMatters; }
   virtual void on_bool() = 0;
   virtual void on_null() = 0;
 };
@@ -43,6 +66,9 @@ class JsonReader {
 
   /// Begin with the next text.
   void reset();
+  /// Writes down the holes of the text that begins and comes in one piece. @param into  lives as
+  /// long as the text is read.
+  void note_holes(JsonHoles* into) { holes_ = into; }
 
   /// The next octets of one text; any split is equivalent.
   Status feed(Bytes in);
@@ -82,6 +108,7 @@ class JsonReader {
   [[nodiscard]] const std::uint8_t* begin_value(std::uint8_t c,
                                                 const std::uint8_t* at,
                                                 const std::uint8_t* end);
+  void note_hole(JsonHole hole);
   void end_value();
   void end_number();
   void end_literal();
@@ -90,12 +117,14 @@ class JsonReader {
   void pop(bool is_object);
 
   JsonHandler* handler_;
+  JsonHoles* holes_ = nullptr;
   State state_ = State::value;
   std::size_t depth_ = 0;
   std::array<std::uint64_t, kMaxJsonDepth / 64> is_object_{};  // one bit per level
   std::string scratch_;
   bool is_key_ = false;
   bool wanted_ = false;
+  bool in_pieces_ = false;
   std::uint8_t hex_digits_ = 0;
   std::uint32_t hex_value_ = 0;
   std::uint32_t high_surrogate_ = 0;

@@ -28,6 +28,10 @@ inline constexpr std::size_t kMaxAdditionalUsage = 64;
 inline constexpr std::size_t kMaxServerToolCalls = 1024;
 /// No provider counts more tokens in one call; larger numbers are mistakes.
 inline constexpr std::uint64_t kMaxCount = 1'000'000'000'000;
+/// Places where an event may differ from the one before it and still be like it, and the octets
+/// between them.
+inline constexpr std::size_t kMaxJsonHoles = 96;
+inline constexpr std::size_t kMaxLikenessBytes = 8 * 1024;
 /// White space before a body says what it is.
 inline constexpr std::size_t kMaxPreludeBytes = 256;
 

@@ -127,13 +127,13 @@ bool OpenAiChatReader::take_done() {
 }
 
 void OpenAiChatReader::take() {
-  if (object_.has_error() && !has_choices_) {
-    object_.keep_only({});
-    seen_.merge(&object_);
-  } else if (has_choices_ || is_completion(object_)) {
+  if (has_choices_ || object_.has_error() || is_completion(object_)) {
     object_.forget(Snapshot::kObject);
     object_.forget(Snapshot::kType);
+    set_repeatable(object_, &object_);
     seen_.merge(&object_);
+  } else {
+    set_repeatable(object_, nullptr);
   }
 }
 

@@ -212,7 +212,10 @@ void OpenAiResponsesReader::end_item() {
 }
 
 void OpenAiResponsesReader::take() {
-  const std::string type(object_.text(Snapshot::kType));
+  std::string type(object_.text(Snapshot::kType));
+  if (type.empty()) {
+    type = event_name();
+  }
   if (const std::string_view terminal = terminal_status(type); !terminal.empty()) {
     take_response(&inner_, terminal);
   } else if (names_response(type)) {
@@ -240,6 +243,8 @@ void OpenAiResponsesReader::take() {
       status = "completed";
     }
     take_response(&object_, status);
+  } else {
+    set_repeatable(object_, nullptr);  // text, mostly
   }
 }
 

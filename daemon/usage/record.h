@@ -84,6 +84,16 @@ struct Cost {
   friend bool operator==(const Cost&, const Cost&) = default;
 };
 
+/// What else a request says about whom it was made for. Cascades::resolve judges it and empties it:
+/// it is never kept.
+struct RequestHints {
+  std::optional<std::string> conversation_id;  // "Conversation ID:" in the system prompt
+  std::optional<std::string> brain_id;         // ".../brain/" there
+  std::optional<std::string> session_id;       // one for each language server, not each cascade
+
+  friend bool operator==(const RequestHints&, const RequestHints&) = default;
+};
+
 struct Record {
   std::string id;              // ULID; given once by the driver, empty before that
   std::uint64_t sequence = 0;  // order of commits, from 1; given by the ledger, 0 before that
@@ -102,11 +112,12 @@ struct Record {
   std::optional<std::string> cascade_id;
   CascadeSource cascade_source = CascadeSource::none;
   /// What the tie rests on: "request_id", "trajectory_id", "conversation_id", "brain_path",
-  /// "only_running"; empty without a tie.
+  /// "only_running", "response_id" (nothing but the language server's word); empty without a tie.
   std::string cascade_evidence;
   bool cascade_confirmed = false;  // the language server named this response id afterwards
   std::optional<std::string> trajectory_id;
   std::optional<std::uint64_t> step_index;
+  RequestHints hints;
 
   std::uint64_t bytes_in = 0;   // response octets on the wire (after TLS), head and body
   std::uint64_t bytes_out = 0;  // request octets

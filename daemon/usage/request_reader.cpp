@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 namespace agp::usage {
@@ -30,6 +31,21 @@ bool is_id(std::string_view text) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                   c == '-' || c == '_' || c == '.' || c == ':';
          });
+}
+
+// `<trajectory>-<n>`, K7.
+void take_label_request_id(std::string_view text, CallKeys* keys) {
+  const std::size_t dash = text.rfind('-');
+  if (dash == std::string_view::npos || !is_uuid(text.substr(0, dash))) {
+    return;
+  }
+  const auto step = parse_count_string(text.substr(dash + 1));
+  if (step && !keys->trajectory_id) {
+    keys->trajectory_id = std::string(text.substr(0, dash));
+  }
+  if (step && !keys->step_index) {
+    keys->step_index = step;
+  }
 }
 
 }  // namespace
@@ -61,6 +77,26 @@ CallKeys parse_request_id(std::string_view request_id) {
   return keys;
 }
 
+void apply(CallKeys keys, Record* record) {
+  if (keys.kind != RequestKind::other) {
+    record->request_kind = keys.kind;
+  }
+  // What the request id names counts by its form; what a prompt names has to be known.
+  const auto& hints = keys.hints;
+  if (keys.cascade_id) {
+    record->cascade_source = CascadeSource::exact;
+    record->cascade_evidence = "request_id";
+  } else if (hints.conversation_id || hints.brain_id) {
+    keys.cascade_id = hints.conversation_id ? hints.conversation_id : hints.brain_id;
+    record->cascade_source = CascadeSource::inferred;
+    record->cascade_evidence = hints.conversation_id ? "conversation_id" : "brain_path";
+  }
+  record->cascade_id = std::move(keys.cascade_id);
+  record->trajectory_id = std::move(keys.trajectory_id);
+  record->step_index = keys.step_index;
+  record->hints = std::move(keys.hints);
+}
+
 RequestReader::RequestReader() : json_(this) {}
 
 void RequestReader::feed(Bytes decoded) {
@@ -82,33 +118,52 @@ CallKeys RequestReader::keys() const {
   if (!keys.step_index && last_step_index_) {
     keys.step_index = *last_step_index_ + 1;  // the label counts the steps before this one
   }
+  if (label_request_id_) {
+    take_label_request_id(*label_request_id_, &keys);
+  }
+  keys.hints.conversation_id = scan_.conversation_id();
+  keys.hints.brain_id = scan_.brain_id();
+  keys.hints.session_id = session_id_;
   return keys;
+}
+
+void RequestReader::begin_container() {
+  ++depth_;
+  if (enters_system_) {
+    system_depth_ = depth_;
+  }
+  enters_ = false;
+  enters_system_ = false;
+  field_ = Field::none;
+}
+
+void RequestReader::end_container() {
+  if (depth_ == system_depth_) {
+    system_depth_ = 0;
+  }
+  --depth_;
 }
 
 void RequestReader::on_object_begin() {
   if (depth_ == 0 || enters_) {
     ++known_depth_;
   }
-  ++depth_;
-  enters_ = false;
-  field_ = Field::none;
+  begin_container();
 }
 
 void RequestReader::on_object_end() {
   if (depth_ == known_depth_) {
     --known_depth_;
   }
-  --depth_;
+  end_container();
 }
 
 void RequestReader::on_array_begin() {
-  ++depth_;
-  enters_ = false;
-  field_ = Field::none;
+  begin_container();
 }
 
 void RequestReader::on_array_end() {
-  --depth_;
+  end_container();
 }
 
 void RequestReader::on_key(std::string_view key) {
@@ -117,15 +172,23 @@ void RequestReader::on_key(std::string_view key) {
     std::string_view key;
     Field field;
   };
-  static constexpr std::array<Known, 5> kKnown{{
+  static constexpr std::array<Known, 8> kKnown{{
       {1, "model", Field::model},
       {1, "requestId", Field::request_id},
       {1, "requestType", Field::request_type},
+      {2, "sessionId", Field::session_id},
+      {2, "systemInstruction", Field::system_text},
       {3, "trajectory_id", Field::trajectory_id},
       {3, "last_step_index", Field::last_step_index},
+      {3, "request_id", Field::label_request_id},
   }};
   field_ = Field::none;
   enters_ = false;
+  enters_system_ = false;
+  if (system_depth_ != 0) {
+    field_ = key == "text" ? Field::system_text : Field::none;
+    return;
+  }
   if (depth_ != known_depth_) {
     return;  // somewhere inside a prompt
   }
@@ -135,6 +198,7 @@ void RequestReader::on_key(std::string_view key) {
       field_ = known.field;
     }
   }
+  enters_system_ = field_ == Field::system_text;
 }
 
 void RequestReader::on_string(std::string_view text) {
@@ -162,6 +226,19 @@ void RequestReader::on_string(std::string_view text) {
     case Field::last_step_index:
       last_step_index_ = parse_count_string(text);
       break;
+    case Field::label_request_id:
+      if (is_id(text)) {
+        label_request_id_ = std::string(text);
+      }
+      break;
+    case Field::session_id:
+      if (!text.empty() && text.size() <= kMaxWordBytes) {
+        session_id_ = std::string(text);
+      }
+      break;
+    case Field::system_text:
+      scan_.end_text();
+      break;
   }
   field_ = Field::none;
 }
@@ -169,6 +246,8 @@ void RequestReader::on_string(std::string_view text) {
 void RequestReader::on_number(std::string_view text) {
   if (field_ == Field::last_step_index) {
     last_step_index_ = parse_count(text);
+  } else if (field_ == Field::session_id && text.size() <= kMaxWordBytes) {
+    session_id_ = std::string(text);
   }
   field_ = Field::none;
 }

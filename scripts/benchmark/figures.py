@@ -18,11 +18,29 @@ def summary(values):
     return {'median': statistics.median(values), 'min': min(values), 'max': max(values), 'values': values}
 
 
+def middle(values):
+    """The mean, or None when there is nothing."""
+    return statistics.fmean(values) if values else None
+
+
 def moved(values):
     """How far apart the largest and the smallest are: 0.2 is 20 %."""
     if not values or min(values) <= 0:
         return float('inf')
     return max(values) / min(values) - 1
+
+
+def agreeing(values, wanted, most=MOST_A_DIRECT_FIGURE_MAY_MOVE):
+    """Which rounds may be compared: values holds, for each of them, all that was seen of one figure in it.
+    The largest set whose figures lie within `most` of each other, where no single round has more than that in
+    itself; the first one, when there are several. @return the indices, or None when fewer than wanted agree."""
+    ends = [(min(each), max(each), number) for number, each in enumerate(values) if each and min(each) > 0]
+    best = []
+    for low in sorted({e[0] for e in ends}):
+        inside = sorted(n for least, largest, n in ends if least >= low and largest <= low * (1 + most))
+        if len(inside) > len(best):
+            best = inside
+    return best if len(best) >= wanted else None
 
 
 def slope(points):

@@ -144,6 +144,8 @@ def scenario_table(results, scenario):
     if scenario['refused']:
         return lines[0] + f'. Not reported: {scenario["refused"]}.'
     columns = COLUMNS[scenario['group']]
+    if scenario.get('discarded'):
+        lines[0] += f'. {scenario["discarded"]} of {scenario["rounds"]} rounds discarded, because direct moved'
     lines += ['', '| Peer | ' + ' | '.join(c[0] for c in columns) + ' | Remarks |', '|---' * (len(columns) + 2) + '|']
     for peer, entry in scenario['peers'].items():
         remarks = entry['skipped'] or '; '.join(entry['problems'])

@@ -13,6 +13,8 @@ import world
 from peers import DIRECT, OURS
 
 MEGA, GIGA = 1e6, 1e9
+# A scenario is given up after so many times the rounds that are wanted.
+MOST_TIMES_THE_ROUNDS = 4
 
 
 @dataclass
@@ -125,16 +127,18 @@ GROUPS = ('bulk', 'handshakes', 'requests', 'latency', 'first', 'fresh', 'idle',
 @dataclass
 class Outcome:
     """What one peer did in one scenario."""
-    rounds: list = field(default_factory=list)    # {metric: figure} of each round
+    rounds: dict = field(default_factory=dict)    # {number of the round: {metric: figure}}
     protocol: str = ''
     cipher: str = ''
     problems: list = field(default_factory=list)
     skipped: str = ''
 
-    def figures(self):
+    def figures(self, kept=None):
+        """@param kept  numbers of the rounds that count; None for all."""
+        rows = [r for number, r in self.rounds.items() if kept is None or number in kept]
         out = {}
-        for metric in (self.rounds[0] if self.rounds else ()):
-            values = [r[metric] for r in self.rounds if r[metric] is not None]
+        for metric in (rows[0] if rows else ()):
+            values = [r[metric] for r in rows if r[metric] is not None]
             if values:
                 out[metric] = figures.summary(values)
         return out
@@ -268,23 +272,45 @@ class Bench:
             peer.start()
         return result, cpu, problems
 
-    def round(self, scenario, outcomes, number, is_warm_up):
-        for name in figures.turns([n for n in outcomes if not outcomes[n].skipped], number):
-            outcome = outcomes[name]
-            result, cpu, problems = self.measure(self.peers[name], scenario)
-            if result and scenario.protocol == 'h2' and result['protocol'] != 'h2':
-                outcome.skipped = f'negotiated {result["protocol"] or "nothing"}, not h2'
-                continue
-            if result:
-                outcome.protocol, outcome.cipher = result['protocol'], result['cipher']
-            for problem in problems:
-                if problem not in outcome.problems:
-                    outcome.problems.append(problem)
-            if not result or (problems and not result['values'].get('seconds')):
-                outcome.skipped = problems[0]
-                continue
-            if not is_warm_up:
-                outcome.rounds.append(scenario.metrics(result['values'], cpu))
+    def turn(self, scenario, name, outcome):
+        """@return {metric: figure}, or None when there is none."""
+        result, cpu, problems = self.measure(self.peers[name], scenario)
+        if result and scenario.protocol == 'h2' and result['protocol'] != 'h2':
+            outcome.skipped = f'negotiated {result["protocol"] or "nothing"}, not h2'
+            return None
+        if result:
+            outcome.protocol, outcome.cipher = result['protocol'], result['cipher']
+        for problem in problems:
+            if problem not in outcome.problems:
+                outcome.problems.append(problem)
+        if not result or (problems and not result['values'].get('seconds')):
+            outcome.skipped = problems[0]
+            return None
+        return scenario.metrics(result['values'], cpu)
+
+    def round(self, scenario, outcomes, number):
+        """Each peer once, and direct before and after them: what disturbs the machine in between shows.
+        @return what was seen of the watched figure of direct"""
+        seen = []
+
+        def direct():
+            row = self.turn(scenario, DIRECT, outcomes[DIRECT]) if not outcomes[DIRECT].skipped else None
+            if row:
+                seen.append(row)
+        has_direct = DIRECT in outcomes
+        if has_direct:
+            direct()
+        others = [n for n in outcomes if n != DIRECT and not outcomes[n].skipped]
+        for name in figures.turns(others, number) if others else ():
+            row = self.turn(scenario, name, outcomes[name])
+            if row and number >= 0:
+                outcomes[name].rounds[number] = row
+        if has_direct:
+            direct()
+            if seen and number >= 0:
+                outcomes[DIRECT].rounds[number] = {
+                    m: figures.middle([r[m] for r in seen if r[m] is not None]) for m in seen[0]}
+        return [row[scenario.watched] for row in seen]
 
     def run(self, scenario):
         world.say(f'{scenario.name}: {scenario.about}')
@@ -295,23 +321,31 @@ class Bench:
             outcomes[name] = Outcome()
             if name != DIRECT and scenario.protocol not in peer.ports:
                 outcomes[name].skipped = f'cannot pass {scenario.protocol}'
-        for number in range(-1, self.rounds):
-            self.round(scenario, outcomes, max(number, 0), number < 0)
-        result = {'name': scenario.name, 'group': scenario.group(), 'about': scenario.about, 'refused': '', 'peers': {}}
-        direct = outcomes.get(DIRECT)
-        if direct and direct.rounds:
-            moved = figures.moved([r[scenario.watched] for r in direct.rounds])
-            result['direct_moved'] = moved
-            if moved > figures.MOST_A_DIRECT_FIGURE_MAY_MOVE:
-                result['refused'] = f'direct moved by {moved:.0%} between rounds'
+        self.round(scenario, outcomes, -1)  # the warm-up
+        watched, kept = [], None
+        while kept is None and len(watched) < self.rounds * MOST_TIMES_THE_ROUNDS:
+            watched.append(self.round(scenario, outcomes, len(watched)))
+            if DIRECT not in outcomes or outcomes[DIRECT].skipped:
+                kept = list(range(len(watched))) if len(watched) >= self.rounds else None
+            elif len(watched) >= self.rounds:
+                kept = figures.agreeing(watched, self.rounds)
+        result = {'name': scenario.name, 'group': scenario.group(), 'about': scenario.about, 'refused': '', 'peers': {},
+                  'rounds': len(watched), 'discarded': len(watched) - len(kept or ())}
+        if kept is None:
+            result['refused'] = (f'direct moved by more than {figures.MOST_A_DIRECT_FIGURE_MAY_MOVE:.0%} '
+                                 f'in or between all but a few of {len(watched)} rounds')
+        elif DIRECT in outcomes:
+            result['direct_moved'] = figures.moved([value for number in kept for value in watched[number]])
         for name, o in outcomes.items():
-            result['peers'][name] = {'figures': o.figures(), 'protocol': o.protocol, 'cipher': o.cipher, 'problems': o.problems,
+            result['peers'][name] = {'figures': o.figures(kept), 'protocol': o.protocol, 'cipher': o.cipher, 'problems': o.problems,
                                      'skipped': o.skipped}
-            main = o.figures().get(scenario.watched)
+            main = o.figures(kept).get(scenario.watched)
             note = o.skipped or '; '.join(o.problems)
             world.say(f'  {name:18} ' + (f'{main["median"]:12.1f} {scenario.watched}' if main else '') + (f'  {note}' if note else ''))
         if result['refused']:
             world.say(f'  not reported: {result["refused"]}')
+        elif result['discarded']:
+            world.say(f'  {result["discarded"]} of {len(watched)} rounds discarded')
         return result
 
     # -- memory and start

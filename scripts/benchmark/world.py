@@ -75,17 +75,56 @@ def build_load(into):
     run('go', 'build', '-trimpath', '-buildvcs=false', '-o', into, '.', cwd=ROOT / 'scripts/benchmark/load', env=environment)
 
 
+def sources(root):
+    """Every file of the tree that git does not ignore, relative to it; of a tree without git, all but what is built."""
+    done = subprocess.run(['git', '-C', root, 'ls-files', '-z', '--cached', '--others', '--exclude-standard'], capture_output=True)
+    if done.returncode == 0:
+        names = {Path(n) for n in done.stdout.decode().split('\0') if n}
+    else:
+        names = {p.relative_to(root) for p in root.rglob('*') if not p.relative_to(root).parts[0].startswith(('build', '.'))}
+    return {n for n in names if (root / n).is_file()}
+
+
+def stamps(root):
+    return {name: ((root / name).stat().st_mtime_ns, (root / name).stat().st_size) for name in sources(root)}
+
+
+def snapshot(root, into):
+    """A copy of the tree as it was at one moment: who edits while the daemon is built must not get two versions of one
+    header into it. Files that are the same as in the last copy keep their time, so that only the others are built again."""
+    for _ in range(5):
+        before = stamps(root)
+        for name in before:
+            copy, content = into / name, (root / name).read_bytes()
+            if not copy.is_file() or copy.read_bytes() != content:
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(content)
+                shutil.copymode(root / name, copy)
+        for old in [p for p in into.rglob('*') if p.is_file() and p.relative_to(into) not in before]:
+            old.unlink()
+        if stamps(root) == before:
+            return
+    raise Unusable(f'{root} changes all the time; wait until nobody writes there, or give --daemon or --deb')
+
+
 def build_daemon(into):
-    """The daemon of this tree with -O2 and without sanitizers; a second time only what changed."""
+    """The daemon of this tree, as it is now, with -O2 and without sanitizers; a second time only what changed."""
     build = CACHE / 'build' / ('bench-' + hashlib.sha256(str(ROOT).encode()).hexdigest()[:12])
+    tree = build.with_name(build.name + '-source')
     environment = dict(os.environ)
     if shutil.which('ccache'):
         environment.update(CC='ccache gcc', CXX='ccache g++', CCACHE_DIR=str(CACHE / 'ccache'),
-                           CCACHE_BASEDIR=str(ROOT), CCACHE_NOHASHDIR='1')
+                           CCACHE_BASEDIR=str(tree), CCACHE_NOHASHDIR='1')
     say('building antigravity-proxyd with -O2')
+    snapshot(ROOT, tree)
+    configured = build / 'meson-private/cmd_line.txt'
+    marker = build / 'source'
+    if configured.exists() and (not marker.exists() or marker.read_text() != str(tree)):
+        shutil.rmtree(build)  # of another version of this script, which built the tree itself
     if not (build / 'build.ninja').exists():
         build.parent.mkdir(parents=True, exist_ok=True)
-        run('meson', 'setup', build, ROOT, '--buildtype=debugoptimized', '-Dtests=false', env=environment)
+        run('meson', 'setup', build, tree, '--buildtype=debugoptimized', '-Dtests=false', env=environment)
+        marker.write_text(str(tree))
     target = 'daemon/app/antigravity-proxyd'
     jobs = os.environ.get('AGP_JOBS', str(os.cpu_count()))
     run('ninja', '-C', build, '-j', jobs, target, env=environment)

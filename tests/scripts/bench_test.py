@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -11,6 +13,7 @@ sys.dont_write_bytecode = True
 import figures  # noqa: E402
 import report  # noqa: E402
 import scenarios  # noqa: E402
+import world  # noqa: E402
 
 STAT = '42 (a) b) S 7 42 42 0 -1 4194560 100 0 0 0 250 50 9 9 20 0 1 0 100 0 0'
 
@@ -27,6 +30,18 @@ class Arithmetic(unittest.TestCase):
         self.assertAlmostEqual(0.25, figures.moved([100, 125, 110]))
         self.assertEqual(float('inf'), figures.moved([0, 1]))
         self.assertEqual(float('inf'), figures.moved([]))
+
+    def test_rounds_are_compared_that_agree(self):
+        steady = [[100, 104], [101, 99], [102, 103]]
+        self.assertEqual([0, 1, 2], figures.agreeing(steady, 3))
+        # One that was disturbed in the middle, and one as a whole.
+        self.assertEqual([0, 2, 4], figures.agreeing([[100, 104], [100, 160], [101, 99], [170, 171], [102, 103]], 3))
+        self.assertIsNone(figures.agreeing([[100, 104], [100, 160], [101, 99]], 3))
+        self.assertIsNone(figures.agreeing([[0, 0], [], [0, 1]], 1))
+
+    def test_more_agreeing_rounds_than_wanted_all_count(self):
+        self.assertEqual([0, 1, 2, 3], figures.agreeing([[100], [110], [115], [120]], 3))
+        self.assertEqual([1, 2, 3], figures.agreeing([[80], [110], [115], [120]], 3))
 
     def test_slope_is_growth_by_unit(self):
         self.assertAlmostEqual(3.0, figures.slope([(0, 1), (1, 4), (2, 7)]))
@@ -146,6 +161,87 @@ class Tables(unittest.TestCase):
     def test_the_manual_has_the_marks(self):
         text = (ROOT / 'docs/performance.md').read_text()
         self.assertEqual((1, 1), (text.count(report.BEGIN), text.count(report.END)))
+
+
+class Rounds(unittest.TestCase):
+    """What is measured is made up; nothing runs."""
+
+    class Made(scenarios.Bench):
+        def __init__(self, rounds, direct):
+            super().__init__([], None, None, rounds)
+            self.peers = {'direct': None, 'haproxy': type('Peer', (), {'ports': {'h1': 1}})()}
+            self.direct, self.asked = iter(direct), 0
+
+        def turn(self, scenario, name, outcome):
+            if name == 'direct':
+                return {'mb_per_s': next(self.direct)}
+            self.asked += 1
+            return {'mb_per_s': 50 + self.asked}
+
+    def run_made(self, rounds, direct):
+        bench = self.Made(rounds, direct)
+        scenario = scenarios.Scenario('x', 'made up', {'scenario': 'bulk'}, None, 'mb_per_s')
+        return bench.run(scenario), bench
+
+    def test_a_steady_machine_takes_as_many_rounds_as_are_wanted(self):
+        result, bench = self.run_made(3, [100] * 8)
+        self.assertEqual((3, 0, ''), (result['rounds'], result['discarded'], result['refused']))
+        self.assertEqual(4, bench.asked)  # and the warm-up
+        self.assertEqual([52, 53, 54], result['peers']['haproxy']['figures']['mb_per_s']['values'])
+
+    def test_a_disturbed_round_is_measured_again_and_said_to_be(self):
+        result, _ = self.run_made(2, [100, 100, 100, 101, 100, 190, 102, 103])
+        self.assertEqual((3, 1, ''), (result['rounds'], result['discarded'], result['refused']))
+        self.assertEqual([52, 54], result['peers']['haproxy']['figures']['mb_per_s']['values'])
+        result['group'] = 'bulk'
+        self.assertIn('1 of 3 rounds discarded', report.scenario_table({'scenarios': [result]}, result))
+
+    def test_a_machine_that_never_rests_is_refused(self):
+        result, _ = self.run_made(2, [100 * 1.3 ** n for n in range(18)])
+        self.assertEqual(8, result['rounds'])
+        self.assertIn('direct moved by more than 20%', result['refused'])
+
+
+class Snapshot(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.tree, self.copy = Path(folder.name, 'tree'), Path(folder.name, 'copy')
+        (self.tree / 'daemon').mkdir(parents=True)
+        (self.tree / 'daemon/a.h').write_text('one')
+        (self.tree / 'daemon/b.h').write_text('two')
+
+    def test_follows_the_tree_and_leaves_alone_what_is_the_same(self):
+        world.snapshot(self.tree, self.copy)
+        stamp = (self.copy / 'daemon/a.h').stat().st_mtime_ns
+        (self.tree / 'daemon/b.h').unlink()
+        (self.tree / 'daemon/c.h').write_text('three')
+        (self.tree / 'daemon/a.h').touch()
+        world.snapshot(self.tree, self.copy)
+        self.assertEqual({'a.h', 'c.h'}, {p.name for p in (self.copy / 'daemon').iterdir()})
+        self.assertEqual(stamp, (self.copy / 'daemon/a.h').stat().st_mtime_ns)
+
+    def test_a_change_while_it_is_copied_is_in_the_copy_as_a_whole(self):
+        real, edits = world.sources, iter([True])
+
+        def edited(root):
+            found = real(root)
+            if next(edits, False):  # after the first look, and before the copy
+                (self.tree / 'daemon/a.h').write_text('uno!')
+                (self.tree / 'daemon/b.h').write_text('due!')
+            return found
+        with unittest.mock.patch.object(world, 'sources', edited):
+            world.snapshot(self.tree, self.copy)
+        self.assertEqual(['uno!', 'due!'], [(self.copy / 'daemon' / n).read_text() for n in ('a.h', 'b.h')])
+
+    def test_a_tree_that_never_rests_is_refused(self):
+        counter = iter(range(1000))
+
+        def restless(root):
+            (self.tree / 'daemon/a.h').write_text('x' * next(counter))
+            return {Path('daemon/a.h')}
+        with unittest.mock.patch.object(world, 'sources', restless), self.assertRaises(world.Unusable):
+            world.snapshot(self.tree, self.copy)
 
 
 class CommandLine(unittest.TestCase):

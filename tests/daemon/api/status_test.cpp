@@ -31,13 +31,35 @@ TEST(Status, AFailingLedgerDegradesAndBringsItsRemedy) {
   report.ledger_health.problem = Error(ledger::Errc::full, "commit");
   report.ledger_health.remedy = "free disk space";
   report.ledger_health.lost = 3;
+  report.ledger_health.aged = 5;
+  report.ledger_health.evicted = 7;
   judge(report);
   EXPECT_EQ(report.state, StatusReport::State::degraded);
   const auto document = boost::json::parse(render_status(report, {}));
   EXPECT_EQ(document.at("ledger").at("health").as_string(), "failing");
   EXPECT_EQ(document.at("ledger").at("lost"), 3);
+  EXPECT_EQ(document.at("ledger").at("aged"), 5);
+  EXPECT_EQ(document.at("ledger").at("evicted"), 7);
   EXPECT_EQ(document.at("problems").at(0).at("remedy").as_string(), "free disk space");
   EXPECT_EQ(document.at("problems").at(1).at("code").as_string(), "records_lost");
+}
+
+TEST(Status, RecordsThatACrashWouldTakeAreAProblem) {
+  StatusReport report;
+  report.price_version = "list-1";
+  report.price_date = "2026-09-23";
+  report.ledger_health.lost_ever = 4;
+  auto document = boost::json::parse(render_status(report, {}));
+  EXPECT_TRUE(document.at("ledger").at("protected").as_bool());
+  EXPECT_EQ(document.at("ledger").at("lost_ever"), 4);
+  EXPECT_EQ(document.at("prices").at("version").as_string(), "list-1");
+  EXPECT_EQ(document.at("prices").at("date").as_string(), "2026-09-23");
+  report.ledger_health.unprotected = Error(ledger::Errc::full, "make the spool");
+  judge(report);
+  EXPECT_EQ(report.state, StatusReport::State::degraded);
+  document = boost::json::parse(render_status(report, {}));
+  EXPECT_FALSE(document.at("ledger").at("protected").as_bool());
+  EXPECT_EQ(document.at("problems").at(0).at("code").as_string(), "records_unprotected");
 }
 
 TEST(Status, ARefusedPolicyDegradesUntilItIsCorrected) {

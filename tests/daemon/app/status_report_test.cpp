@@ -13,7 +13,7 @@ class NoSurroundings final : public relay::Surroundings {
     return {};
   }
   SSL_CTX* upstream_context() override { return nullptr; }
-  Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string&, usage::Micros) override {
+  Result<tls::Identity> identity(const std::string&, usage::Micros) override {
     return Error{make_error_code(boost::system::errc::not_supported), "test"};
   }
 };

@@ -63,5 +63,31 @@ TEST(Inflate, AWrongChecksumIsBroken) {
   EXPECT_EQ(decode("deflate", wire).status, Status::broken);
 }
 
+TEST(Inflate, ReadsEveryFieldOfAGzipHeadAtEverySplit) {
+  // Flags: checksum, extra field, name, comment. What follows the head says "hello hello".
+  const std::string head(
+      "\x1F\x8B\x08\x1E\x00\x00\x00\x00\x00\xFF\x02\x00\x78\x79\x6E\x61\x6D\x65\x00\x63\x6F\x6D\x6D"
+      "\x65\x6E\x74\x00",
+      27);
+  const std::string checksum("\xC2\x74", 2);
+  const std::string rest("\xCB\x48\xCD\xC9\xC9\x57\xC8\x00\x91\x00\x40\xA6\x2D\x01\x0B\x00\x00\x00",
+                         18);
+  const std::string wire = head + checksum + rest;
+  const std::string wrong = head + std::string(2, 'x') + rest;
+  std::string reserved = wire;
+  reserved[3] = static_cast<char>(reserved[3] | 0x80);
+  std::string other_method = wire;
+  other_method[2] = 7;
+  for (std::size_t cut = 0; cut <= wire.size(); ++cut) {
+    EXPECT_EQ(decode("gzip", wire, cut), (Decoded{"hello hello", Status::good})) << cut;
+    EXPECT_EQ(decode("gzip", wrong, cut), (Decoded{"", Status::broken})) << cut;
+    EXPECT_EQ(decode("gzip", reserved, cut), (Decoded{"", Status::broken})) << cut;
+    EXPECT_EQ(decode("gzip", other_method, cut), (Decoded{"", Status::broken})) << cut;
+  }
+  for (std::size_t size = 1; size < head.size() + 2; ++size) {
+    EXPECT_EQ(decode("gzip", wire.substr(0, size)), (Decoded{"", Status::truncated})) << size;
+  }
+}
+
 }  // namespace
 }  // namespace agp::coding

@@ -83,5 +83,18 @@ TEST(Zstd, StopsABombAtTheRatio) {
   EXPECT_LE(got.text.size(), std::max<std::size_t>(64 * 1024, wire.size() * kMaxRatio));
 }
 
+TEST(Zstd, ADamagedFrameIsBrokenHoweverItArrives) {
+  // Behind the magic number of a frame stands what looks like a whole skippable frame. libzstd
+  // takes that for the frame when both come in two calls, the first of which ends with the magic
+  // number.
+  const std::string skippable("\x53\x2A\x4D\x18\x03\x00\x00\x00xyz", 11);
+  const std::string wire = skippable + std::string("\x28\xB5\x2F\xFD", 4) + skippable;
+  const Decoded broken{"", Status::broken};
+  EXPECT_EQ(decode("zstd", wire), broken);
+  for (std::size_t cut = 1; cut < wire.size(); ++cut) {
+    EXPECT_EQ(decode("zstd", wire, cut), broken) << cut;
+  }
+}
+
 }  // namespace
 }  // namespace agp::coding

@@ -55,7 +55,7 @@ upstream:
   allow_networks: [10.0.0.0/8]
   proxy: socks5://127.0.0.1:1080
 language_server: {mode: "off", user: alice}
-ledger: {raw_days: 30, max_bytes: 512MiB}
+ledger: {raw_days: 30, hourly_days: 60, max_bytes: 512MiB}
 listen:
   intercept: ["127.0.0.1:0"]
   api: ["[::1]:8741"]
@@ -80,6 +80,7 @@ workers: 2
   EXPECT_EQ(config->language_server_mode, LanguageServerMode::off);
   EXPECT_EQ(config->language_server_user, "alice");
   EXPECT_EQ(config->ledger.raw_days, 30U);
+  EXPECT_EQ(config->ledger.hourly_days, 60U);
   EXPECT_EQ(config->ledger.max_bytes, 512ULL << 20U);
   EXPECT_EQ(config->listen.intercept.at(0).port, 0);
   EXPECT_EQ(config->listen.api.at(0).address, "::1");

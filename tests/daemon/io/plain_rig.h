@@ -153,8 +153,9 @@ class Surroundings final : public relay::Surroundings {
     return {.disposition = disposition_};
   }
   SSL_CTX* upstream_context() override { return upstream_.get(); }
-  Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host, usage::Micros) override {
-    return testing::server_context(testing::make_certificate({.name = host}, &authority()));
+  Result<tls::Identity> identity(const std::string& host, usage::Micros) override {
+    return tls::Identity{
+        testing::server_context(testing::make_certificate({.name = host}, &authority()))};
   }
 
  private:

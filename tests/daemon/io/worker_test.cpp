@@ -47,11 +47,11 @@ class Surroundings final : public relay::Surroundings {
     return {.disposition = disposition_};
   }
   SSL_CTX* upstream_context() override { return upstream_.get(); }
-  Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host, usage::Micros) override {
+  Result<tls::Identity> identity(const std::string& host, usage::Micros) override {
     if (!leaf_) {
       leaf_ = testing::server_context(make_certificate({.name = host}, &authority()));
     }
-    return leaf_;
+    return tls::Identity{leaf_};
   }
 
  private:

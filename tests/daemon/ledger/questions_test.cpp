@@ -1,8 +1,7 @@
 #include "daemon/ledger/questions.h"
 
-#include "daemon/ledger/file.h"
-#include "daemon/ledger/row.h"
-#include "tests/daemon/ledger/support.h"
+#include "tests/daemon/ledger/ledger_file.h"
+#include "tests/daemon/ledger/naive.h"
 
 #include <gtest/gtest.h>
 
@@ -15,17 +14,7 @@ using test::kMorning;
 
 class LedgerQuestions : public ::testing::Test {
  protected:
-  void SetUp() override {
-    auto opened = open_for_writing(dir_.file(), std::nullopt);
-    ASSERT_TRUE(opened);
-    database_ = std::move(*opened);
-  }
-  void keep(const usage::Record& record) {
-    auto insert = database_.prepare(insert_sql());
-    ASSERT_TRUE(insert);
-    bind_record(*insert, record);
-    ASSERT_TRUE(insert->step());
-  }
+  void keep(const usage::Record& record) { file_.keep(record); }
   Report ask(const Query& query) {
     auto report = ask_usage(database_, query);
     EXPECT_TRUE(report) << report.error().text();
@@ -43,8 +32,8 @@ class LedgerQuestions : public ::testing::Test {
     return out;
   }
 
-  test::TempDir dir_;
-  sqlite::Database database_;
+  test::LedgerFile file_;
+  sqlite::Database& database_ = file_.database;
 };
 
 TEST_F(LedgerQuestions, AnEmptyLedgerAnswersZero) {

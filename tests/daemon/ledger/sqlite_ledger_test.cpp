@@ -1,40 +1,22 @@
 #include "daemon/ledger/sqlite_ledger.h"
 
-#include "tests/daemon/ledger/support.h"
+#include "tests/daemon/ledger/rig.h"
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <future>
-#include <set>
 
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sqlite3.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace agp::ledger {
 namespace {
 
 using test::call;
+using test::id_of;
+using test::kPatience;
+using test::options_for;
 using namespace std::chrono_literals;
-
-// Far beyond what a loaded machine needs; reached only when a test fails.
-constexpr auto kPatience = 60s;
-
-SqliteLedger::Options options_for(const std::string& file) {
-  SqliteLedger::Options options;
-  options.file = file;
-  options.retry = 1ms;
-  return options;
-}
-
-std::string id_of(int number) {
-  char text[32];
-  (void)std::snprintf(text, sizeof text, "%08d", number);
-  return text;
-}
 
 TEST(SqliteLedger, KeepsWhatIsAppended) {
   const test::TempDir dir;
@@ -84,6 +66,48 @@ TEST(SqliteLedger, ARecordWithoutIdIsGivenOne) {
   ledger->append(call("", "flash", 10, 1));
   ASSERT_TRUE(ledger->flush(kPatience));
   EXPECT_EQ(ledger->summary()->records, 2U);
+}
+
+TEST(SqliteLedger, AQuestionSeesWhatWasAppendedBeforeIt) {
+  const test::TempDir dir;
+  auto options = options_for(dir.file());
+  options.commit_delay = 1h;
+  auto ledger = SqliteLedger::start(options);
+  for (int number = 1; number <= 20; ++number) {
+    ledger->append(call(id_of(number), "flash", 1, 1));
+    ASSERT_EQ(ledger->summary()->records, static_cast<std::uint64_t>(number));
+  }
+  ledger->append(call("", "flash", 1, 1));
+  EXPECT_EQ(ledger->usage({})->totals.calls, 21U);
+  ledger->append(call("", "flash", 1, 1));
+  EXPECT_EQ(ledger->records({})->records.size(), 22U);
+}
+
+TEST(SqliteLedger, AFullBatchWaitsForNothing) {
+  const test::TempDir dir;
+  auto options = options_for(dir.file());
+  options.commit_delay = 1h;
+  options.batch_limit = 10;
+  auto ledger = SqliteLedger::start(options);
+  for (int number = 0; number < 10; ++number) {
+    ledger->append(call(id_of(number), "flash", 1, 1));
+  }
+  EXPECT_TRUE(test::comes_true([&] { return ledger->health().written == 10; }));
+}
+
+TEST(SqliteLedger, ConfirmsTheRecordOfAResponse) {
+  const test::TempDir dir;
+  auto ledger = SqliteLedger::start(options_for(dir.file()));
+  auto record = call("1", "flash", 1, 1);
+  record.response_id = "r-1";
+  ledger->append(record);
+  ASSERT_TRUE(ledger->flush(kPatience));
+  ledger->confirm({"r-1", "c-1", "t-1", 3});
+  const auto page = ledger->records({});
+  ASSERT_TRUE(page);
+  ASSERT_EQ(page->records.size(), 1U);
+  EXPECT_EQ(page->records[0].cascade_id, "c-1");
+  EXPECT_TRUE(page->records[0].cascade_confirmed);
 }
 
 TEST(SqliteLedger, AnnouncesARecordOnlyWhenItCanBeRead) {
@@ -189,84 +213,6 @@ TEST(SqliteLedger, AFullLedgerIsReportedAndWhatDoesNotFitIsCounted) {
   EXPECT_EQ(ledger->health().waiting, 10U);
   EXPECT_EQ(ledger->health().lost, 11U);
   EXPECT_FALSE(ledger->flush(0ms));
-}
-
-// The child tells each committed id through a pipe; the parent kills it after a given number.
-[[noreturn]] void append_until_killed(const std::string& file, int out) {
-  auto options = options_for(file);
-  options.batch_limit = 7;
-  auto ledger = SqliteLedger::start(options);
-  ledger->subscribe([out](const usage::Record& record) {
-    (void)!::write(out, record.id.data(), record.id.size());
-  });
-  for (int i = 0;; ++i) {
-    ledger->append(call(id_of(i), "flash", 3, 4));
-    if (ledger->health().waiting > 100) {
-      (void)ledger->flush(kPatience);
-    }
-  }
-}
-
-std::set<std::string> committed_before_kill(const std::string& file, std::size_t kill_after) {
-  int ends[2];
-  EXPECT_EQ(::pipe(ends), 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    (void)::close(ends[0]);
-    append_until_killed(file, ends[1]);
-  }
-  (void)::close(ends[1]);
-  std::string seen;
-  char buffer[4096];
-  bool killed = false;
-  while (true) {
-    const auto n = ::read(ends[0], buffer, sizeof buffer);
-    if (n <= 0) {
-      break;
-    }
-    seen.append(buffer, static_cast<std::size_t>(n));
-    if (!killed && seen.size() >= kill_after * 8) {
-      EXPECT_EQ(::kill(child, SIGKILL), 0);
-      killed = true;
-    }
-  }
-  (void)::close(ends[0]);
-  int status = 0;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFSIGNALED(status));
-  std::set<std::string> ids;
-  for (std::size_t i = 0; i + 8 <= seen.size(); i += 8) {
-    EXPECT_TRUE(ids.insert(seen.substr(i, 8)).second) << "announced twice";
-  }
-  return ids;
-}
-
-TEST(SqliteLedger, EveryCommittedRecordIsThereExactlyOnceAfterSigkill) {
-  for (const std::size_t kill_after : {1U, 2U, 6U, 7U, 8U, 50U, 333U}) {
-    const test::TempDir dir;
-    const auto committed = committed_before_kill(dir.file(), kill_after);
-    ASSERT_GE(committed.size(), kill_after);
-    auto ledger = SqliteLedger::start(options_for(dir.file()));
-    ASSERT_FALSE(ledger->health().problem.has_value());
-    PageQuery all;
-    all.limit = 1'000'000;
-    const auto page = ledger->records(all);
-    ASSERT_TRUE(page) << page.error().text();
-    std::set<std::string> kept;
-    for (const auto& record : page->records) {
-      EXPECT_TRUE(kept.insert(record.id).second) << record.id << " is there twice";
-    }
-    for (const auto& id : committed) {
-      EXPECT_EQ(kept.count(id), 1U) << id << " was committed and is gone";
-    }
-    // Appending everything again, as a caller that was not sure would, changes no sum.
-    const auto before = ledger->usage({});
-    for (const auto& record : page->records) {
-      ledger->append(record);
-    }
-    ASSERT_TRUE(ledger->flush(kPatience));
-    EXPECT_EQ(ledger->usage({})->totals, before->totals);
-  }
 }
 
 }  // namespace

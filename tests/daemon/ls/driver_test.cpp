@@ -161,7 +161,8 @@ class Play {
     if (poll >= 2) {
       steps += R"(,{"type":"CORTEX_STEP_TYPE_PLANNER_RESPONSE","status":"CORTEX_STEP_STATUS_)" +
                std::string(done ? "DONE" : "GENERATING") +
-               R"(","plannerResponse":{"response":"forty-two"}})";
+               R"(","plannerResponse":{"response":"forty-two"})" +
+               std::string(done ? R"(,"metadata":{"modelUsage":{"responseId":"R1"}})" : "") + "}";
     }
     return R"({"trajectory":{"trajectoryId":"T1","steps":[)" + steps +
            R"(]},"status":"CASCADE_RUN_STATUS_)" + (poll == 0 || done ? "IDLE" : "RUNNING") + "\"}";
@@ -205,6 +206,68 @@ TEST(LsDriver, DrivesATurnFromQuestionToAnswer) {
                 R"("requestedModel":{"model":"MODEL_PLACEHOLDER_M18"}}}})");
     }
   }
+}
+
+/// Writes down what it is told.
+class Notes final : public ConversationWatcher {
+ public:
+  void on_conversation(const std::string& instance, const std::string& cascade_id) override {
+    said.push_back(instance + " has " + cascade_id);
+  }
+  void on_trajectory(const std::string& instance,
+                     const std::string& cascade_id,
+                     const std::string& trajectory_id) override {
+    said.push_back(instance + ' ' + cascade_id + " is " + trajectory_id);
+  }
+  void on_running(const std::string& instance,
+                  const std::string& cascade_id,
+                  bool is_running) override {
+    said.push_back(instance + ' ' + cascade_id + (is_running ? " runs" : " rests"));
+  }
+  void on_response(const std::string& cascade_id,
+                   const std::string& trajectory_id,
+                   const NamedResponse& response) override {
+    said.push_back(cascade_id + ' ' + trajectory_id + " step " +
+                   std::to_string(response.step_index.value_or(999)) + " got " +
+                   response.response_id);
+  }
+  std::vector<std::string> said;
+};
+
+std::shared_ptr<const Endpoint> named_endpoint(const FakeConnectServer& server) {
+  auto endpoint = endpoint_of(server);
+  endpoint->instance = "ls1";
+  return endpoint;
+}
+
+TEST(LsDriver, TellsWhichConversationRunsAndWhatItsResponsesAre) {
+  asio::io_context io;
+  Play play;
+  FakeConnectServer server(&io, std::ref(play));
+  Source source;
+  source.current = named_endpoint(server);
+  Notes notes;
+  auto options = quick();
+  options.watcher = &notes;
+  LsDriver driver(&source, options);
+  ASSERT_TRUE(wait(&io, driver.run_turn({"", "6 x 7?", "", ""})));
+  EXPECT_EQ(notes.said, (std::vector<std::string>{"ls1 has C1", "ls1 C1 runs", "ls1 C1 is T1",
+                                                  "C1 T1 step 1 got R1", "ls1 C1 rests"}));
+}
+
+TEST(LsDriver, TellsTheEndOfATurnThatFailed) {
+  asio::io_context io;
+  FakeConnectServer server(&io, [play = Play()](const Call& call) mutable {
+    return call.method == "SendUserCascadeMessage" ? Reply{500, "{}"} : play(call);
+  });
+  Source source;
+  source.current = named_endpoint(server);
+  Notes notes;
+  auto options = quick();
+  options.watcher = &notes;
+  LsDriver driver(&source, options);
+  EXPECT_FALSE(wait(&io, driver.run_turn({"", "hi", "", ""})));
+  EXPECT_EQ(notes.said, (std::vector<std::string>{"ls1 has C1", "ls1 C1 runs", "ls1 C1 rests"}));
 }
 
 TEST(LsDriver, NamesTheKnownModelsAndStartsNothingForAnUnknownOne) {

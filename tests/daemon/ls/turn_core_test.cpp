@@ -224,5 +224,44 @@ TEST(StepCount, TakesTheLargerOfListAndTotal) {
   EXPECT_FALSE(step_count("nonsense"));
 }
 
+std::string answered(const std::string& response_id) {
+  return step("PLANNER_RESPONSE", "DONE",
+              R"("plannerResponse":{"response":"x"},"metadata":{"modelUsage":{"responseId":")" +
+                  response_id + R"("}})");
+}
+
+TEST_F(TurnCoreTest, NamesEachResponseOfTheTurnOnce) {
+  const std::string generations =
+      R"(,"generatorMetadata":[)"
+      R"({"stepIndices":[1],"chatModel":{"usage":{"responseId":"r1"},"retryInfos":[)"
+      R"({"usage":{"responseId":"r0"}},{"usage":{"responseId":"r1"}},{},7]}},)"
+      R"({"stepIndices":[2],"chatModel":{"usage":{"responseId":"r2"}}},)"
+      R"({"chatModel":{"usage":{"responseId":"of-no-step"}}},7,{"stepIndices":[]}])";
+  (void)feed(trajectory("RUNNING", {kInput, answered("r1")}, generations));
+  (void)feed(trajectory("RUNNING", {kInput, answered("r1")}, generations));
+  EXPECT_EQ(core.responses(), (std::vector<NamedResponse>{{"r1", 1}, {"r0", 1}, {"r2", 2}}));
+}
+
+TEST_F(TurnCoreTest, NamesNoResponsesOfEarlierTurns) {
+  TurnCore later(2, {}, now);
+  (void)later.feed(
+      trajectory(
+          "RUNNING", {kInput, answered("old"), kInput, answered("new")},
+          R"(,"generatorMetadata":[{"stepIndices":[1],"chatModel":{"usage":{"responseId":"old"}}}])"),
+      now);
+  EXPECT_EQ(later.responses(), (std::vector<NamedResponse>{{"new", 3}}));
+}
+
+TEST_F(TurnCoreTest, TheNumberOfResponsesHasALimit) {
+  std::string generations = R"(,"generatorMetadata":[)";
+  for (int i = 0; i < 1'200; ++i) {
+    generations += (i == 0 ? "" : ",") +
+                   std::string(R"({"stepIndices":[1],"chatModel":{"usage":)") +
+                   R"({"responseId":"r)" + std::to_string(i) + R"("}}})";
+  }
+  (void)feed(trajectory("RUNNING", {kInput}, generations + "]"));
+  EXPECT_EQ(core.responses().size(), 1'000U);
+}
+
 }  // namespace
 }  // namespace agp::ls

@@ -155,21 +155,6 @@ TEST(Connection, NothingOfTheClientLeavesBeforeUpstreamIsVerified) {
   EXPECT_EQ(bench.client_result.error().code, tls::EngineErrc::peer_alert);
 }
 
-TEST(Connection, MakesTheLeafReadyWhileUpstreamAnswersAndSendsNothingOfIt) {
-  Bench bench;
-  bench.surroundings.leaf_fails = true;
-  (void)bench.client->handshake();
-  bench.connection.prepare_leaf(kNow);
-  bench.give(Side::client, bench.client->take_output());
-  ASSERT_EQ(bench.connection.phase(), Phase::upstream_handshake);
-  EXPECT_EQ(bench.surroundings.minted, "");
-  bench.connection.prepare_leaf(kNow);
-  EXPECT_EQ(bench.surroundings.minted, kHost);
-  EXPECT_TRUE(bench.connection.take_output(Side::client).empty());
-  EXPECT_FALSE(bench.connection.next_command());  // a failure counts when the leaf is needed
-  EXPECT_EQ(bench.connection.phase(), Phase::upstream_handshake);
-}
-
 TEST(Connection, ReportsAClientThatDoesNotTrustUs) {
   Bench bench;
   const auto stranger = make_certificate({.name = "stranger", .is_authority = true});

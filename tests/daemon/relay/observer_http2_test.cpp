@@ -174,6 +174,8 @@ TEST(ObserverHttp2, AResetByEitherSideIsWhatWasSeenAndNeverTwice) {
       EXPECT_EQ(got[0].outcome, had_all ? Outcome::ok : Outcome::partial);
       EXPECT_EQ(got[0].usage_state, had_all ? UsageState::final : UsageState::provisional);
       EXPECT_EQ(got[0].usage->input_total, 812u);
+      EXPECT_EQ(got[0].closed_by,
+                who == Side::client ? usage::Closer::client : usage::Closer::upstream);
       EXPECT_TRUE(observer.is_idle());
       feed(&observer, Side::upstream, wire::data(1, kLast, true));
       observer.on_end(Side::upstream, End::clean, at(1));

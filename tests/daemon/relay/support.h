@@ -48,14 +48,14 @@ class FakeSurroundings final : public Surroundings {
     return {.disposition = disposition, .rewrite = rewrite};
   }
   SSL_CTX* upstream_context() override { return upstream.get(); }
-  Result<std::shared_ptr<SSL_CTX>> leaf_context(const std::string& host, usage::Micros) override {
+  Result<tls::Identity> identity(const std::string& host, usage::Micros) override {
     minted = host;
     if (leaf_fails) {
       return Error{make_error_code(boost::system::errc::io_error), "test"};
     }
     auto made = testing::server_context(testing::make_certificate({.name = host}, &our_authority));
     SSL_CTX_set1_groups_list(made.get(), leaf_groups.c_str());
-    return made;
+    return tls::Identity{std::move(made)};
   }
 
   void on_client_refused(const std::string& host, usage::Micros) override {
@@ -107,6 +107,7 @@ struct Bench {
   Result<> client_result;
   std::size_t step = 1 << 20;
   bool answers_open = true;
+  bool prepares = false;  // the answer to the client, as the driver does
   usage::Micros now = kNow;
 
   // Upstream chooses "http/1.1" unless told otherwise; "" answers without ALPN.
@@ -136,6 +137,9 @@ struct Bench {
       if (std::holds_alternative<OpenUpstream>(*command) && answers_open) {
         commands.push_back(*command);
         connection.on_upstream_open({}, now);
+        if (prepares) {
+          connection.prepare_answer(now);
+        }
         continue;
       }
       commands.push_back(*command);

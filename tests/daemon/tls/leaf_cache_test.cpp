@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -262,9 +263,19 @@ long handshake(SSL_CTX* server_ctx, X509* trusted, const char* host, int client_
   return -1;
 }
 
+/// A server context that presents one leaf alone.
+Result<SslCtxPtr> context_of(const Leaf& leaf) {
+  auto context = server_context(leaf.authority());
+  if (context) {
+    SSL_CTX_use_certificate(context->get(), leaf.certificate());
+    SSL_CTX_use_PrivateKey(context->get(), leaf.key());
+  }
+  return context;
+}
+
 TEST_F(LeafCacheTest, ServerContextCompletesHandshakes) {
   const auto leaf = *mint_leaf(authority(), "api.openai.com", now());
-  const auto context = server_context(*leaf);
+  const auto context = context_of(*leaf);
   ASSERT_TRUE(context) << context.error().text();
   X509* trusted = authority()->certificate();
   EXPECT_EQ(handshake(context->get(), trusted, "api.openai.com", TLS1_3_VERSION), X509_V_OK);
@@ -273,12 +284,11 @@ TEST_F(LeafCacheTest, ServerContextCompletesHandshakes) {
   EXPECT_EQ(handshake(context->get(), trusted, "other.example.com", TLS1_3_VERSION), -1);
 }
 
-TEST_F(LeafCacheTest, ServerContextOutlivesTheLeaf) {
-  auto leaf = *mint_leaf(authority(), "api.openai.com", now());
-  const auto context = server_context(*leaf);
-  leaf.reset();
-  EXPECT_EQ(handshake(context->get(), authority()->certificate(), "api.openai.com", TLS1_3_VERSION),
-            X509_V_OK);
+/// What a connection for `host` presents, with a context of its own.
+Identity identity(const std::shared_ptr<const Authority>& authority, std::string_view host) {
+  std::shared_ptr<SSL_CTX> context(std::move(*server_context(*authority)));
+  enable_alpn_selection(context.get());
+  return {std::move(context), *mint_leaf(authority, host, std::chrono::system_clock::now())};
 }
 
 // A client of one program, which keeps its sessions, and our server contexts.
@@ -293,8 +303,9 @@ struct Resumer {
   }
 
   // One connection; `session` is offered, and replaced by what the server gave.
-  [[nodiscard]] bool is_resumed(SSL_CTX* server_side, const char* host, SessionPtr& session) const {
-    enable_alpn_selection(server_side);
+  [[nodiscard]] bool is_resumed(const Identity& server_side,
+                                const char* host,
+                                SessionPtr& session) const {
     auto dialling = Engine::client(client.get(), host, {"h2"}, session.get());
     auto answering = Engine::server(server_side, "h2");
     Buffer got;
@@ -320,41 +331,59 @@ TEST_F(LeafCacheTest, AClientResumesItsNameUnderEveryWorkerAndNoOther) {
   const std::string other =
       "b-name-of-a-region-so-long-that-it-exceeds-32-aiplatform.googleapis.com";
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-    const auto one = server_context(**mint_leaf(authority(), host, now()));
-    const auto two = server_context(**mint_leaf(authority(), host, now()));
-    const auto stranger = server_context(**mint_leaf(authority(), other, now()));
-    ASSERT_TRUE(one && two && stranger);
+    const Identity one = identity(authority(), host);
+    const Identity two = identity(authority(), host);
+    const Identity stranger = {one.context, *mint_leaf(authority(), other, now())};
     const Resumer resumer(authority()->certificate(), version);
     SessionPtr session;
-    EXPECT_FALSE(resumer.is_resumed(one->get(), host.c_str(), session));
+    EXPECT_FALSE(resumer.is_resumed(one, host.c_str(), session));
     ASSERT_TRUE(session);
-    EXPECT_TRUE(resumer.is_resumed(one->get(), host.c_str(), session)) << version;
-    EXPECT_TRUE(resumer.is_resumed(two->get(), host.c_str(), session)) << version;
-    EXPECT_FALSE(resumer.is_resumed(stranger->get(), other.c_str(), session)) << version;
+    EXPECT_TRUE(resumer.is_resumed(one, host.c_str(), session)) << version;
+    EXPECT_TRUE(resumer.is_resumed(two, host.c_str(), session)) << version;
+    EXPECT_FALSE(resumer.is_resumed(stranger, other.c_str(), session)) << version;
   }
 }
 
 TEST_F(LeafCacheTest, Tls12ClientsWithoutTicketsResumeBySessionId) {
-  const auto context = server_context(**mint_leaf(authority(), "api.openai.com", now()));
+  const Identity ours = identity(authority(), "api.openai.com");
   const Resumer resumer(authority()->certificate(), TLS1_2_VERSION);
   SSL_CTX_set_options(resumer.client.get(), SSL_OP_NO_TICKET);
   SessionPtr session;
-  EXPECT_FALSE(resumer.is_resumed(context->get(), "api.openai.com", session));
+  EXPECT_FALSE(resumer.is_resumed(ours, "api.openai.com", session));
   ASSERT_TRUE(session);
-  EXPECT_TRUE(resumer.is_resumed(context->get(), "api.openai.com", session));
+  EXPECT_TRUE(resumer.is_resumed(ours, "api.openai.com", session));
+}
+
+TEST_F(LeafCacheTest, OneContextPresentsEachLeafWithItsIssuer) {
+  const Identity first = identity(authority(), "api.openai.com");
+  const Identity second = {first.context, *mint_leaf(authority(), "api.example.com", now())};
+  const Resumer resumer(authority()->certificate(), TLS1_3_VERSION);
+  for (const auto& [name, ours] :
+       {std::pair("api.openai.com", first), std::pair("api.example.com", second)}) {
+    auto dialling = Engine::client(resumer.client.get(), name, {"h2"});
+    auto answering = Engine::server(ours, "h2");
+    Buffer got;
+    (void)dialling->handshake();
+    for (int round = 0; round < 6; ++round) {
+      ASSERT_TRUE(answering->feed(dialling->take_output(), got));
+      ASSERT_TRUE(dialling->feed(answering->take_output(), got)) << name;
+    }
+    EXPECT_TRUE(dialling->is_ready());
+    EXPECT_TRUE(dialling->is_signed_by(authority()->certificate()));
+  }
 }
 
 TEST_F(LeafCacheTest, AnotherIssuerEndsAllSessions) {
   const StateDirectory dir;
   const auto opened = Authority::open_or_create(dir.path(), patterns({"api.openai.com"}), now());
-  const auto before = server_context(**mint_leaf(authority(), "api.openai.com", now()));
-  const auto after = server_context(**mint_leaf(opened->authority, "api.openai.com", now()));
+  const Identity before = identity(authority(), "api.openai.com");
+  const Identity after = identity(opened->authority, "api.openai.com");
   const Resumer resumer(authority()->certificate(), TLS1_3_VERSION);
   X509_STORE_add_cert(SSL_CTX_get_cert_store(resumer.client.get()),
                       opened->authority->certificate());
   SessionPtr session;
-  EXPECT_FALSE(resumer.is_resumed(before->get(), "api.openai.com", session));
-  EXPECT_FALSE(resumer.is_resumed(after->get(), "api.openai.com", session));
+  EXPECT_FALSE(resumer.is_resumed(before, "api.openai.com", session));
+  EXPECT_FALSE(resumer.is_resumed(after, "api.openai.com", session));
 }
 
 /// Go decides for the real language server, and its rules differ from OpenSSL's.

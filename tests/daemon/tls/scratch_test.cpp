@@ -37,5 +37,20 @@ TEST(SpareBuffers, KeepsAFewOfUsefulSize) {
   EXPECT_GE(taken.capacity(), SpareBuffers::kSmallest);
 }
 
+TEST(Choices, TheLastOneCountsAndAboveTheLimitAllAreForgotten) {
+  Choices choices;
+  EXPECT_EQ(choices.find("a"), nullptr);
+  choices.put("a", "h2");
+  choices.put("a", "http/1.1");
+  EXPECT_EQ(*choices.find("a"), "http/1.1");
+  for (std::size_t i = 0; i < 2 * Choices::kMost; ++i) {
+    choices.put(std::to_string(i), "h2");
+    ASSERT_LE(choices.size(), Choices::kMost);
+  }
+  EXPECT_EQ(choices.find("a"), nullptr);
+  choices.put(std::to_string(2 * Choices::kMost - 1), "");
+  EXPECT_EQ(*choices.find(std::to_string(2 * Choices::kMost - 1)), "");
+}
+
 }  // namespace
 }  // namespace agp::tls

@@ -9,7 +9,7 @@ namespace {
 
 const std::string kVertex = "/v1/projects/p/locations/l/publishers/";
 
-TEST(Endpoint, KnowsTheModelCalls) {
+TEST(Endpoint, Invariant09TheYesRowsAreModelCalls) {
   const struct {
     std::string host, target;
     Provider provider;
@@ -52,8 +52,34 @@ TEST(Endpoint, KnowsTheModelCalls) {
        ""},
       {"api.openai.com", "https://api.openai.com/v1/chat/completions", Provider::openai,
        Api::chat_completions, Wire::openai_chat, ""},
+      {"generativelanguage.googleapis.com", "/v1alpha/models/m:streamGenerateContent",
+       Provider::google, Api::generativelanguage, Wire::google, "m"},
+      {"generativelanguage.googleapis.com", "/v1beta/tunedModels/t:streamGenerateContent",
+       Provider::google, Api::generativelanguage, Wire::google, "t"},
+      {"aiplatform.us.rep.googleapis.com",
+       "/v1beta1/projects/p/locations/us/publishers/google/models/m:generateContent",
+       Provider::google, Api::vertex, Wire::google, "m"},
+      {"aiplatform.googleapis.com",
+       kVertex + "anthropic/models/claude-sonnet-4-5%4020250929:rawPredict", Provider::google,
+       Api::messages, Wire::anthropic, "claude-sonnet-4-5@20250929"},
+      {"aiplatform.googleapis.com", "/v1/projects/p/locations/l/endpoints/7:streamGenerateContent",
+       Provider::google, Api::vertex, Wire::google, "7"},
+      {"api.openai.com", "/v1/responses/compact", Provider::openai, Api::responses,
+       Wire::openai_responses, ""},
+      {"api.openai.com", "/v1/completions", Provider::openai, Api::chat_completions,
+       Wire::openai_completions, ""},
       {"x.openai.azure.com", "/openai/deployments/d/chat/completions?api-version=1",
        Provider::azure, Api::chat_completions, Wire::openai_chat, "d"},
+      {"x.openai.azure.com", "/openai/deployments/my%20d/completions", Provider::azure,
+       Api::chat_completions, Wire::openai_completions, "my d"},
+      {"x.openai.azure.com", "/openai/v1/chat/completions", Provider::azure, Api::chat_completions,
+       Wire::openai_chat, ""},
+      {"x.openai.azure.com", "/openai/v1/responses", Provider::azure, Api::responses,
+       Wire::openai_responses, ""},
+      {"x.openai.azure.com", "/openai/responses?api-version=1", Provider::azure, Api::responses,
+       Wire::openai_responses, ""},
+      {"chatgpt.com", "/backend-api/codex/responses/compact", Provider::openai, Api::responses,
+       Wire::openai_responses, ""},
       {"chatgpt.com", "/backend-api/codex/responses", Provider::openai, Api::responses,
        Wire::openai_responses, ""},
   };
@@ -65,22 +91,69 @@ TEST(Endpoint, KnowsTheModelCalls) {
   }
 }
 
-TEST(Endpoint, EverythingElseIsNoCall) {
+TEST(Endpoint, Invariant09TheNoRowsAreNone) {
+  const std::string code_assist[] = {"countTokens",
+                                     "loadCodeAssist",
+                                     "onboardUser",
+                                     "fetchAvailableModels",
+                                     "fetchAdminControls",
+                                     "fetchUserInfo",
+                                     "retrieveUserQuota",
+                                     "retrieveUserQuotaSummary",
+                                     "listExperiments",
+                                     "recordCodeAssistMetrics",
+                                     "recordTrajectoryAnalytics",
+                                     "webDocsOptions",
+                                     "getCodeAssistGlobalUserSetting",
+                                     "setCodeAssistGlobalUserSetting"};
+  for (const std::string& action : code_assist) {
+    EXPECT_FALSE(classify("daily-cloudcode-pa.googleapis.com", "POST", "/v1internal:" + action))
+        << action;
+  }
   const std::pair<std::string, std::string> cases[] = {
-      {"daily-cloudcode-pa.googleapis.com", "/v1internal:countTokens"},
-      {"daily-cloudcode-pa.googleapis.com", "/v1internal:recordCodeAssistMetrics"},
       {"daily-cloudcode-pa.googleapis.com", "/v1internal/operations/generateContent"},
+      {"daily-cloudcode-pa.googleapis.com", "/v1internal/operations:generateContent"},
       {"evilcloudcode-pa.googleapis.com", "/v1internal:generateContent"},
       {"generativelanguage.googleapis.com", "/v1beta/models/m:countTokens"},
       {"generativelanguage.googleapis.com", "/v1beta/models/m:embedContent"},
+      {"generativelanguage.googleapis.com", "/v1beta/models/m:batchEmbedContents"},
+      {"generativelanguage.googleapis.com", "/v1beta/models/m:predict"},
+      {"generativelanguage.googleapis.com", "/v1beta/models/m:predictLongRunning"},
       {"generativelanguage.googleapis.com", "/v1beta/models/m:batchGenerateContent"},
+      {"generativelanguage.googleapis.com", "/v1beta/models/m"},
+      {"generativelanguage.googleapis.com", "/v1beta/models/:generateContent"},
+      {"generativelanguage.googleapis.com", "/v1beta/a/models/m:generateContent"},
+      {"generativelanguage.googleapis.com", "/v1beta/models/m:generateContent/x"},
+      {"generativelanguage.googleapis.com", "/v2/models/m:generateContent"},
+      {"generativelanguage.googleapis.com", "/v1beta/cachedContents"},
+      {"generativelanguage.googleapis.com", "/v1beta/files"},
+      {"generativelanguage.googleapis.com", "/v1beta/interactions/int_1/cancel"},
       {"aiplatform.googleapis.com", kVertex + "anthropic/models/count-tokens:rawPredict"},
+      {"aiplatform.googleapis.com", kVertex + "anthropic/models/count%2Dtokens:rawPredict"},
       {"aiplatform.googleapis.com", kVertex + "google/models/m:predict"},
+      {"aiplatform.googleapis.com", kVertex + "google/models/m:countTokens"},
+      {"aiplatform.googleapis.com", kVertex + "google/models/m:computeTokens"},
+      {"aiplatform.googleapis.com", kVertex + "google/models/m:embedContent"},
+      {"aiplatform.googleapis.com", kVertex + "google/models/m:rawPredict"},
+      {"aiplatform.googleapis.com", "/v1/projects/p/locations/l/endpoints/7:predict"},
       {"api.anthropic.com", "/v1/messages/count_tokens"},
       {"api.anthropic.com", "/v1/messages/batches"},
+      {"api.anthropic.com", "/v1/messages/batches/b/results"},
+      {"api.anthropic.com", "/v1/files"},
+      {"api.anthropic.com", "/v1/organizations/o/usage"},
+      {"api.anthropic.com", "/api/event_logging/batch"},
+      {"api.openai.com", "/v1/responses/resp_1"},
       {"api.openai.com", "/v1/responses/resp_1/cancel"},
+      {"api.openai.com", "/v1/responses/resp_1/input_items"},
       {"api.openai.com", "/v1/responses/input_tokens"},
+      {"api.openai.com", "/v1/chat/completions/chatcmpl-1"},
       {"api.openai.com", "/v1/embeddings"},
+      {"api.openai.com", "/v1/files"},
+      {"api.openai.com", "/v1/batches"},
+      {"api.openai.com", "/v1/moderations"},
+      {"x.openai.azure.com", "/openai/deployments/d/embeddings"},
+      {"openai.azure.com", "/openai/responses"},
+      {"chatgpt.com", "/backend-api/conversation"},
       {"example.org", "/v1/messages"},
   };
   for (const auto& [host, target] : cases) {

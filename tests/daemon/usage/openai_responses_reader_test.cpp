@@ -124,6 +124,13 @@ TEST(OpenAiResponsesReader, MapsHowAResponseEnded) {
   EXPECT_EQ(failed.usage_state, UsageState::final);
 }
 
+TEST(OpenAiResponsesReader, AnUnendedEventIsFlaggedThoughItNeedNotBeRead) {
+  const std::string delta = "event: response.output_text.delta\ndata: {\"delta\":\"x";
+  EXPECT_EQ(read(kStream + delta).flags, Flags{"unterminated_event"});
+  EXPECT_EQ(read(kStream + delta + "\n\n").flags, Flags{});
+  EXPECT_EQ(read(kStream + "event: response.output_text.delta\n").flags, Flags{});
+}
+
 TEST(OpenAiResponsesReader, NamesToolsOnceFromItemsAndOutput) {
   const Record record = read(
       event("response.output_item.added",
@@ -152,6 +159,28 @@ TEST(OpenAiResponsesReader, ErrorsInAllTheirShapes) {
             (CallError{"insufficient_quota", ""}));
   EXPECT_EQ(read("{\"error\":{\"type\":\"t\"}}\n\n").error, (CallError{"t", ""}));
   EXPECT_EQ(read("<html>", "text/html").flags, Flags{"bad_json"});
+}
+
+TEST(OpenAiResponsesReader, AnEventWithoutATypeIsWhatItsNameSays) {
+  expect_reference(read("event: response.completed\ndata: {\"response\":" + kResponse + "}\n\n"));
+  EXPECT_EQ(read("event: error\ndata: {\"code\":\"x\",\"message\":\"m\"}\n\n").error,
+            (CallError{"x", "x"}));
+}
+
+TEST(OpenAiResponsesReader, ToolsThatOpenAiRunsAreCountedOncePerItem) {
+  const std::string item = R"({"type":"web_search_call","id":"ws_1"})";
+  const Record record = read(
+      event("response.output_item.added", R"("output_index":0,"item":)" + item) +
+      event("response.output_item.done", R"("output_index":0,"item":)" + item) +
+      event("response.output_item.done",
+            R"("output_index":1,"item":{"type":"code_interpreter_call","id":"ci_1"})") +
+      event(
+          "response.completed",
+          R"("response":{"status":"completed","output":[)" + item +
+              R"(,{"type":"web_search_call","id":"ws_2"},{"type":"function_call","name":"f"}]})"));
+  EXPECT_EQ(record.server_tools,
+            (std::map<std::string, std::uint64_t>{{"web_search", 2}, {"code_interpreter", 1}}));
+  EXPECT_EQ(record.tool_calls, std::vector<std::string>{"f"});
 }
 
 TEST(OpenAiResponsesReader, QueuedIsNotOverAndCompactionIs) {

@@ -1,12 +1,30 @@
 """HTTP clients nobody here wrote, each run twice: directly and through the redirect."""
 
+import contextlib
+import ctypes
 import json
 import re
+import socket
+import ssl
 
 from case import CLIENTS, STREAM, WHOLE, Case, body, digest
-from world import MODEL_HOST, OPENAI
+from lab import DATA, HEADERS, PREFACE, RST_STREAM, SETTINGS, End, frame, request
+from world import DIRECT, MODEL_HOST, OPENAI, PROXIED, UPSTREAM
 
 CONTENT = 'Content-Type: application/json'
+ABRUPT = ('cut-midstream', 'reset-midstream', 'fin-midchunk')
+END_STREAM, END_HEADERS = 1, 4
+
+
+@contextlib.contextmanager
+def acting_as(uid):
+    """Sockets made by this thread belong to that user, and go the way of that user."""
+    libc = ctypes.CDLL(None)
+    libc.setfsuid(uid)
+    try:
+        yield
+    finally:
+        libc.setfsuid(0)
 
 
 class Clients(Case):
@@ -109,7 +127,7 @@ class Clients(Case):
                     self.assertEqual((status, 'error', None), (record['http_status'], record['outcome'], record['usage']))
 
     def test_abrupt_ends_stay_abrupt(self):
-        for scenario in ('cut-midstream', 'reset-midstream', 'fin-midchunk'):
+        for scenario in ABRUPT:
             for version in ('--http1.1', '--http2'):
                 with self.subTest(scenario=scenario, version=version):
                     self.setUp()
@@ -120,13 +138,66 @@ class Clients(Case):
                         codes.append(done.code)
                     self.assertNotEqual(0, codes[1], 'an aborted stream looked complete')
                     if scenario != 'reset-midstream':
-                        # A lost connection is 55 or 56, as curl was writing (a window update) or reading then.
+                        # A lost connection is 55 or 56, as curl was writing (a window update) or reading then:
+                        # what the connection really did is what the next case looks at.
                         lost = [56 if code == 55 else code for code in codes]
                         self.assertEqual(lost[0], lost[1])
                     # What arrived before a reset is not knowable; that there is one record is.
                     record, = self.new_records(1)
                     self.assertEqual('partial', record['outcome'])
                     self.assertNotEqual('final', record['usage_state'])
+
+    def test_a_connection_ends_in_the_way_that_upstream_ended_it(self):
+        seen = {}
+        for scenario in ABRUPT:
+            for alpn in ('http/1.1', 'h2'):
+                with self.subTest(scenario=scenario, alpn=alpn):
+                    self.setUp()
+                    direct = self.ending(scenario, alpn, DIRECT)
+                    self.assertAllDirectCallsUncounted()
+                    self.assertEqual(direct, self.ending(scenario, alpn, PROXIED))
+                    seen[scenario, alpn] = direct
+                    record, = self.new_records(1)
+                    self.assertEqual(('partial', 'upstream'), (record['outcome'], record.get('closed_by', 'upstream')))
+        # The scenarios do differ, and none of them is a clean end of everything.
+        self.assertEqual('reset', seen['reset-midstream', 'http/1.1'])
+        self.assertEqual('fin', seen['fin-midchunk', 'http/1.1'])
+        self.assertEqual('close_notify', seen['cut-midstream', 'http/1.1'])
+        self.assertEqual('stream reset', seen['cut-midstream', 'h2'][:12])
+
+    def ending(self, scenario, alpn, uid):
+        """How upstream's end of a call reaches a client that looks at TCP and TLS itself: close_notify, fin, reset,
+        or the code with which HTTP/2 reset the stream."""
+        context = ssl.create_default_context(cafile=self.world.bundle)
+        context.set_alpn_protocols([alpn])
+        with acting_as(uid):
+            sock = socket.create_connection((UPSTREAM, 443), 20)
+        end = End(sock, context, False, MODEL_HOST)
+        try:
+            return self.ending_of(end, scenario, alpn)
+        finally:
+            end.close()
+
+    def ending_of(self, end, scenario, alpn):
+        self.assertEqual(alpn, end.tls.selected_alpn_protocol())
+        path, data = STREAM.split(MODEL_HOST)[1], body()
+        fields = {'content-type': 'application/json', 'x-fake-scenario': scenario, 'content-length': str(len(data))}
+        if alpn == 'http/1.1':
+            lines = [f'POST {path} HTTP/1.1', f'Host: {MODEL_HOST}', *(f'{name}: {value}' for name, value in fields.items())]
+            end.send('\r\n'.join([*lines, '', '']).encode() + data)
+            return end.wait_end()
+        end.send(PREFACE + frame(SETTINGS) + frame(HEADERS, END_HEADERS, 1, request(MODEL_HOST, path, 'POST', *fields.items())) +
+                 frame(DATA, END_STREAM, 1, data))
+        at = 0
+        while True:
+            end.wait_received(at + 9)
+            if len(end.received) < at + 9:
+                return end.wait_end()
+            length, kind = int.from_bytes(end.received[at:at + 3], 'big'), end.received[at + 3]
+            end.wait_received(at + 9 + length)
+            if kind == RST_STREAM and len(end.received) >= at + 13:
+                return f'stream reset {int.from_bytes(end.received[at + 9:at + 13], "big")}'
+            at += 9 + length
 
     def test_goaway_in_mid_stream_lets_the_stream_end(self):
         self.same(self.curl('--http2'), 'h2', scenario='goaway')

@@ -32,6 +32,7 @@ func main() {
 	flag.IntVar(&o.Script, "script", -1, "play only the connection of this `number`, and print it")
 	load := flag.Bool("load", false, "make calls until stdin ends, while somebody kills the proxy and says so there: kill MS")
 	allowance := flag.Duration("allowance", 0, "with --load: how long before a kill an exchange may have ended without being recorded")
+	flag.StringVar(&truth.Secret, "secret", "", "plant this `word` wherever there is room for content")
 	flag.Parse()
 	store, err := certs.Open(*certDir, truth.Hosts())
 	check(err)

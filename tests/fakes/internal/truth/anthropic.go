@@ -182,7 +182,7 @@ type interactionsReader struct {
 	tier   string
 }
 
-func (i *interactionsReader) done(data string) bool { return data == "[DONE]" }
+func (i *interactionsReader) done(data string) bool { return false }
 func (i *interactionsReader) whole()                {}
 
 func (i *interactionsReader) interaction(o object) {

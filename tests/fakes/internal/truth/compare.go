@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -201,6 +202,22 @@ func show(v any) string {
 	return string(text)
 }
 
+// sameCost allows for the rounding of a number that is written in USD.
+func sameCost(usd any, pico *big.Int) bool {
+	n, ok := usd.(json.Number)
+	if !ok || pico == nil {
+		return !ok && pico == nil
+	}
+	written, ok := new(big.Rat).SetString(n.String())
+	if !ok {
+		return false
+	}
+	exact := new(big.Rat).SetFrac(pico, big.NewInt(1_000_000_000_000))
+	off := new(big.Rat).Sub(written, exact)
+	limit := new(big.Rat).Mul(exact, big.NewRat(1, 1_000_000_000))
+	return off.Abs(off).Cmp(limit) <= 0
+}
+
 var sumFields = strings.Fields("input_total input_uncached cached_input cache_write tool_use_prompt output_total reasoning total")
 
 // sums adds records up by model, as GET /v1/usage must.
@@ -248,8 +265,25 @@ func wide(v any) (uint64, bool, bool) {
 }
 
 // CompareSums checks GET /v1/usage by model against the sum of what must be recorded.
-func (r *Report) CompareSums(expected []origin, usage object) {
+func (r *Report) CompareSums(expected []origin, recorded []object, usage object) {
 	want := sums(expected)
+	costs, unpriced := map[string]*big.Int{}, map[string]uint64{}
+	for _, o := range recorded {
+		name := "null"
+		if m := text(o["model"]); m != "" {
+			name = "=" + m
+		}
+		n, ok := o["cost_pico_usd"].(json.Number)
+		pico, isInt := new(big.Int).SetString(n.String(), 10)
+		if !ok || !isInt {
+			unpriced[name]++
+			continue
+		}
+		if costs[name] == nil {
+			costs[name] = new(big.Int)
+		}
+		costs[name].Add(costs[name], pico)
+	}
 	for _, group := range list(usage["groups"]) {
 		o := group.(object)
 		name := "null"
@@ -262,6 +296,12 @@ func (r *Report) CompareSums(expected []origin, usage object) {
 			if n, _, _ := wide(o[field]); n != s[field] {
 				r.add("sums of model %s: %s is %s, must be %d", name, field, show(o[field]), s[field])
 			}
+		}
+		if n, _, _ := wide(o["unpriced"]); n != unpriced[name] {
+			r.add("sums of model %s: unpriced is %s, but there are %d such records", name, show(o["unpriced"]), unpriced[name])
+		}
+		if !sameCost(o["cost_usd_estimate"], costs[name]) {
+			r.add("sums of model %s: cost_usd_estimate is %s, the records add up to %v pico-USD", name, show(o["cost_usd_estimate"]), costs[name])
 		}
 		for flag, v := range o["flags"].(object) {
 			if n, _, _ := wide(v); n != s["flag "+flag] {

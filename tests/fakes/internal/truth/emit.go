@@ -148,7 +148,10 @@ func number(rng *rand.Rand, n uint64) any {
 	case 2:
 		return raw(fmt.Sprintf("%de0", n))
 	case 3:
-		if n%10 == 0 && n > 0 {
+		if n == 0 {
+			return raw("0.0E5")
+		}
+		if n%10 == 0 {
 			return raw(fmt.Sprintf("%dE+1", n/10))
 		}
 		return raw(fmt.Sprintf("%d0e-1", n))
@@ -172,6 +175,9 @@ func shuffled(rng *rand.Rand, o obj) obj {
 
 // dressed has unknown fields that a reader must step over, with known names deep inside.
 func dressed(rng *rand.Rand, o obj) obj {
+	if Secret != "" {
+		o = append(o[:len(o):len(o)], kv{"key " + Secret, obj{{Secret, Secret}}})
+	}
 	for n := rng.Intn(3); n > 0 && rng.Intn(3) == 0; n-- {
 		i := rng.Intn(len(o) + 1)
 		o = append(o[:i:i], append(obj{{fmt.Sprintf("future%d", rng.Intn(100)), junk(rng)}}, o[i:]...)...)
@@ -200,6 +206,26 @@ func junk(rng *rand.Rand) any {
 const lookAlike = "\n\ndata: {\"usageMetadata\":{\"promptTokenCount\":999999}}\n\ndata: [DONE]\n\n{\"usage\":{\"input_tokens\":999999," +
 	"\"prompt_tokens\":999999}}\r\n\r\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
 
+// Secret, when set, is planted wherever a request or an answer has room for content, and must be found
+// nowhere else afterwards.
+var Secret string
+
+// secretWord is a secret as a word of its own; a plain one without a secret to plant.
+func secretWord(plain string) string {
+	if Secret == "" {
+		return plain
+	}
+	return "please keep " + Secret + " to yourself"
+}
+
+// longName is a name that is stored, with a secret behind what is stored of it.
+func longName(plain string) string {
+	if Secret == "" {
+		return plain
+	}
+	return plain + strings.Repeat("n", 300) + Secret
+}
+
 // prose is model text: words, other scripts, look-alikes.
 func prose(rng *rand.Rand, size int) string {
 	var b strings.Builder
@@ -207,6 +233,7 @@ func prose(rng *rand.Rand, size int) string {
 	if rng.Intn(6) == 0 {
 		b.WriteString(lookAlike)
 	}
+	b.WriteString(Secret)
 	for b.Len() < size {
 		b.WriteString(words[rng.Intn(len(words))])
 	}
@@ -237,7 +264,11 @@ func (e *eventStream) line(text string) {
 		e.b.WriteString(e.eol)
 		return
 	}
-	e.b.WriteString([]string{"\n", "\r\n", "\r"}[e.rng.Intn(3)])
+	ends := []string{"\r\n", "\r", "\n"}
+	if text == "" && strings.HasSuffix(e.b.String(), "\r") {
+		ends = ends[:2] // LF would only complete the line end before it
+	}
+	e.b.WriteString(ends[e.rng.Intn(len(ends))])
 }
 
 func (e *eventStream) clutter() {
@@ -246,15 +277,15 @@ func (e *eventStream) clutter() {
 	}
 	switch e.rng.Intn(7) {
 	case 0:
-		e.line(": keepalive")
+		e.line(": keepalive " + Secret)
 	case 1:
-		e.line("data: : keepalive")
+		e.line("data: : keepalive " + Secret)
 		e.line("")
 	case 2:
 		e.line(":")
 		e.line("")
 	case 3:
-		e.line("id: 7")
+		e.line("id: 7" + Secret)
 		e.line("retry: 10")
 	case 4:
 		e.line("")

@@ -87,7 +87,7 @@ func (g *generator) id(prefix string) string {
 }
 
 func (g *generator) toolName() string {
-	return g.pick("run_command", "view_file", "grep_search", "write_to_file", "browser.open", "über-tool", "a b", "mcp__srv__do")
+	return g.pick("run_command", "view_file", "grep_search", "write_to_file", "browser.open", "über-tool", "a b", longName("mcp__srv__do"))
 }
 
 // key writes the ids of the head, which later tell the records apart.
@@ -297,12 +297,15 @@ func (g *generator) aside(x *exchange) {
 		{"POST", "truth.openai.azure.com", "/openai/deployments/d/embeddings"},
 	}
 	row := rows[g.rng.Intn(len(rows))]
+	if Secret != "" && g.chance(3) {
+		row.path = "/v1/files/" + Secret // of what is no model call not even the path is kept
+	}
 	x.method, x.f.host, x.f.path = row.method, row.host, row.path
 	if g.chance(3) {
 		x.query = "alt=sse&stream=true&starting_after=3"
 	}
 	if x.method == "POST" {
-		x.request = []byte(`{"model":"gemini-3-flash","requestId":"agent/a/1/b/2","request":{}}`)
+		x.request = []byte(`{"model":"gemini-3-flash","requestId":"agent/a/1/b/2","request":{"x":"` + Secret + `"}}`)
 	}
 	x.f.status, x.contentType = 200, g.pick("application/json", "text/event-stream")
 	body := newStyle(g.rng).text(obj{{"totalTokens", 123}, {"usage", obj{{"input_tokens", 5}, {"output_tokens", 5}, {"total_tokens", 10}}},

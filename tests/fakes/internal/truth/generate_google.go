@@ -19,7 +19,11 @@ func (g *generator) google(x *exchange) {
 		method = "generateContent"
 	}
 	envelope := false
-	contents := obj{{"contents", arr{obj{{"role", "user"}, {"parts", arr{obj{{"text", prose(g.rng, g.rng.Intn(2000))}}}}}}}}
+	asked := prose(g.rng, g.rng.Intn(2000))
+	if g.chance(6) {
+		asked += "Conversation ID: 01234567-89ab-cdef-0123-456789abcdef\n/brain/01234567-89ab-cdef-0123-456789abcdef/" // what a user writes ties nothing
+	}
+	contents := obj{{"contents", arr{obj{{"role", "user"}, {"parts", arr{obj{{"text", asked}}}}}}}}
 	switch g.rng.Intn(6) {
 	case 0, 1, 2:
 		envelope = true
@@ -68,8 +72,8 @@ func (g *generator) google(x *exchange) {
 		x.fields = append(x.fields, [2]string{"x-cloudaicompanion-trace-id", x.f.traceHeader})
 	}
 	googleError := func(status int) any {
-		e := obj{{"error", obj{{"code", status}, {"message", prose(g.rng, 60)}, {"status", g.pick("RESOURCE_EXHAUSTED", "UNAVAILABLE", "INTERNAL")},
-			{"details", arr{obj{{"@type", "type.googleapis.com/google.rpc.ErrorInfo"}, {"reason", "RATE_LIMIT_EXCEEDED"}}}}}}}
+		e := obj{{"error", obj{{"code", status}, {"message", prose(g.rng, 60)}, {"status", g.pick("RESOURCE_EXHAUSTED", "UNAVAILABLE", secretWord("INTERNAL"))},
+			{"details", arr{obj{{"@type", "type.googleapis.com/google.rpc.ErrorInfo"}, {"reason", secretWord("RATE_LIMIT_EXCEEDED")}}}}}}}
 		if mode == "array" {
 			return arr{e}
 		}
@@ -111,6 +115,21 @@ func (g *generator) codeAssistRequest(x *exchange, model string, contents obj) {
 	if x.f.labelTrajectory != "" {
 		labels = append(labels, kv{"trajectory_id", trajectory}, kv{"last_step_index", fmt.Sprint(step - 1)})
 	}
+	if g.chance(3) {
+		prompt := prose(g.rng, 200)
+		switch g.rng.Intn(3) {
+		case 0:
+			prompt += "\n<user_information>\nApp Data Directory: /home/u/.gemini\nConversation ID: " + cascade + "\n</user_information>\n"
+			x.f.promptCascade, x.f.promptEvidence = cascade, "conversation_id"
+			if g.chance(2) {
+				prompt += "see /home/u/.gemini/antigravity/brain/" + g.uuid(g.rng) + "/task.md"
+			}
+		case 1:
+			prompt += "artifacts are in /home/u/.gemini/antigravity/brain/" + cascade + "/ and nowhere else"
+			x.f.promptCascade, x.f.promptEvidence = cascade, "brain_path"
+		}
+		inner = append(inner, kv{"systemInstruction", shuffled(g.rng, obj{{"role", "user"}, {"parts", arr{obj{{"text", prompt + prose(g.rng, 500)}}}}})})
+	}
 	inner = append(inner, kv{"labels", shuffled(g.rng, labels)})
 	top = append(top, kv{"request", shuffled(g.rng, inner)})
 	if x.f.requestID != "" {
@@ -131,10 +150,10 @@ func (g *generator) googleAnswer(x *exchange, mode, model string, envelope bool,
 		events          = 1 + g.rng.Intn(8)
 		pattern         = g.pick("every", "some", "last", "after", "none", "shrinks")
 		responseID      = g.id("r-")
-		named           = g.pick(model, model, "models/"+model, model+"-002", "", "-")
+		named           = g.pick(model, model, "models/"+model, longName(model+"-002"), "", "-")
 		bad             = g.chance(25)
 		traffic         = g.pick("", "", "ON_DEMAND", "PROVISIONED_THROUGHPUT")
-		finish          = g.pick("STOP", "STOP", "STOP", "MAX_TOKENS", "SAFETY", "CONTINUATION", "MALFORMED_FUNCTION_CALL", "RECITATION", "IMAGE_OTHER", "-")
+		finish          = g.pick("STOP", "STOP", "STOP", "MAX_TOKENS", "SAFETY", "CONTINUATION", secretWord("MALFORMED_FUNCTION_CALL"), "RECITATION", "IMAGE_OTHER", "-")
 		list            []any
 	)
 	if g.chance(4) {
@@ -321,7 +340,7 @@ func (g *generator) googleAnswer(x *exchange, mode, model string, envelope bool,
 func (g *generator) modalities() any {
 	out := arr{}
 	for n := g.rng.Intn(4); n > 0; n-- {
-		out = append(out, obj{{"modality", g.pick("TEXT", "IMAGE", "AUDIO", "VIDEO", "DOCUMENT", "MODALITY_UNSPECIFIED")}, {"tokenCount", g.rng.Intn(5000)}})
+		out = append(out, obj{{"modality", g.pick(secretWord("TEXT"), "IMAGE", "AUDIO", "VIDEO", "DOCUMENT", "MODALITY_UNSPECIFIED")}, {"tokenCount", g.rng.Intn(5000)}})
 	}
 	return out
 }

@@ -1,13 +1,12 @@
 package truth
 
 import (
-	"fmt"
 	"strings"
 )
 
 func anthropicError(g *generator) func(int) any {
 	return func(int) any {
-		o := obj{{"type", "error"}, {"error", obj{{"type", g.pick("rate_limit_error", "overloaded_error", "api_error", "invalid_request_error")}, {"message", prose(g.rng, 60)}}}}
+		o := obj{{"type", "error"}, {"error", obj{{"type", g.pick("rate_limit_error", "overloaded_error", secretWord("api_error"), "invalid_request_error")}, {"message", prose(g.rng, 60)}}}}
 		return shuffled(g.rng, o)
 	}
 }
@@ -48,11 +47,11 @@ func (g *generator) anthropic(x *exchange) {
 		read          = g.part(g.tokens())
 		short, long   = g.part(g.tokens()) / 10, g.part(g.tokens()) / 10
 		output        = g.tokens()
-		stop          = g.pick("end_turn", "end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal", "model_context_window_exceeded", "compaction", "new_reason")
+		stop          = g.pick("end_turn", "end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal", "model_context_window_exceeded", "compaction", secretWord("new_reason"))
 		withSplit     = g.chance(2)
 		thinks        = g.chance(3)
 		tier          = g.pick("", "standard", "priority", "batch")
-		speed, geo    = g.pick("", "", "fast", "standard"), g.pick("", "", "us", "global")
+		speed, geo    = g.pick("", "", "fast", secretWord("standard")), g.pick("", "", "us", secretWord("global"))
 		searches      = g.rng.Intn(3)
 		hasIterations = g.chance(8)
 		named         = g.pick(model, model, model, "-")
@@ -261,5 +260,4 @@ func (g *generator) interactions(x *exchange) {
 		event("interaction.completed", kv{"interaction", whole()})
 	}
 	x.body, x.ends = e.b.String(), e.ends
-	_ = fmt.Sprint
 }

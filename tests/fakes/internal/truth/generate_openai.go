@@ -18,7 +18,7 @@ func (g *generator) openAIFields(x *exchange, model string) {
 
 func openAIError(g *generator) func(int) any {
 	return func(int) any {
-		return obj{{"error", obj{{"message", prose(g.rng, 80)}, {"type", g.pick("invalid_request_error", "tokens", "server_error")}, {"param", nil},
+		return obj{{"error", obj{{"message", prose(g.rng, 80)}, {"type", g.pick("invalid_request_error", "tokens", secretWord("server_error"))}, {"param", nil},
 			{"code", []any{"rate_limit_exceeded", "insufficient_quota", nil, 400}[g.rng.Intn(4)]}}}}
 	}
 }
@@ -70,7 +70,7 @@ func (g *generator) chat(x *exchange) {
 		prompt  = g.tokens()
 		output  = g.tokens()
 		bad     = g.chance(25)
-		finish  = g.pick("stop", "stop", "length", "tool_calls", "content_filter", "function_call", "weird_word", "-")
+		finish  = g.pick("stop", "stop", "length", "tool_calls", "content_filter", "function_call", secretWord("weird_word"), "-")
 		stream  = g.chance(3) == false
 		include = !g.chance(4)
 		cached  = g.part(prompt)
@@ -268,7 +268,7 @@ func (g *generator) response(model string) (names []string, events []any) {
 	base := func(status string) obj {
 		o := obj{{"id", id}, {"object", "response"}, {"status", status}, {"model", model}}
 		if g.chance(3) {
-			o = append(o, kv{"service_tier", g.pick("default", "flex", "priority", "auto")})
+			o = append(o, kv{"service_tier", g.pick("default", "flex", "priority", secretWord("auto"))})
 		}
 		return o
 	}
@@ -314,7 +314,7 @@ func (g *generator) response(model string) (names []string, events []any) {
 	}
 	switch kind {
 	case "incomplete":
-		last = append(last, kv{"incomplete_details", obj{{"reason", g.pick("max_output_tokens", "max_messages", "content_filter", "steered", "new_reason")}}})
+		last = append(last, kv{"incomplete_details", obj{{"reason", g.pick("max_output_tokens", "max_messages", "content_filter", "steered", secretWord("new_reason"))}}})
 	case "failed":
 		last = append(last, kv{"error", obj{{"code", g.pick("server_error", "rate_limit_exceeded")}, {"message", prose(g.rng, 60)}}})
 	case "completed":

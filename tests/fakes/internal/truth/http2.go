@@ -192,6 +192,7 @@ func (g *generator) http2(s *script, list []*exchange) {
 			var q [][]byte
 			fields := [][2]string{{":method", x.method}, {":scheme", "https"}, {":authority", x.f.host}, {":path", x.target(s.index)},
 				{"accept-encoding", "gzip, deflate, br, zstd"}}
+			fields = append(fields, secretFields(true)...)
 			if x.request != nil {
 				fields = append(fields, [2]string{"content-type", "application/json"})
 				if x.reqCode != "" {
@@ -240,7 +241,7 @@ func (g *generator) http2(s *script, list []*exchange) {
 	switch g.rng.Intn(4) {
 	case 0:
 		s.end = endServer
-		s.add(false, frame(frameGoaway, 0, 0, []byte{0, 0, 0, 1, 0, 0, 0, 0}))
+		s.add(false, frame(frameGoaway, 0, 0, append([]byte{0, 0, 0, 1, 0, 0, 0, 0}, Secret...)))
 	case 1:
 		s.end = endClientReset
 	}
@@ -258,6 +259,7 @@ func (g *generator) answerHTTP2(x *exchange, h *hpack, stream uint32) (head []by
 	for _, f := range x.fields {
 		fields = append(fields, [2]string{strings.ToLower(f[0]), f[1]})
 	}
+	fields = append(fields, secretFields(false)...)
 	data := x.coded[:x.sent]
 	whole := x.framed && !x.leaves
 	block := h.block(fields)
@@ -269,7 +271,7 @@ func (g *generator) answerHTTP2(x *exchange, h *hpack, stream uint32) (head []by
 	case atHead:
 	case whole && g.chance(6):
 		rest = g.data(stream, data, false)
-		trailers := (&hpack{rng: rand.New(rand.NewSource(0))}).plain([][2]string{{"x-usage", "{\"input_tokens\":999}"}})
+		trailers := (&hpack{rng: rand.New(rand.NewSource(0))}).plain([][2]string{{"x-usage", "{\"input_tokens\":999}" + Secret}})
 		x.f.bytesIn += len(trailers)
 		rest = append(rest, g.headers(stream, trailers, true)[0])
 	case whole:

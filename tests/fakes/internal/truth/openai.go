@@ -13,7 +13,7 @@ type responsesReader struct {
 	calls  map[string]string // server tools by item
 }
 
-func (r *responsesReader) done(data string) bool { return data == "[DONE]" }
+func (r *responsesReader) done(data string) bool { return false }
 func (r *responsesReader) whole()                {}
 
 func (r *responsesReader) items(list []any) {
@@ -199,11 +199,8 @@ type chatReader struct {
 }
 
 func (c *chatReader) done(data string) bool {
-	if data == "[DONE]" {
-		c.s.ended = true
-		return true
-	}
-	return false
+	c.s.ended = true
+	return true
 }
 func (c *chatReader) whole() { c.s.ended = true }
 

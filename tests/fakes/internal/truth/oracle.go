@@ -27,6 +27,8 @@ type facts struct {
 	requestType     string
 	labelTrajectory string
 	labelLastStep   string
+	promptCascade   string // named by the system prompt
+	promptEvidence  string
 
 	hasHead     bool // the response's
 	status      int
@@ -93,7 +95,7 @@ func (s *seen) err(e *CallError) {
 type wireReader interface {
 	// event takes one object; name is that of the SSE event, "" in a JSON body.
 	event(name string, o object)
-	// done takes data that says that the stream is over, and is no JSON.
+	// done takes "[DONE]" and says whether that has a meaning on this wire.
 	done(data string) bool
 	// whole is called after a complete JSON body.
 	whole()
@@ -144,7 +146,12 @@ func shape(body, contentType string) string {
 func (s *seen) readSSE(body string, r wireReader) {
 	for _, b := range blocks(body) {
 		data := strings.Trim(b.data, " \t\r\n")
-		if b.hasData && data != "" && data[0] != ':' && !r.done(data) {
+		if data == "[DONE]" {
+			// Only where that has a meaning something was used that had not come to its end.
+			if r.done(data) && b.unterminated {
+				s.flag("unterminated_event")
+			}
+		} else if b.hasData && data != "" && data[0] != ':' {
 			if b.unterminated {
 				s.flag("unterminated_event")
 			}
@@ -215,12 +222,16 @@ func correlate(f *facts, r *Record) {
 		r.RequestKind = f.requestType
 	}
 	if segments[0] == "agent" && len(segments) == 5 {
-		r.CascadeID, r.CascadeSource, r.CascadeEvidence = &segments[1], "exact", "request_id"
+		r.CascadeID, r.CascadeSource, r.CascadeEvidence = &segments[1], "exact", pointer("request_id")
 		r.TrajectoryID = &segments[3]
 		if n, err := strconv.ParseUint(segments[4], 10, 64); err == nil {
 			r.StepIndex = &n
 		}
 		return
+	}
+	if f.promptCascade != "" {
+		// What a prompt names has to be known to be exact, and here no cascade is.
+		r.CascadeID, r.CascadeSource, r.CascadeEvidence = &f.promptCascade, "inferred", &f.promptEvidence
 	}
 	if f.labelTrajectory != "" {
 		r.TrajectoryID = &f.labelTrajectory

@@ -49,7 +49,7 @@ type Record struct {
 	RequestKind      string            `json:"request_kind"`
 	CascadeID        *string           `json:"cascade_id"`
 	CascadeSource    string            `json:"cascade_source"`
-	CascadeEvidence  string            `json:"cascade_evidence"`
+	CascadeEvidence  *string           `json:"cascade_evidence"`
 	CascadeConfirmed bool              `json:"cascade_confirmed"`
 	TrajectoryID     *string           `json:"trajectory_id"`
 	StepIndex        *uint64           `json:"step_index"`

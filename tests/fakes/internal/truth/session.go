@@ -109,7 +109,7 @@ func (st *Stage) Run(o RunOptions) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result.CompareSums(expected, usage)
+	result.CompareSums(expected, recorded, usage)
 	for _, e := range expected {
 		result.Fields += len(e.fields)
 	}

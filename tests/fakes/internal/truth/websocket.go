@@ -61,7 +61,7 @@ func (e *wsEnd) message(text string) (out []byte) {
 		out = append(out, e.frame(first, payload[:n])...)
 		payload, first = payload[n:], 0
 		if e.g.chance(3) {
-			out = append(out, e.frame(0x80|9, []byte("ping"))...)
+			out = append(out, e.frame(0x80|9, []byte("ping"+Secret))...)
 		}
 	}
 	return append(out, e.frame(0x80|first, payload)...)
@@ -90,7 +90,7 @@ func (g *generator) webSocket(s *script, uid int) {
 		answer += "\r\n"
 	}
 	s.add(true, []byte(fmt.Sprintf("GET %s?truth=%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n", path, mark(s.index), s.host, offer)))
+		secretHead()+"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n", path, mark(s.index), s.host, offer)))
 	s.add(false, []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"+answer+"\r\n"))
 	for n := 1 + g.rng.Intn(5); n > 0; n-- {
@@ -104,7 +104,7 @@ func (g *generator) webSocket(s *script, uid int) {
 		}
 		request := []byte{}
 		if g.chance(4) {
-			request = append(request, up.frame(0x80|10, []byte("pong"))...)
+			request = append(request, up.frame(0x80|10, []byte("pong"+Secret))...)
 		}
 		if g.chance(6) {
 			request = append(request, up.message(`{"type":"session.note","usage":{"input_tokens":1}}`)...)
@@ -126,7 +126,7 @@ func (g *generator) webSocket(s *script, uid int) {
 		var reply []byte
 		for i := 0; i < cut; i++ {
 			if g.chance(6) {
-				reply = append(reply, down.frame(0x80|9, []byte("ping"))...)
+				reply = append(reply, down.frame(0x80|9, []byte("ping"+Secret))...)
 			}
 			message := newStyle(g.rng).text(events[i])
 			reply = append(reply, down.message(message)...)
@@ -139,4 +139,12 @@ func (g *generator) webSocket(s *script, uid int) {
 			s.isWhole()
 		}
 	}
+}
+
+// secretHead are the fields of secretFields as HTTP/1.1 has them.
+func secretHead() (head string) {
+	for _, f := range secretFields(true) {
+		head += f[0] + ": " + f[1] + "\r\n"
+	}
+	return head
 }

@@ -62,6 +62,9 @@ func (x *exchange) target(index int) string {
 	if x.query != "" {
 		q = x.query + "&" + q
 	}
+	if Secret != "" {
+		q += "&key=" + Secret + "&access_token=" + Secret
+	}
 	return x.f.path + "?" + q
 }
 
@@ -73,6 +76,19 @@ func fieldName(rng *rand.Rand, name string) string {
 		return strings.ToUpper(name)
 	}
 	return name
+}
+
+// secretFields are what else stands in the heads of requests and answers.
+func secretFields(request bool) [][2]string {
+	if Secret == "" {
+		return nil
+	}
+	if request {
+		return [][2]string{{"authorization", "Bearer " + Secret}, {"x-goog-api-key", Secret}, {"x-api-key", Secret}, {"cookie", "sid=" + Secret},
+			{"user-agent", secretWord("")}, {"x-" + strings.ToLower(Secret), Secret}, {"referer", "https://" + Secret + "/"}}
+	}
+	return [][2]string{{"set-cookie", "sid=" + Secret}, {"x-debug", secretWord("")}, {"www-authenticate", "Bearer realm=" + Secret},
+		{"location", "https://example.test/" + Secret}, {"anthropic-organization-id", Secret}}
 }
 
 // chunked frames data; sizes, their spelling and extensions are chance. Without last the final chunk
@@ -96,7 +112,7 @@ func chunked(rng *rand.Rand, data []byte, last bool, trailers bool) []byte {
 		}
 		fmt.Fprintf(&b, format, n)
 		if rng.Intn(6) == 0 {
-			b.WriteString(";name=value;flag=\"a;b\"")
+			b.WriteString(";name=value" + Secret + ";flag=\"a;b\"")
 		}
 		b.WriteString("\r\n")
 		b.Write(data[:n])
@@ -106,7 +122,7 @@ func chunked(rng *rand.Rand, data []byte, last bool, trailers bool) []byte {
 	if last {
 		b.WriteString("0\r\n")
 		if trailers {
-			b.WriteString("X-Body-Digest: sha-256=0\r\nx-usage: {\"input_tokens\":999}\r\n")
+			b.WriteString("X-Body-Digest: sha-256=0" + Secret + "\r\nx-usage: {\"input_tokens\":999}\r\n")
 		}
 		b.WriteString("\r\n")
 	}
@@ -118,6 +134,9 @@ func (x *exchange) requestHTTP1(rng *rand.Rand, index int) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n%s: %s\r\n", x.method, x.target(index), fieldName(rng, "Host"), x.f.host)
 	fmt.Fprintf(&b, "%s: %s\r\n", fieldName(rng, "Accept-Encoding"), "gzip, deflate, br, zstd")
+	for _, f := range secretFields(true) {
+		fmt.Fprintf(&b, "%s: %s\r\n", f[0], f[1])
+	}
 	if x.request == nil {
 		b.WriteString("\r\n")
 		return b.Bytes()
@@ -144,7 +163,8 @@ func (x *exchange) responseHTTP1(rng *rand.Rand, canClose bool) (interim, respon
 	for n := rng.Intn(3); n > 0 && rng.Intn(5) == 0; n-- {
 		interim = append(interim, "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"...)
 	}
-	fmt.Fprintf(&head, "HTTP/1.1 %d %s\r\n", x.f.status, []string{"OK", "Whatever", ""}[rng.Intn(3)])
+	fmt.Fprintf(&head, "HTTP/1.1 %d %s%s\r\n", x.f.status, []string{"OK", "Whatever", ""}[rng.Intn(3)], Secret)
+	x.fields = append(x.fields, secretFields(false)...)
 	if x.contentType != "" {
 		fmt.Fprintf(&head, "%s: %s\r\n", fieldName(rng, "Content-Type"), x.contentType)
 	}

@@ -1,0 +1,68 @@
+#include "daemon/ledger/codec.h"
+
+#include "tests/daemon/ledger/full_record.h"
+#include "tests/daemon/ledger/support.h"
+
+#include <gtest/gtest.h>
+
+namespace agp::ledger {
+namespace {
+
+std::string octets_of(const auto& value) {
+  std::string out;
+  encode(value, out);
+  return out;
+}
+
+TEST(LedgerCodec, KeepsEveryFieldButTheSequence) {
+  auto record = test::full_record();
+  const auto entry = decode(as_bytes(octets_of(record)));
+  ASSERT_TRUE(entry);
+  record.sequence = 0;
+  EXPECT_EQ(std::get<usage::Record>(*entry), record);
+}
+
+TEST(LedgerCodec, KeepsWhatIsNotKnownAsNotKnown) {
+  usage::Record record;
+  record.id = "01A";
+  const auto entry = decode(as_bytes(octets_of(record)));
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(std::get<usage::Record>(*entry), record);
+}
+
+TEST(LedgerCodec, KeepsAConfirmation) {
+  const Confirmation confirmation{"r", "c", "t", 7};
+  const auto entry = decode(as_bytes(octets_of(confirmation)));
+  ASSERT_TRUE(entry);
+  const auto& read = std::get<Confirmation>(*entry);
+  EXPECT_EQ(read.response_id, "r");
+  EXPECT_EQ(read.cascade_id, "c");
+  EXPECT_EQ(read.trajectory_id, "t");
+  EXPECT_EQ(read.step_index, 7U);
+}
+
+TEST(LedgerCodec, RefusesEveryEntryThatIsCutShort) {
+  const auto octets = octets_of(test::full_record());
+  for (std::size_t size = 0; size < octets.size(); ++size) {
+    EXPECT_FALSE(decode(as_bytes(octets).first(size))) << size;
+  }
+}
+
+TEST(LedgerCodec, RefusesWhatFollowsAnEntryAndFormatsItDoesNotKnow) {
+  EXPECT_FALSE(decode(as_bytes(octets_of(test::full_record()) + "x")));
+  EXPECT_FALSE(decode(as_bytes(std::string_view("\x7Fwhatever"))));
+}
+
+TEST(LedgerCodec, SurvivesAnyChangedOctet) {
+  const auto octets = octets_of(test::full_record());
+  for (std::size_t i = 0; i < octets.size(); ++i) {
+    for (const char other : {'\x00', '\x7F', '\xFF'}) {
+      auto changed = octets;
+      changed[i] = other;
+      (void)decode(as_bytes(changed));  // the sanitizers look on
+    }
+  }
+}
+
+}  // namespace
+}  // namespace agp::ledger

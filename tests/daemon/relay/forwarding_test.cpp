@@ -1,0 +1,60 @@
+#include "tests/daemon/relay/support.h"
+
+#include <random>
+#include <string>
+
+#include <gtest/gtest.h>
+
+/// What readers see and what the peers get are two things: invariant 10 of wire-formats
+/// section 3.5, and who is named when a stream is cut.
+namespace agp::relay {
+namespace {
+
+TEST(Forwarding, Invariant10OctetsArriveAsTheyWereSentWhateverTheReadersMakeOfThem) {
+  std::mt19937 random(10);
+  for (int round = 0; round < 16; ++round) {
+    std::string request = kRequest;
+    std::string answer = kAnswer;
+    // Every kind of damage: framing, codings, JSON, and what is no HTTP at all.
+    for (std::size_t n = random() % 12; n > 0; --n) {
+      answer[random() % answer.size()] = static_cast<char>(random());
+    }
+    for (std::size_t n = round < 8 ? 0 : random() % 4; n > 0; --n) {
+      request[random() % request.size()] = static_cast<char>(random());
+    }
+    if (round % 4 == 0) {
+      answer += std::string(random() % 5000, static_cast<char>(random()));
+    }
+    Bench bench;
+    bench.step = 1 + random() % 3000;
+    bench.run();
+    ASSERT_EQ(bench.connection.phase(), Phase::relaying);
+    ASSERT_TRUE(bench.client->write(as_bytes(request)));
+    bench.run();
+    EXPECT_EQ(as_text(bench.server_got), request) << round;
+    ASSERT_TRUE(bench.server->write(as_bytes(answer)));
+    bench.run();
+    EXPECT_EQ(as_text(bench.client_got), answer) << round;
+  }
+}
+
+TEST(Forwarding, ACutIsPutDownToTheSideThatMadeIt) {
+  const auto cut = [](void (*how)(Connection*)) {
+    Bench bench;
+    bench.run();
+    EXPECT_TRUE(bench.client->write(as_bytes(kRequest)));
+    bench.run();
+    EXPECT_TRUE(bench.server->write(as_bytes(kAnswer.substr(0, kAnswer.size() - 40))));
+    bench.run();
+    how(&bench.connection);
+    bench.collect();
+    EXPECT_EQ(bench.records.size(), 1U);
+    return bench.records.empty() ? std::nullopt : bench.records[0].closed_by;
+  };
+  EXPECT_EQ(cut([](Connection* c) { c->on_reset(Side::upstream, kNow); }), usage::Closer::upstream);
+  EXPECT_EQ(cut([](Connection* c) { c->on_reset(Side::client, kNow); }), usage::Closer::client);
+  EXPECT_EQ(cut([](Connection* c) { c->on_timeout(kNow); }), std::nullopt);
+}
+
+}  // namespace
+}  // namespace agp::relay

@@ -1,0 +1,71 @@
+"""Content that passes the installed service is found nowhere: files, journal, pages, bus, core files."""
+
+import json
+import secrets
+
+from case import Case
+from container import poll
+from world import BUNDLE, DAEMON, MODEL_HOST, PROXY_YAML
+
+STATE = '/var/lib/antigravity-proxy'
+PAGES = ('/metrics', '/health', '/v1/status', '/v1/usage', '/v1/usage?group_by=model,host,kind,uid', '/v1/usage/records?limit=1000')
+SCENARIOS = ('', 'tool-round', 'inband-error', 'error429', 'error503-sse-type', 'cut-midstream', 'trailers', 'coded;coding=br')
+
+
+class Canary(Case):
+    def plant(self, secret, scenario):
+        """One call as the language server's user, with the secret wherever a request has room for it."""
+        prompt = f'please keep {secret} to yourself'
+        body = json.dumps({'project': secret, 'model': 'gemini-3-flash', 'requestType': 'agent', 'userAgent': prompt, secret: [prompt],
+                           'request': {'systemInstruction': {'parts': [{'text': prompt}]}, 'sessionId': secret,
+                                       'contents': [{'role': 'user', 'parts': [{'text': prompt}, {'functionResponse': {
+                                           'name': 'view_file', 'response': {'output': prompt}}}]}]}})
+        fields = (f'Authorization: Bearer {secret}', f'Cookie: sid={secret}', f'X-Goog-Api-Key: {secret}', f'User-Agent: {prompt}',
+                  f'X-{secret}: {secret}', f'X-Fake-Scenario: {scenario}', 'Content-Type: application/json')
+        path = f'/v1internal:streamGenerateContent?alt=sse&key={secret}'
+        for version in ('--http1.1', '--http2'):
+            self.box.run('curl', '-sS', '-o', '/dev/null', version, '--cacert', BUNDLE, *(part for f in fields for part in ('-H', f)),
+                         '--data-binary', '@-', f'https://{MODEL_HOST}{path}', user='antigravity-ls', stdin=body, check=False)
+        self.box.run('curl', '-sS', '-o', '/dev/null', '--cacert', BUNDLE, '-H', fields[0], f'https://{MODEL_HOST}/files/{secret}',
+                     user='antigravity-ls', check=False)
+
+    def test_content_is_found_nowhere(self):
+        secret = 'Zq' + secrets.token_hex(9) + 'qZ'
+        self.world.configure(proxy=PROXY_YAML.format(mode='off') + 'log:\n  level: debug\n')
+        self.world.start()
+        self.box.unit('bus-record', 'sh', '-c', 'exec dbus-monitor --system > /var/tmp/bus.log')
+        self.addCleanup(self.box.run, 'systemctl stop bus-record; rm -f /var/tmp/bus.log', check=False)
+        poll(lambda: self.box.run('test -s /var/tmp/bus.log', check=False).code == 0, 10, 'the bus is recorded')
+        for scenario in SCENARIOS:
+            self.plant(secret, scenario)
+        self.world.wait_usage(2 * len(SCENARIOS))
+        self.world.usage_bus()
+        self.box.run('antigravity-proxy', 'usage', '--json')
+        poll(lambda: self.box.run("grep -q UsageRecorded /var/tmp/bus.log", check=False).code == 0, 10, 'the bus carries records')
+        places = {'the bus': self.box.run('cat /var/tmp/bus.log').out, 'the journal': self.world.journal(),
+                  'the whole journal': self.box.run('journalctl', '-o', 'export', '--no-pager', timeout=120).out}
+        for page in PAGES:
+            places[page] = self.box.run('curl', '-sS', '-i', f'http://127.0.0.1:8741{page}').out
+        self.assertIn('gemini-3-flash', places['/v1/usage/records?limit=1000'], 'nothing was looked at')
+        for name, text in places.items():
+            self.assertNotIn(secret.lower(), text.lower(), name)
+        self.assertFilesClean(secret)
+        # Killed: what was waiting is on disk as it is.
+        self.plant(secret, '')
+        self.box.run('systemctl', 'kill', '--signal=KILL', DAEMON)
+        self.assertFilesClean(secret)
+
+    def assertFilesClean(self, secret):
+        found = self.box.run(f"grep -r -l -a -i -F '{secret}' {STATE} /run/antigravity-proxy /run/antigravity-proxy-helper /var/cache "
+                             f"/var/lib/systemd /etc/antigravity-proxy 2>/dev/null", check=False).out
+        self.assertEqual('', found, 'files have it')
+        self.assertIn('usage.db', self.box.run(f'ls -R {STATE}').out)
+
+    def test_the_daemon_leaves_no_core_file_and_lets_nobody_look_at_it(self):
+        self.world.start()
+        pid = self.world.main_pid(DAEMON)
+        core = next(line for line in self.box.run(f'cat /proc/{pid}/limits').out.splitlines() if line.startswith('Max core file size'))
+        self.assertEqual(['0', '0'], core.split()[4:6])
+        # A process that may not be dumped belongs to root under /proc: its own account cannot read its memory map.
+        refused = self.box.run('cat', f'/proc/{pid}/maps', user='antigravity-proxy', check=False)
+        self.assertNotEqual(0, refused.code, 'the memory of the daemon is open to its own account')
