@@ -223,7 +223,7 @@ std::string record_time(const json::object& record) {
   auto text = text_of(record, "started_at");  // 2026-11-22T04:00:00.000001Z
   if (text.size() >= 20 && text[10] == 'T') {
     text[10] = ' ';
-    text.resize(19);
+    text.resize(16);  // seconds are in --json
   }
   return text;
 }

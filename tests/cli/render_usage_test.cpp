@@ -110,9 +110,9 @@ TEST(RenderRecords, IsATableWithTheWayToTheNextPage) {
       R"("outcome":"partial","usage":null,"cost_usd":null}],"next_cursor":"01A"})",
       {}));
   EXPECT_EQ(text,
-            "MODEL           OUTCOME        STARTED (UTC)    INPUT   CACHED   OUTPUT    EST. $\n"
-            "gemini-3-flash  ok       2026-11-22 04:00:00    9,001    8,192      141    0.0049\n"
-            "(none)          partial  2026-11-22 03:00:00  unknown  unknown  unknown  unpriced\n"
+            "MODEL           OUTCOME     STARTED (UTC)    INPUT   CACHED   OUTPUT    EST. $\n"
+            "gemini-3-flash  ok       2026-11-22 04:00    9,001    8,192      141    0.0049\n"
+            "(none)          partial  2026-11-22 03:00  unknown  unknown  unknown  unpriced\n"
             "\n"
             "More with: --cursor 01A\n");
 }

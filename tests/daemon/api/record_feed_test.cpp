@@ -1,7 +1,6 @@
 #include "daemon/api/record_feed.h"
 
 #include "tests/daemon/api/memory_ledger.h"
-#include "tests/daemon/api/some_records.h"
 
 #include <random>
 #include <string>
@@ -28,8 +27,7 @@ std::vector<std::uint64_t> ids_in(std::string_view events) {
 }
 
 usage::Record of_uid(std::uint32_t uid) {
-  auto record = test::full_record();
-  record.id.clear();
+  usage::Record record;
   record.local_uid = uid;
   return record;
 }
@@ -81,7 +79,7 @@ TEST(RecordFeed, AFailureLosesNothing) {
 // Whatever the order of commits, notices (which may be late and stand for many), reads and lost
 // connections: every record that matches comes once and in order.
 TEST(RecordFeed, NothingIsLostAndNothingComesTwiceInAnyInterleaving) {
-  for (unsigned seed = 0; seed < 300; ++seed) {
+  for (unsigned seed = 0; seed < 40; ++seed) {
     std::mt19937 random(seed);
     test::MemoryLedger ledger;
     std::uint64_t committed = 0;
