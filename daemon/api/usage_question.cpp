@@ -22,7 +22,7 @@ Error refused(std::string message) {
   return {ledger::Errc::invalid_query, std::move(message)};
 }
 
-std::string quoted(std::string_view value) {
+std::string in_quotes(std::string_view value) {
   return "\"" + std::string(value.substr(0, 64)) + "\"";
 }
 
@@ -45,10 +45,10 @@ Result<std::vector<ledger::GroupBy>> parse_group_by(std::string_view text) {
       return refused(
           "group_by: expected a comma list of model, provider, host, day, hour, cascade, "
           "kind, uid, got " +
-          quoted(word));
+          in_quotes(word));
     }
     if (std::find(out.begin(), out.end(), *group) != out.end()) {
-      return refused("group_by: " + quoted(word) + " is there twice");
+      return refused("group_by: " + in_quotes(word) + " is there twice");
     }
     out.push_back(*group);
   }
@@ -72,7 +72,7 @@ Result<> parse_provider(const std::string& value, ledger::Filter& filter) {
   filter.provider = value_named(value, kAll);
   return filter.provider ? Result<>()
                          : refused("provider: expected google, anthropic, openai or azure, got " +
-                                   quoted(value));
+                                   in_quotes(value));
 }
 
 Result<> parse_kind(const std::string& value, ledger::Filter& filter) {
@@ -82,14 +82,14 @@ Result<> parse_kind(const std::string& value, ledger::Filter& filter) {
   filter.kind = value_named(value, kAll);
   return filter.kind ? Result<>()
                      : refused("kind: expected agent, checkpoint, tab, web_search or other, got " +
-                               quoted(value));
+                               in_quotes(value));
 }
 
 // Who may not see that uid gets an empty answer: the same as for a uid that has no records.
 Result<> parse_uid(const std::string& value, ledger::Filter& filter) {
   const auto uid = number_from<std::uint32_t>(value);
   if (!uid) {
-    return refused("uid: expected a number such as 1000, got " + quoted(value));
+    return refused("uid: expected a number such as 1000, got " + in_quotes(value));
   }
   const bool is_visible = !filter.uids || std::find(filter.uids->begin(), filter.uids->end(),
                                                     *uid) != filter.uids->end();
@@ -244,7 +244,7 @@ Result<ledger::PageQuery> parse_records_question(const Parameters& parameters,
   if (const auto text = reader->take("limit")) {
     const auto limit = number_from<std::size_t>(*text);
     if (!limit || *limit == 0 || *limit > kMostRecords) {
-      return refused("limit: expected a number from 1 to 1000, got " + quoted(*text));
+      return refused("limit: expected a number from 1 to 1000, got " + in_quotes(*text));
     }
     query.limit = *limit;
   }
@@ -296,7 +296,7 @@ Result<ExportQuestion> parse_export_question(const Parameters& parameters,
   } else if (format == "ndjson") {
     question.format = ExportFormat::ndjson;
   } else {
-    return refused("format: expected csv, json or ndjson, got " + quoted(format));
+    return refused("format: expected csv, json or ndjson, got " + in_quotes(format));
   }
   if (auto known = reader->finish(std::string("format, ") + kFilters); !known) {
     return known.error();
@@ -326,7 +326,7 @@ Result<StreamQuestion> parse_stream_question(const Parameters& parameters,
     question.after = number_from<std::uint64_t>(*after);
     if (!question.after) {
       return refused(std::string(source) +
-                     ": expected the id of an event, which is a number, got " + quoted(*after));
+                     ": expected the id of an event, which is a number, got " + in_quotes(*after));
     }
   }
   if (auto known = reader->finish("after, model, cascade, provider, host, kind, uid"); !known) {

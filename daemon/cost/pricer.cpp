@@ -5,7 +5,6 @@
 #include "daemon/cost/match.h"
 #include "daemon/cost/table_reader.h"
 
-#include <limits>
 #include <utility>
 
 namespace agp::cost {
@@ -28,10 +27,14 @@ Prices prices_of(const PriceOverride& own) {
   return prices;
 }
 
-// Half a pico-USD and more counts as one. The ledger's integers have a sign.
+// 10,000 USD: no call costs that much. Counts that make one do are mistakes, and a few of them would
+// drown every sum, or pass what the ledger's integers hold.
+constexpr Wide kMostPicoUsd = 10'000'000'000'000'000;
+
+// Half a pico-USD and more counts as one.
 std::optional<std::uint64_t> rounded(Wide amount, Ratio ratio, Wide fees) {
   const Wide scaled = (amount * ratio.numerator + ratio.denominator / 2) / ratio.denominator + fees;
-  if (scaled > Wide(std::numeric_limits<std::int64_t>::max())) {
+  if (scaled > kMostPicoUsd) {
     return std::nullopt;
   }
   return static_cast<std::uint64_t>(scaled);

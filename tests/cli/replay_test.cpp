@@ -138,13 +138,13 @@ TEST(Replay, SaysWhatIsWrong) {
             std::string::npos);
 }
 
-std::string quoted(const std::string& text) {
+std::string json_text(const std::string& text) {
   return boost::json::serialize(boost::json::string(text));
 }
 
 std::string har_entry(const std::string& url, const std::string& content) {
   return R"({"startedDateTime":"2026-11-22T04:00:00.500+01:00","time":1500.25,"request":{"method":"POST","url":)" +
-         quoted(url) +
+         json_text(url) +
          R"(,"headers":[{"name":":authority","value":"x"}],"postData":{"text":"{}"}},)" +
          R"("response":{"status":200,"httpVersion":"h2","headers":[{"name":"content-type",)" +
          R"("value":"text/event-stream"},{"name":"Content-Encoding","value":"gzip"}],"content":)" +
@@ -157,7 +157,7 @@ std::string har(const std::string& entries) {
 
 TEST(ReplayHar, ReadsTheModelCallsAmongTheEntries) {
   const auto url = "https://" + kHost + kPath + "?alt=sse";
-  const auto text = "{\"text\":" + quoted(kEvents) + "}";
+  const auto text = "{\"text\":" + json_text(kEvents) + "}";
   const auto replayed =
       replay(har(har_entry("https://example.org/", "{}") + "," + har_entry(url, text)), nothing());
   expect_the_record(replayed);
@@ -179,7 +179,7 @@ TEST(ReplayHar, BodiesMayBeBase64) {
 }
 
 TEST(ReplayHar, AFaultyEntryCostsItselfAlone) {
-  const auto good = har_entry("https://" + kHost + kPath, "{\"text\":" + quoted(kEvents) + "}");
+  const auto good = har_entry("https://" + kHost + kPath, "{\"text\":" + json_text(kEvents) + "}");
   const auto replayed =
       replay(har("7," + good + R"(,{"request":{},"response":{}},)" +
                  har_entry("https://" + kHost + kPath, R"({"encoding":"base64","text":"!!"})")),
@@ -193,9 +193,9 @@ TEST(ReplayHar, AFaultyEntryCostsItselfAlone) {
 
 TEST(ReplayHar, HeadersCannotForgeALine) {
   const auto entry =
-      R"({"request":{"method":"POST","url":)" + quoted("https://" + kHost + kPath) +
+      R"({"request":{"method":"POST","url":)" + json_text("https://" + kHost + kPath) +
       R"(,"headers":[{"name":"X","value":"1\r\n\r\nGET / HTTP/1.1"}]},"response":{"status":200,)" +
-      R"("headers":[],"content":{"text":)" + quoted(kEvents) + "}}}";
+      R"("headers":[],"content":{"text":)" + json_text(kEvents) + "}}}";
   expect_the_record(replay(har(entry), nothing()));
 }
 

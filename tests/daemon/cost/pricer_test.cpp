@@ -109,9 +109,13 @@ TEST(Pricer, RunningNumbersArePricedAsTheyAre) {
   EXPECT_EQ(pico_usd(record), 1'015_micro);
 }
 
-TEST(Pricer, AnAmountThatTheLedgerCannotHoldIsNotStored) {
+TEST(Pricer, AnAmountThatNoCallCostsIsNoPrice) {
   const std::uint64_t most = 1'000'000'000'000;
   EXPECT_FALSE(pico_usd(call(Provider::openai, "o1-pro", {most, 0, 0, 0, most})));
+  // 1.25 USD per million input tokens: 10,000 USD exactly, and a token more.
+  EXPECT_EQ(pico_usd(call(Provider::openai, "gpt-5.1", {8'000'000'000, 0, 0, 0, 0})),
+            10'000'000'000'000'000U);
+  EXPECT_FALSE(pico_usd(call(Provider::openai, "gpt-5.1", {8'000'000'001, 0, 0, 0, 0})));
 }
 
 TEST(Pricer, NamesTheListItUsed) {

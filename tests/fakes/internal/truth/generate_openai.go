@@ -44,7 +44,7 @@ func (g *generator) chat(x *exchange) {
 	switch g.rng.Intn(6) {
 	case 0:
 		x.f.provider, x.f.host, x.f.path = "google", "generativelanguage.googleapis.com", "/v1beta/openai/chat/completions"
-		model, everyChunk, g.priceless = "gemini-3-flash", true, false
+		model, everyChunk = "gemini-3-flash", true
 	case 1:
 		x.f.provider, x.f.host = "google", g.pick("aiplatform.googleapis.com", "us-central1-aiplatform.googleapis.com")
 		x.f.path = "/v1/projects/p/locations/global/endpoints/openapi/chat/completions"
