@@ -27,8 +27,8 @@ Prices prices_of(const PriceOverride& own) {
   return prices;
 }
 
-// 10,000 USD: no call costs that much. Counts that make one do are mistakes, and a few of them would
-// drown every sum, or pass what the ledger's integers hold.
+// 10,000 USD: no call costs that much. Counts that make one do are mistakes, and a few of them
+// would drown every sum, or pass what the ledger's integers hold.
 constexpr Wide kMostPicoUsd = 10'000'000'000'000'000;
 
 // Half a pico-USD and more counts as one.
