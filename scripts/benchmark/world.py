@@ -77,10 +77,12 @@ def build_load(into):
 
 def sources(root):
     """Every file of the tree that git does not ignore, relative to it; of a tree without git, all but what is built."""
-    done = subprocess.run(['git', '-C', root, 'ls-files', '-z', '--cached', '--others', '--exclude-standard'], capture_output=True)
-    if done.returncode == 0:
-        names = {Path(n) for n in done.stdout.decode().split('\0') if n}
-    else:
+    names = None
+    if shutil.which('git'):
+        done = subprocess.run(['git', '-C', root, 'ls-files', '-z', '--cached', '--others', '--exclude-standard'], capture_output=True)
+        if done.returncode == 0:
+            names = {Path(n) for n in done.stdout.decode().split('\0') if n}
+    if names is None:
         names = {p.relative_to(root) for p in root.rglob('*') if not p.relative_to(root).parts[0].startswith(('build', '.'))}
     return {n for n in names if (root / n).is_file()}
 
