@@ -483,6 +483,9 @@ void Connection::pass_close_on(Side from) {
   if (passed || !has_closed(from)) {
     return;
   }
+  if (observer_) {
+    observer_->on_close(from);
+  }
   if (rewriting_.is_on()) {
     end_rewritten(from);
     return;

@@ -66,10 +66,16 @@ class Observer::Impl {
     });
   }
 
+  void on_close(Side from) {
+    if (!books_.ended_first) {
+      books_.ended_first = from;
+    }
+  }
+
   void on_end(Side from, End how, usage::Micros now) {
     books_.now = now;
-    if (!books_.ended_first && how != End::ours) {
-      books_.ended_first = from;
+    if (how != End::ours) {
+      on_close(from);
     }
     guarded([&] {
       if (stage_ == Stage::sniffing && !books_.facts.protocol.empty()) {
@@ -191,6 +197,10 @@ Observer::~Observer() = default;
 
 void Observer::on_bytes(Side from, Bytes plaintext, usage::Micros now) {
   impl_->on_bytes(from, plaintext, now);
+}
+
+void Observer::on_close(Side from) {
+  impl_->on_close(from);
 }
 
 void Observer::on_end(Side from, End how, usage::Micros now) {
