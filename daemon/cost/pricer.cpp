@@ -74,23 +74,23 @@ std::optional<usage::Cost> Pricer::cost_of(const usage::Record& record) const {
   }
   const auto main = find(record, lower_case(*record.model), record.usage->input_total);
   const auto factor = main ? factor_of(record, main->id) : std::nullopt;
-  auto amount = factor ? token_cost(main->prices, *record.usage) : std::nullopt;
+  auto amount = factor ? token_cost(main->prices(), *record.usage) : std::nullopt;
   if (!amount) {
     return std::nullopt;
   }
   usage::Cost cost;
-  bool is_own = main->is_own;
+  bool is_own = main->own.has_value();
   cost.is_aliased = main->is_aliased;
   auto sum = rounded(*amount, *factor,
-                     record.server_tools ? tool_fees(main->prices, *record.server_tools) : 0);
+                     record.server_tools ? tool_fees(main->prices(), *record.server_tools) : 0);
   for (const auto& row : record.additional_usage) {
     const auto found =
         find(record, lower_case(row.model.value_or(*record.model)), row.usage.input_total);
     const auto row_factor = found ? factor_of(record, found->id) : std::nullopt;
-    const auto tokens = row_factor ? token_cost(found->prices, row.usage) : std::nullopt;
+    const auto tokens = row_factor ? token_cost(found->prices(), row.usage) : std::nullopt;
     const auto more = tokens ? rounded(*tokens, *row_factor, 0) : std::nullopt;
     sum = sum && more ? rounded(Wide(*sum) + *more, {}, 0) : std::nullopt;
-    is_own = is_own || (found && found->is_own);
+    is_own = is_own || (found && found->own);
     cost.is_aliased = cost.is_aliased || (found && found->is_aliased);
   }
   if (!sum) {
@@ -140,14 +140,14 @@ std::optional<Pricer::Found> Pricer::find_exactly(const usage::Record& record,
         (own->provider.empty() || own->provider == usage::name(record.provider)) &&
         (!own->since || record.started_at >= *own->since) &&
         (own->above == 0 || input_total > own->above)) {
-      return Found{std::string(model), prices_of(*own), true, false};
+      return Found{std::string(model), nullptr, prices_of(*own), false};
     }
   }
-  const Model* listed = table_.find(provider, model);
+  const Model* listed = known_->find(table_, provider, model);
   if (listed == nullptr) {
     return std::nullopt;
   }
-  return Found{listed->id, listed->prices_at(record.started_at), false, false};
+  return Found{listed->id, &listed->prices_at(record.started_at), std::nullopt, false};
 }
 
 std::optional<Ratio> Pricer::factor_of(const usage::Record& record, std::string_view model) const {

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "common/base/result.h"
+#include "daemon/cost/known_models.h"
 #include "daemon/cost/override.h"
 #include "daemon/cost/price_table.h"
 #include "daemon/cost/rules.h"
 #include "daemon/usage/record.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,7 +15,7 @@
 
 namespace agp::cost {
 
-/// Says what a call costs at list prices, or at the user's own. Immutable: workers share one.
+/// Says what a call costs at list prices, or at the user's own. Workers share one.
 ///
 /// Integers throughout, rounded once: tokens times micro-USD per million tokens is pico-USD. A call
 /// whose usage, model, tier or any other part of the price is not known has no cost; that is never
@@ -40,9 +42,11 @@ class Pricer {
  private:
   struct Found {
     std::string id;  // of the priced model, lower case
-    Prices prices;
-    bool is_own = false;  // from `overrides_`
+    const Prices* listed = nullptr;
+    std::optional<Prices> own;  // from `overrides_`, instead
     bool is_aliased = false;
+
+    [[nodiscard]] const Prices& prices() const { return own ? *own : *listed; }
   };
 
   [[nodiscard]] std::optional<usage::Cost> cost_of(const usage::Record& record) const;
@@ -57,6 +61,7 @@ class Pricer {
                                                std::string_view model) const;
 
   PriceTable table_;
+  std::unique_ptr<KnownModels> known_ = std::make_unique<KnownModels>();
   Rules rules_;
   std::vector<PriceOverride> overrides_;
   std::vector<ModelAlias> aliases_;

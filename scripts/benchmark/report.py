@@ -2,8 +2,6 @@
 
 from peers import DIRECT, OURS
 
-BEGIN, END = '<!-- bench:begin -->', '<!-- bench:end -->'
-
 # what, scenario, metric, whether more is better, (peer to compare with, limit), stretch, scenario of that peer if another
 TARGETS = (
     ('full-speed SSE, 1 connection', 'bulk-h1-identity-1', 'mb_per_s', True, ('haproxy', 1.0), ('nginx-stream', 1.0)),
@@ -187,10 +185,11 @@ def markdown(results):
     return '\n'.join(lines) + '\n'
 
 
-def into_document(document, results):
-    """The document with the block between the two marks filled."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f'no {BEGIN} … {END} in the document')
-    return f'{before}{BEGIN}\n{markdown(results)}{END}{after}'
+def into_document(document, text, name='bench'):
+    """The document with the block between the two marks of that name filled."""
+    begin, end = f'<!-- {name}:begin -->', f'<!-- {name}:end -->'
+    before, found_begin, rest = document.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise ValueError(f'no {begin} … {end} in the document')
+    return f'{before}{begin}\n{text}{end}{after}'

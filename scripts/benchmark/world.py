@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -110,27 +111,33 @@ def snapshot(root, into):
 
 
 def build_daemon(into):
-    """The daemon of this tree, as it is now, with -O2 and without sanitizers; a second time only what changed."""
+    """The daemon of this tree."""
+    [daemon] = build_programs(['daemon/app/antigravity-proxyd'])
+    shutil.copy(daemon, into)
+
+
+def build_programs(targets):
+    """Programs of this tree, as it is now, with -O2 and without sanitizers; a second time only what changed."""
     build = CACHE / 'build' / ('bench-' + hashlib.sha256(str(ROOT).encode()).hexdigest()[:12])
     tree = build.with_name(build.name + '-source')
     environment = dict(os.environ)
     if shutil.which('ccache'):
         environment.update(CC='ccache gcc', CXX='ccache g++', CCACHE_DIR=str(CACHE / 'ccache'),
                            CCACHE_BASEDIR=str(tree), CCACHE_NOHASHDIR='1')
-    say('building antigravity-proxyd with -O2')
+    run('bash', '-euc', f'. {shlex.quote(str(ROOT))}/scripts/lib/common.sh; host_build_dependencies')
+    say(f'building {", ".join(Path(target).name for target in targets)} with -O2')
     snapshot(ROOT, tree)
-    configured = build / 'meson-private/cmd_line.txt'
+    options = build / 'meson-private/cmd_line.txt'
     marker = build / 'source'
-    if configured.exists() and (not marker.exists() or marker.read_text() != str(tree)):
+    if options.exists() and (not marker.exists() or marker.read_text() != str(tree) or 'benchmarks' not in options.read_text()):
         shutil.rmtree(build)  # of another version of this script, which built the tree itself
     if not (build / 'build.ninja').exists():
         build.parent.mkdir(parents=True, exist_ok=True)
-        run('meson', 'setup', build, tree, '--buildtype=debugoptimized', '-Dtests=false', env=environment)
+        run('meson', 'setup', build, tree, '--buildtype=debugoptimized', '-Dbenchmarks=true', env=environment)
         marker.write_text(str(tree))
-    target = 'daemon/app/antigravity-proxyd'
     jobs = os.environ.get('AGP_JOBS', str(os.cpu_count()))
-    run('ninja', '-C', build, '-j', jobs, target, env=environment)
-    shutil.copy(build / target, into)
+    run('ninja', '-C', build, '-j', jobs, *targets, env=environment)
+    return [build / target for target in targets]
 
 
 def unpack_daemon(deb, scratch):

@@ -152,15 +152,17 @@ class Tables(unittest.TestCase):
 
     def test_fills_the_document_between_its_marks(self):
         found = results(direct=('mb_per_s', 5))
-        once = report.into_document(f'above\n{report.BEGIN}\nold\n{report.END}\nbelow\n', found)
+        text = report.markdown(found)
+        once = report.into_document('above\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nbelow\n', text)
         self.assertTrue(once.startswith('above\n') and once.endswith('\nbelow\n') and 'old' not in once)
-        self.assertEqual(once, report.into_document(once, found))
+        self.assertEqual(once, report.into_document(once, text))
         with self.assertRaises(ValueError):
-            report.into_document('no marks', found)
+            report.into_document(once, text, 'ledger')
 
     def test_the_manual_has_the_marks(self):
         text = (ROOT / 'docs/performance.md').read_text()
-        self.assertEqual((1, 1), (text.count(report.BEGIN), text.count(report.END)))
+        for name in ('bench', 'readers', 'ledger'):
+            self.assertEqual((1, 1), (text.count(f'<!-- {name}:begin -->'), text.count(f'<!-- {name}:end -->')))
 
 
 class Rounds(unittest.TestCase):
