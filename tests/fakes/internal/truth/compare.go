@@ -43,16 +43,11 @@ func tree(v any) object {
 	return o.(object)
 }
 
-// FetchRecords pages through all records.
-func FetchRecords(api string) ([]object, error) {
+// FetchRecords pages through all records that began in a span of time; a zero time is no limit.
+func FetchRecords(api string, since, until time.Time) ([]object, error) {
 	var all []object
-	cursor := ""
-	for {
-		address := api + "/v1/usage/records?limit=1000"
-		if cursor != "" {
-			address += "&cursor=" + url.QueryEscape(cursor)
-		}
-		page, err := fetch(address)
+	for cursor := ""; ; {
+		page, err := fetch(recordsPage(api, cursor, since, until))
 		if err != nil {
 			return nil, err
 		}
@@ -65,20 +60,73 @@ func FetchRecords(api string) ([]object, error) {
 	}
 }
 
-func fetch(address string) (object, error) {
-	answer, err := (&http.Client{Timeout: 60 * time.Second}).Get(address)
+// fetchIDs pages through all records there are, and looks at nothing but their ids.
+func fetchIDs(api string, take func(id string)) error {
+	for cursor := ""; ; {
+		address := recordsPage(api, cursor, time.Time{}, time.Time{})
+		body, err := get(address)
+		if err != nil {
+			return err
+		}
+		var page struct {
+			Records []struct {
+				ID string `json:"id"`
+			} `json:"records"`
+			Next string `json:"next_cursor"`
+		}
+		if err := json.Unmarshal(body, &page); err != nil {
+			return fmt.Errorf("%s: %w", address, err)
+		}
+		for _, r := range page.Records {
+			take(r.ID)
+		}
+		if cursor = page.Next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+func recordsPage(api, cursor string, since, until time.Time) string {
+	q := url.Values{"limit": {"1000"}}
+	if cursor != "" {
+		q.Set("cursor", cursor)
+	}
+	if !since.IsZero() {
+		q.Set("since", stamp(since))
+	}
+	if !until.IsZero() {
+		q.Set("until", stamp(until))
+	}
+	return api + "/v1/usage/records?" + q.Encode()
+}
+
+// stamp is a time as records have it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+var apiClient = &http.Client{Timeout: 60 * time.Second}
+
+func get(address string) ([]byte, error) {
+	answer, err := apiClient.Get(address)
 	if err != nil {
 		return nil, err
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != 200 {
+		err = fmt.Errorf("%s: %s: %.300s", address, answer.Status, body)
+	}
+	return body, err
+}
+
+func fetch(address string) (object, error) {
+	body, err := get(address)
 	if err != nil {
 		return nil, err
 	}
 	v, ok := parse(string(body))
 	o, isObject := v.(object)
-	if answer.StatusCode != 200 || !ok || !isObject {
-		return nil, fmt.Errorf("%s: %s: %.300s", address, answer.Status, body)
+	if !ok || !isObject {
+		return nil, fmt.Errorf("%s: no JSON object: %.300s", address, body)
 	}
 	return o, nil
 }
@@ -103,12 +151,16 @@ type origin struct {
 	script int
 }
 
-// window is when the call was made, as seen from outside.
-type window struct{ from, to time.Time }
-
 // Compare finds every difference between what must be recorded and what is.
 func Compare(expected []origin, recorded []object, optional map[string]bool) *Report {
-	r := &Report{Expected: len(expected), Recorded: len(recorded), Absent: map[string]bool{}}
+	r := &Report{Absent: map[string]bool{}}
+	r.compare(expected, recorded, optional)
+	return r
+}
+
+func (r *Report) compare(expected []origin, recorded []object, optional map[string]bool) {
+	r.Expected += len(expected)
+	r.Recorded += len(recorded)
 	want := map[string][]origin{}
 	for _, e := range expected {
 		want[key(e.fields)] = append(want[key(e.fields)], e)
@@ -131,7 +183,6 @@ func Compare(expected []origin, recorded []object, optional map[string]bool) *Re
 	for _, k := range keys {
 		r.group(k, want[k], got[k], optional)
 	}
-	return r
 }
 
 // group compares records of one key: equal ones first, what is left by the least differences.
@@ -174,12 +225,7 @@ func (r *Report) group(k string, want []origin, got []object, optional map[strin
 }
 
 func (r *Report) differ(want, got object, optional map[string]bool) (out []string) {
-	var names []string
-	for name := range want {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
+	for name, must := range want {
 		have, ok := got[name]
 		if !ok {
 			r.Absent[name] = true
@@ -187,14 +233,30 @@ func (r *Report) differ(want, got object, optional map[string]bool) (out []strin
 				continue
 			}
 		}
-		if !ok || !reflect.DeepEqual(want[name], have) {
-			out = append(out, fmt.Sprintf("%s is %s, must be %s", name, show(have), show(want[name])))
+		if !ok || !equal(must, have) {
+			out = append(out, fmt.Sprintf("%s is %s, must be %s", name, show(have), show(must)))
 		}
 	}
+	sort.Strings(out)
 	if from, to := text(got["started_at"]), text(got["ended_at"]); from > to || text(got["first_byte_at"]) != "" && (text(got["first_byte_at"]) < from || text(got["first_byte_at"]) > to) {
 		out = append(out, fmt.Sprintf("times are out of order: %s, %s, %s", from, text(got["first_byte_at"]), to))
 	}
 	return out
+}
+
+// equal is reflect.DeepEqual for JSON, where most values are null or of one of two types.
+func equal(want, have any) bool {
+	switch w := want.(type) {
+	case nil:
+		return have == nil
+	case string:
+		h, ok := have.(string)
+		return ok && h == w
+	case json.Number:
+		h, ok := have.(json.Number)
+		return ok && h == w
+	}
+	return reflect.DeepEqual(want, have)
 }
 
 func show(v any) string {
@@ -220,18 +282,31 @@ func sameCost(usd any, pico *big.Int) bool {
 
 var sumFields = strings.Fields("input_total input_uncached cached_input cache_write tool_use_prompt output_total reasoning total")
 
-// sums adds records up by model, as GET /v1/usage must.
-func sums(list []origin) map[string]map[string]uint64 {
-	out := map[string]map[string]uint64{}
+// tally adds records up by model, as GET /v1/usage must: what must be recorded, and the costs of what is.
+type tally struct {
+	sums     map[string]map[string]uint64
+	costs    map[string]*big.Int
+	unpriced map[string]uint64
+}
+
+func newTally() *tally {
+	return &tally{map[string]map[string]uint64{}, map[string]*big.Int{}, map[string]uint64{}}
+}
+
+func modelKey(name string) string {
+	if name == "" {
+		return "null"
+	}
+	return "=" + name
+}
+
+func (t *tally) expect(list []origin) {
 	for _, e := range list {
-		name := "null"
-		if m := text(e.fields["model"]); m != "" {
-			name = "=" + m
-		}
-		s := out[name]
+		name := modelKey(text(e.fields["model"]))
+		s := t.sums[name]
 		if s == nil {
 			s = map[string]uint64{}
-			out[name] = s
+			t.sums[name] = s
 		}
 		s["calls"]++
 		s[map[string]string{"ok": "ok", "partial": "partial", "error": "errors"}[text(e.fields["outcome"])]]++
@@ -251,7 +326,22 @@ func sums(list []origin) map[string]map[string]uint64 {
 			s["flag "+text(f)]++
 		}
 	}
-	return out
+}
+
+func (t *tally) record(list []object) {
+	for _, o := range list {
+		name := modelKey(text(o["model"]))
+		n, ok := o["cost_pico_usd"].(json.Number)
+		pico, isInt := new(big.Int).SetString(n.String(), 10)
+		if !ok || !isInt {
+			t.unpriced[name]++
+			continue
+		}
+		if t.costs[name] == nil {
+			t.costs[name] = new(big.Int)
+		}
+		t.costs[name].Add(t.costs[name], pico)
+	}
 }
 
 // wide is a number of a record, which may be above what a single counter may say.
@@ -265,31 +355,11 @@ func wide(v any) (uint64, bool, bool) {
 }
 
 // CompareSums checks GET /v1/usage by model against the sum of what must be recorded.
-func (r *Report) CompareSums(expected []origin, recorded []object, usage object) {
-	want := sums(expected)
-	costs, unpriced := map[string]*big.Int{}, map[string]uint64{}
-	for _, o := range recorded {
-		name := "null"
-		if m := text(o["model"]); m != "" {
-			name = "=" + m
-		}
-		n, ok := o["cost_pico_usd"].(json.Number)
-		pico, isInt := new(big.Int).SetString(n.String(), 10)
-		if !ok || !isInt {
-			unpriced[name]++
-			continue
-		}
-		if costs[name] == nil {
-			costs[name] = new(big.Int)
-		}
-		costs[name].Add(costs[name], pico)
-	}
+func (r *Report) CompareSums(t *tally, usage object) {
+	want := t.sums
 	for _, group := range list(usage["groups"]) {
 		o := group.(object)
-		name := "null"
-		if m := text(at(o, "key", "model")); m != "" {
-			name = "=" + m
-		}
+		name := modelKey(text(at(o, "key", "model")))
 		s := want[name]
 		delete(want, name)
 		for _, field := range append([]string{"calls", "ok", "partial", "errors", "usage_unknown", "reasoning_unknown"}, sumFields...) {
@@ -297,11 +367,11 @@ func (r *Report) CompareSums(expected []origin, recorded []object, usage object)
 				r.add("sums of model %s: %s is %s, must be %d", name, field, show(o[field]), s[field])
 			}
 		}
-		if n, _, _ := wide(o["unpriced"]); n != unpriced[name] {
-			r.add("sums of model %s: unpriced is %s, but there are %d such records", name, show(o["unpriced"]), unpriced[name])
+		if n, _, _ := wide(o["unpriced"]); n != t.unpriced[name] {
+			r.add("sums of model %s: unpriced is %s, but there are %d such records", name, show(o["unpriced"]), t.unpriced[name])
 		}
-		if !sameCost(o["cost_usd_estimate"], costs[name]) {
-			r.add("sums of model %s: cost_usd_estimate is %s, the records add up to %v pico-USD", name, show(o["cost_usd_estimate"]), costs[name])
+		if !sameCost(o["cost_usd_estimate"], t.costs[name]) {
+			r.add("sums of model %s: cost_usd_estimate is %s, the records add up to %v pico-USD", name, show(o["cost_usd_estimate"]), t.costs[name])
 		}
 		for flag, v := range o["flags"].(object) {
 			if n, _, _ := wide(v); n != s["flag "+flag] {

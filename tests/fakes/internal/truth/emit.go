@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // JSON as servers write it: ordered, in any spelling that means the same.
@@ -42,6 +43,7 @@ func newStyle(rng *rand.Rand) style {
 
 func (s style) text(v any) string {
 	var b strings.Builder
+	b.Grow(512)
 	s.value(&b, v, 0)
 	return b.String()
 }
@@ -109,33 +111,47 @@ func (s style) value(b *strings.Builder, v any, depth int) {
 	}
 }
 
+// quote writes a string, which must be UTF-8.
 func (s style) quote(b *strings.Builder, t string) {
 	b.WriteByte('"')
-	for _, r := range t {
+	from := 0 // up to here everything is written
+	for i, r := range t {
+		written := ""
 		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
+		case r == '"':
+			written = `\"`
+		case r == '\\':
+			written = `\\`
 		case r == '\n':
-			b.WriteString(`\n`)
+			written = `\n`
 		case r == '\r':
-			b.WriteString(`\r`)
-		case r < 0x20:
-			fmt.Fprintf(b, `\u%04x`, r)
+			written = `\r`
 		case r == '/' && s.escape && s.rng.Intn(2) == 0:
-			b.WriteString(`\/`)
-		case s.escape && (r > 0x7E || s.rng.Intn(8) == 0):
-			if r > 0xFFFF {
-				hi, lo := utf16.EncodeRune(r)
-				fmt.Fprintf(b, `\u%04X\u%04x`, hi, lo)
-			} else {
-				fmt.Fprintf(b, `\u%04x`, r)
-			}
+			written = `\/`
+		case r < 0x20 || s.escape && (r > 0x7E || s.rng.Intn(8) == 0):
 		default:
-			b.WriteRune(r)
+			continue
+		}
+		b.WriteString(t[from:i])
+		from = i + utf8.RuneLen(r)
+		switch {
+		case written != "":
+			b.WriteString(written)
+		case r > 0xFFFF:
+			hi, lo := utf16.EncodeRune(r)
+			unit(b, hi, "0123456789ABCDEF")
+			unit(b, lo, "0123456789abcdef")
+		default:
+			unit(b, r, "0123456789abcdef")
 		}
 	}
+	b.WriteString(t[from:])
 	b.WriteByte('"')
+}
+
+// unit writes one UTF-16 code unit. Texts have many of them, too many for fmt.
+func unit(b *strings.Builder, r rune, digits string) {
+	b.Write([]byte{'\\', 'u', digits[r>>12], digits[r>>8&15], digits[r>>4&15], digits[r&15]})
 }
 
 // number spells a count in one of the ways that the number rules accept.

@@ -44,6 +44,7 @@ type generator struct {
 	seed  int64
 	index int // of the script
 	n     int // of the exchange in it
+	notes bool
 }
 
 // priceless is a model that no price list has.

@@ -82,7 +82,7 @@ func (st *Stage) Load(o RunOptions, orders io.Reader, allowance time.Duration) (
 	if err := quiet(o.API); err != nil {
 		return nil, err
 	}
-	recorded, err := FetchRecords(o.API)
+	recorded, err := FetchRecords(o.API, time.Time{}, time.Time{})
 	if err != nil {
 		return nil, err
 	}

@@ -72,12 +72,13 @@ func (st *Stage) upstream(c *tls.Conn) {
 	if c.Handshake() != nil {
 		return
 	}
+	in := newInbox(c)
+	defer in.close()
 	var got []byte
-	buffer := make([]byte, 64<<10)
 	var p *play
 	for p == nil {
-		n, err := c.Read(buffer)
-		got = append(got, buffer[:n]...)
+		n, err := c.Read(in.buffer[:])
+		got = append(got, in.buffer[:n]...)
 		if m := markPattern.FindSubmatch(got); m != nil {
 			index, _ := strconv.Atoi(string(m[1]))
 			st.mu.Lock()
@@ -88,11 +89,12 @@ func (st *Stage) upstream(c *tls.Conn) {
 			return
 		}
 	}
-	p.failure = p.asUpstream(c, got)
+	in.data = got
+	p.failure = p.asUpstream(c, in)
 	close(p.ended)
 }
 
-func (p *play) asUpstream(c *tls.Conn, got []byte) error {
+func (p *play) asUpstream(c *tls.Conn, in *inbox) error {
 	rng := rand.New(rand.NewSource(int64(p.script.index)))
 	for i, step := range p.script.steps {
 		if !step.fromClient {
@@ -101,11 +103,9 @@ func (p *play) asUpstream(c *tls.Conn, got []byte) error {
 			}
 			continue
 		}
-		rest, err := receive(c, got, step.data)
-		if err != nil {
+		if err := in.receive(step.data); err != nil {
 			return fmt.Errorf("upstream, step %d: %w", i, err)
 		}
-		got = rest
 	}
 	switch p.script.end {
 	case endServer, endServerFin, endServerReset:
@@ -158,24 +158,42 @@ func send(c *tls.Conn, rng *rand.Rand, data []byte) error {
 	return nil
 }
 
-// receive reads exactly the octets that are wanted, of which some may be there already.
-func receive(c io.Reader, got, want []byte) (rest []byte, err error) {
-	buffer := make([]byte, 64<<10)
-	for len(got) < len(want) {
-		n, err := c.Read(buffer)
-		got = append(got, buffer[:n]...)
-		if err != nil && len(got) < len(want) {
-			return nil, fmt.Errorf("%d of %d octets came: %w", len(got), len(want), err)
+// inbox is one end of a connection: what came and was not looked at yet.
+type inbox struct {
+	from   io.Reader
+	data   []byte
+	buffer *[16 << 10]byte // a TLS record
+}
+
+var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
+
+func newInbox(from io.Reader) *inbox {
+	return &inbox{from: from, buffer: buffers.Get().(*[16 << 10]byte)}
+}
+
+func (in *inbox) close() { buffers.Put(in.buffer) }
+
+// receive reads exactly the octets that are wanted.
+func (in *inbox) receive(want []byte) error {
+	for at := 0; ; {
+		n := min(len(in.data), len(want)-at)
+		if !bytes.Equal(in.data[:n], want[at:at+n]) {
+			i := 0
+			for in.data[i] == want[at+i] {
+				i++
+			}
+			return fmt.Errorf("octet %d is not what was sent: got %.60q, want %.60q", at+i, in.data[i:], want[at+i:])
+		}
+		in.data, at = in.data[n:], at+n
+		if at == len(want) {
+			return nil
+		}
+		n, err := in.from.Read(in.buffer[:])
+		in.data = in.buffer[:n]
+		if n == 0 && err != nil {
+			return fmt.Errorf("%d of %d octets came: %w", at, len(want), err)
 		}
 	}
-	if !bytes.Equal(got[:len(want)], want) {
-		at := 0
-		for got[at] == want[at] {
-			at++
-		}
-		return nil, fmt.Errorf("octet %d is not what was sent: got %.60q, want %.60q", at, got[at:], want[at:])
-	}
-	return got[len(want):], nil
 }
 
 // Play makes one connection. Both sides have followed the script when it returns nil.
@@ -222,7 +240,8 @@ func (st *Stage) client(p *play) error {
 		return fmt.Errorf("handshake: %w", err)
 	}
 	rng := rand.New(rand.NewSource(int64(p.script.index) + 1))
-	var got []byte
+	in := newInbox(c)
+	defer in.close()
 	for i, step := range p.script.steps {
 		if step.fromClient {
 			if err := send(c, rng, step.data); err != nil {
@@ -230,7 +249,7 @@ func (st *Stage) client(p *play) error {
 			}
 			continue
 		}
-		if got, err = receive(c, got, step.data); err != nil {
+		if err := in.receive(step.data); err != nil {
 			return fmt.Errorf("client, step %d: %w", i, err)
 		}
 		if n, ok := p.script.whole[i]; ok {
@@ -253,8 +272,8 @@ func (st *Stage) client(p *play) error {
 		}
 	}
 	more, err := io.ReadAll(c)
-	if len(more)+len(got) > 0 {
-		return fmt.Errorf("client: %d octets more than were sent", len(more)+len(got))
+	if n := len(more) + len(in.data); n > 0 {
+		return fmt.Errorf("client: %d octets more than were sent", n)
 	}
 	if p.script.end == endServer && err != nil {
 		return fmt.Errorf("client, waiting for upstream's end: %w", err)

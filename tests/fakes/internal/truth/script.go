@@ -23,6 +23,7 @@ type Options struct {
 	Seed  int64
 	UID   int
 	Wires []string
+	Notes bool // say in words what the exchanges of a script are
 }
 
 func (o Options) has(kind string) bool {
@@ -45,7 +46,7 @@ func (o Options) exchangeKind(g *generator) string {
 // newScript invents the connection of that number; the same seed and number give the same one.
 func newScript(o Options, index int) *script {
 	rng := rand.New(rand.NewSource(o.Seed*1_000_003 + int64(index)*7919 + 1))
-	g := &generator{rng: rng, seed: o.Seed, index: index}
+	g := &generator{rng: rng, seed: o.Seed, index: index, notes: o.Notes}
 	s := &script{index: index, end: endClient}
 	protocol := g.pick("http/1.1", "http/1.1", "h2", "h2")
 	if o.has("websocket") && g.chance(12) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -39,36 +40,112 @@ func (r *Result) AbsentNames() []string {
 	return out
 }
 
-// Run plays scripts until there were enough calls, then compares.
+// roundSize is how many calls are made before they are compared. No more than two rounds are kept.
+const roundSize = 2000
+
+// made is what must be recorded of one call.
+type made struct {
+	record *Record
+	script int
+}
+
+// batch is a round: its calls, and when the records of them began.
+type batch struct {
+	calls        []made
+	since, until time.Time
+}
+
+// run is one run of Run.
+type run struct {
+	*Stage
+	o        RunOptions
+	result   *Result
+	failures []string
+	next     int
+	made     int
+	tally    *tally
+	seen     map[string]int // how often each id was on a page
+	progress progress
+}
+
+// Run plays scripts until there were enough calls. Round by round the proxy comes to rest; what it has
+// recorded is compared while the next round is played.
 func (st *Stage) Run(o RunOptions) (*Result, error) {
-	result := &Result{ByWire: map[string]int{}}
-	var (
-		mu       sync.Mutex
-		expected []origin
-		failures []string
-		next     int
-		wg       sync.WaitGroup
-	)
+	r := &run{Stage: st, o: o, tally: newTally(), seen: map[string]int{}}
+	r.result = &Result{Report: &Report{Absent: map[string]bool{}}, ByWire: map[string]int{}}
 	if o.Script >= 0 {
-		next, o.Parallel = o.Script, 1
+		r.next, r.o.Parallel = o.Script, 1
 	}
+	if o.Exchanges > loud {
+		defer r.progress.show(o.Exchanges)()
+	}
+	rounds := make(chan batch)
+	compared := make(chan error, 1)
+	go func() {
+		defer close(compared)
+		for b := range rounds {
+			if err := r.compare(b); err != nil {
+				compared <- err
+				return
+			}
+		}
+	}()
+	err := r.play(rounds, compared)
+	close(rounds)
+	if comparing := <-compared; err == nil {
+		err = comparing
+	}
+	if err == nil {
+		err = r.finish()
+	}
+	return r.result, err
+}
+
+// play makes the calls, a round at a time, unless comparing them has failed.
+func (r *run) play(rounds chan<- batch, failed <-chan error) error {
+	var b batch
+	for {
+		b.calls, b.since = nil, b.until
+		over := r.round(&b)
+		if err := quiet(r.o.API); err != nil {
+			return err
+		}
+		b.until = time.Now()
+		select {
+		case rounds <- b:
+		case err := <-failed:
+			return err
+		}
+		if over {
+			return nil
+		}
+	}
+}
+
+// round plays scripts until there are enough calls for a round; it says whether it was the last one.
+func (r *run) round(b *batch) (over bool) {
+	var (
+		mu sync.Mutex
+		wg sync.WaitGroup
+	)
 	take := func() *script {
 		mu.Lock()
-		if len(expected) >= o.Exchanges || o.Script >= 0 && next > o.Script || len(failures) > 20 {
+		over = r.made >= r.o.Exchanges || r.o.Script >= 0 && r.next > r.o.Script || len(r.failures) > 20
+		if over || len(b.calls) >= roundSize {
 			mu.Unlock()
 			return nil
 		}
-		index := next
-		next++
+		index := r.next
+		r.next++
 		mu.Unlock()
-		return newScript(st.Options, index)
+		return newScript(r.Options, index)
 	}
-	for w := 0; w < o.Parallel; w++ {
+	for w := 0; w < r.o.Parallel; w++ {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			for s := take(); s != nil; s = take() {
-				if o.Script >= 0 {
+				if r.o.Script >= 0 {
 					fmt.Fprintln(os.Stderr, s)
 					for _, note := range s.notes {
 						fmt.Fprintln(os.Stderr, note)
@@ -77,48 +154,116 @@ func (st *Stage) Run(o RunOptions) (*Result, error) {
 						fmt.Fprintf(os.Stderr, "from client: %v\n%q\n", one.fromClient, one.data)
 					}
 				}
-				err := st.Play(s)
+				err := r.Play(s)
 				mu.Lock()
-				result.Connections++
-				for _, r := range s.records {
-					expected = append(expected, origin{tree(r), s.index})
-					result.ByWire[r.API+" "+r.Protocol]++
+				r.result.Connections++
+				r.made += len(s.records)
+				r.progress.made.Add(int64(len(s.records)))
+				for _, record := range s.records {
+					b.calls = append(b.calls, made{record, s.index})
+					r.result.ByWire[record.API+" "+record.Protocol]++
 				}
 				if err != nil {
-					failures = append(failures, fmt.Sprintf("%v: %v", s, err))
+					r.failures = append(r.failures, fmt.Sprintf("%v: %v", s, err))
 				}
 				mu.Unlock()
 			}
 		}()
 	}
 	wg.Wait()
-	result.Exchanges = len(expected)
-	if err := quiet(o.API); err != nil {
-		return nil, err
-	}
-	recorded, err := FetchRecords(o.API)
+	return over
+}
+
+// compare fetches the records of a round, compares and forgets them.
+func (r *run) compare(b batch) error {
+	recorded, err := FetchRecords(r.o.API, b.since, b.until)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	expected := make([]origin, len(b.calls))
+	for i, call := range b.calls {
+		expected[i] = origin{tree(call.record), call.script}
+		r.result.Fields += len(expected[i].fields)
 	}
 	optional := map[string]bool{}
-	for _, name := range o.Optional {
+	for _, name := range r.o.Optional {
 		optional[name] = true
 	}
-	result.Report = Compare(expected, recorded, optional)
-	usage, err := fetch(o.API + "/v1/usage?group_by=model")
+	r.result.Report.compare(expected, recorded, optional)
+	r.tally.expect(expected)
+	r.tally.record(recorded)
+	for _, o := range recorded {
+		id := text(o["id"])
+		if r.seen[id]++; r.seen[id] > 1 {
+			r.result.add("record %s is there more than once", id)
+		}
+	}
+	r.progress.compared.Add(int64(len(expected)))
+	r.progress.differences.Store(int64(r.result.Differences))
+	return nil
+}
+
+// finish looks at all records once more, at once: those that were compared must be there, and no others.
+func (r *run) finish() error {
+	if err := fetchIDs(r.o.API, func(id string) {
+		switch r.seen[id] {
+		case 0:
+			r.result.add("record %s was not there when its calls were compared", id)
+		case seenAgain:
+			r.result.add("record %s is there more than once", id)
+		}
+		r.seen[id] = seenAgain
+	}); err != nil {
+		return err
+	}
+	for id, n := range r.seen {
+		if n != seenAgain {
+			r.result.add("record %s is there no more", id)
+		}
+	}
+	usage, err := fetch(r.o.API + "/v1/usage?group_by=model")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	result.CompareSums(expected, recorded, usage)
-	for _, e := range expected {
-		result.Fields += len(e.fields)
+	r.result.CompareSums(r.tally, usage)
+	r.result.Exchanges, r.result.Failed = r.made, len(r.failures)
+	if len(r.failures) > 20 {
+		r.failures = r.failures[:20]
 	}
-	result.Failed = len(failures)
-	if len(failures) > 20 {
-		failures = failures[:20]
+	r.result.Lines = append(r.failures, r.result.Lines...)
+	return nil
+}
+
+// seenAgain is the count of an id that finish has seen.
+const seenAgain = 1 << 30
+
+// loud is the number of calls above which a run says how far it is.
+const loud = 5000
+
+// progress is how far a run is.
+type progress struct {
+	made, compared, differences atomic.Int64
+}
+
+// show says so on stderr every few seconds, until the function that it returns is called.
+func (p *progress) show(of int) (stop func()) {
+	began, tick, done := time.Now(), time.NewTicker(5*time.Second), make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				seconds := time.Since(began).Seconds()
+				fmt.Fprintf(os.Stderr, "      %.0f s: %d of %d calls made (%.0f/s), %d compared, %d differences\n", seconds, p.made.Load(), of,
+					float64(p.made.Load())/seconds, p.compared.Load(), p.differences.Load())
+			}
+		}
+	}()
+	return func() {
+		tick.Stop()
+		close(done)
 	}
-	result.Lines = append(failures, result.Lines...)
-	return result, nil
 }
 
 // quiet waits until no connection is open and every record is written.

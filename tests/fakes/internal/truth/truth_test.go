@@ -2,8 +2,14 @@ package truth
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
+	"strings"
 	"testing"
+	"testing/iotest"
+	"time"
 )
 
 // The vectors of the SSE layer, as the specification of the wire formats has them.
@@ -180,5 +186,115 @@ func TestCompareFindsEveryKindOfDifference(t *testing.T) {
 	}
 	if r := Compare(expected, append(recorded, recorded[0]), nil); r.Differences != 1 {
 		t.Error("a record that is there twice is not noticed")
+	}
+}
+
+// What is compared and forgotten in one round is not out of sight.
+func TestARunNoticesWhatTheRoundsDidNot(t *testing.T) {
+	s := newScript(Options{Seed: 1, Wires: []string{"google"}}, 0)
+	stored := func(id string, r *Record) object {
+		o := tree(r)
+		o["id"] = id
+		return o
+	}
+	a, b := s.records[0], s.records[1]
+	for name, c := range map[string]struct {
+		first, second, all []object // of the first round, of the second, of all there are
+		differences        []string
+	}{
+		"as it must be":  {[]object{stored("1", a)}, []object{stored("2", b)}, []object{stored("2", b), stored("1", a)}, nil},
+		"late":           {[]object{stored("1", a)}, []object{stored("2", b)}, []object{stored("2", b), stored("1", a), stored("3", a)}, []string{"3 was not there"}},
+		"gone":           {[]object{stored("1", a)}, []object{stored("2", b)}, []object{stored("2", b)}, []string{"1 is there no more"}},
+		"twice in all":   {[]object{stored("1", a)}, []object{stored("2", b)}, []object{stored("2", b), stored("1", a), stored("1", a)}, []string{"1 is there more"}},
+		"in both rounds": {[]object{stored("1", a)}, []object{stored("1", b)}, []object{stored("1", a)}, []string{"1 is there more"}},
+		"not in a round": {[]object{stored("1", a)}, nil, []object{stored("1", a)}, []string{"not recorded"}},
+	} {
+		start := time.Date(2026, 11, 22, 4, 0, 0, 999, time.UTC)
+		api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+			records := c.all
+			switch v := q.URL.Query(); {
+			case q.URL.Path == "/v1/usage":
+				records = nil
+			case v.Get("until") == "2026-11-22T04:00:00.000000Z" && !v.Has("since"):
+				records = c.first
+			case v.Get("since") == "2026-11-22T04:00:00.000000Z" && v.Get("until") == "2026-11-22T04:01:00.000000Z":
+				records = c.second
+			case v.Has("until") || v.Has("since"):
+				t.Errorf("asked for %s", q.URL)
+			}
+			// A record a page: where the next one starts is the cursor.
+			from := len(q.URL.Query().Get("cursor"))
+			page := object{"groups": []any{}, "records": []object{}, "next_cursor": nil}
+			if from < len(records) {
+				page["records"] = records[from : from+1]
+			}
+			if from+1 < len(records) {
+				page["next_cursor"] = strings.Repeat("x", from+1)
+			}
+			json.NewEncoder(w).Encode(page)
+		}))
+		r := &run{o: RunOptions{API: api.URL}, result: &Result{Report: &Report{Absent: map[string]bool{}}}, tally: newTally(), seen: map[string]int{}}
+		errs := []error{r.compare(batch{[]made{{a, 0}}, time.Time{}, start}), r.compare(batch{[]made{{b, 0}}, start, start.Add(time.Minute)})}
+		r.tally = newTally() // the sums have tests of their own
+		errs = append(errs, r.finish())
+		api.Close()
+		for _, err := range errs {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		lines := strings.Join(r.result.Lines, "\n")
+		if (lines == "") != (c.differences == nil) {
+			t.Errorf("%s: %s", name, lines)
+		}
+		for _, d := range c.differences {
+			if !strings.Contains(lines, d) {
+				t.Errorf("%s: no %q in %s", name, d, lines)
+			}
+		}
+	}
+}
+
+func TestSumsThatAreWrongAreNoticed(t *testing.T) {
+	s := newScript(Options{Seed: 1, Wires: []string{"google"}}, 0)
+	t1 := newTally()
+	for _, r := range s.records {
+		t1.expect([]origin{{tree(r), 0}})
+	}
+	r := &Report{}
+	r.CompareSums(t1, object{"groups": []any{}})
+	if r.Differences == 0 {
+		t.Error("models that are missing are not noticed")
+	}
+}
+
+// However the octets come, each one is looked at, and none is lost between two steps.
+func TestAnInboxComparesEveryOctet(t *testing.T) {
+	sent := strings.Repeat("0123456789", 5000)
+	for _, size := range []int{1, 7, 16 << 10, 50000} {
+		for _, wrong := range []int{-1, 0, 19999, 20000, 49999} {
+			in := newInbox(strings.NewReader(sent))
+			if size == 1 {
+				in = newInbox(iotest.OneByteReader(strings.NewReader(sent)))
+			}
+			want := []byte(sent)
+			if wrong >= 0 {
+				want[wrong] = 'x'
+			}
+			var err error
+			for from := 0; from < len(want) && err == nil; from += size {
+				err = in.receive(want[from:min(from+size, len(want))])
+			}
+			switch {
+			case wrong < 0 && err != nil:
+				t.Errorf("in pieces of %d: %v", size, err)
+			case wrong >= 0 && (err == nil || !strings.Contains(err.Error(), fmt.Sprintf("octet %d is not", wrong%size))):
+				t.Errorf("in pieces of %d, wrong at %d: %v", size, wrong, err)
+			}
+			if err == nil && in.receive([]byte("x")) == nil {
+				t.Error("an octet came that nobody sent")
+			}
+			in.close()
+		}
 	}
 }

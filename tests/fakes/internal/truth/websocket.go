@@ -2,9 +2,10 @@ package truth
 
 import (
 	"bytes"
-	"compress/flate"
 	"encoding/binary"
 	"fmt"
+
+	"antigravity-proxy/fakes/internal/upstream"
 )
 
 // wsEnd is one side of a WebSocket: it frames messages, and compresses them when that was agreed on.
@@ -14,7 +15,15 @@ type wsEnd struct {
 	packed bool
 	keep   bool // context takeover
 	buffer bytes.Buffer
-	writer *flate.Writer
+	coder  upstream.Coder
+}
+
+// close is the end of what later messages may refer to.
+func (e *wsEnd) close() {
+	if e.coder != nil {
+		e.coder.Close()
+		e.coder = nil
+	}
 }
 
 func (e *wsEnd) frame(first byte, payload []byte) []byte {
@@ -47,14 +56,17 @@ func (e *wsEnd) frame(first byte, payload []byte) []byte {
 func (e *wsEnd) message(text string) (out []byte) {
 	payload, first := []byte(text), byte(1)
 	if e.packed && !e.g.chance(5) {
-		if e.writer == nil || !e.keep {
-			e.writer, _ = flate.NewWriter(&e.buffer, flate.DefaultCompression)
+		if e.coder == nil {
+			e.coder, _ = upstream.NewCoder(&e.buffer, "raw-deflate")
 		}
 		e.buffer.Reset()
-		e.writer.Write(payload)
-		e.writer.Flush()
+		e.coder.Write(payload)
+		e.coder.Flush()
 		payload = append([]byte{}, bytes.TrimSuffix(e.buffer.Bytes(), []byte{0, 0, 0xFF, 0xFF})...)
 		first |= 0x40
+		if !e.keep {
+			e.close()
+		}
 	}
 	for e.g.chance(4) && len(payload) > 1 {
 		n := 1 + e.g.rng.Intn(len(payload)-1)
@@ -76,6 +88,8 @@ func (g *generator) webSocket(s *script, uid int) {
 	}
 	s.alpn = []string{"http/1.1"}
 	up, down := &wsEnd{g: g, client: true}, &wsEnd{g: g}
+	defer up.close()
+	defer down.close()
 	offer, answer := "", ""
 	if g.chance(2) {
 		up.packed, down.packed = true, true

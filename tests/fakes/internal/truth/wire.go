@@ -31,7 +31,7 @@ type script struct {
 	steps   []step
 	end     string
 	records []*Record
-	notes   []string    // one line for each exchange
+	notes   []string    // one line for each exchange, when asked for
 	whole   map[int]int // once the client has that step: how many of the records are those of whole exchanges
 }
 
@@ -232,6 +232,9 @@ func (x *exchange) responseHTTP1(rng *rand.Rand, canClose bool) (interim, respon
 func (g *generator) fill(s *script, x *exchange) {
 	g.encode(x)
 	defer func() {
+		if !g.notes {
+			return
+		}
 		s.notes = append(s.notes, fmt.Sprintf("%s %s%s: %d, coding %q said %q, %d of %d octets sent, framed %v, client leaves %v, body %.2000q", x.method,
 			x.f.host, x.f.path, x.f.status, x.coding, x.codeMark, x.sent, len(x.coded), x.framed, x.leaves, x.body))
 	}()

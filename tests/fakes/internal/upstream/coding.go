@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 )
 
 // coder is a content coding under way; Flush makes everything written so far decodable.
@@ -15,6 +16,41 @@ type coder interface {
 	io.Writer
 	Flush() error
 	Close() error
+}
+
+// compressor is a coder that costs much to make and can be used again.
+type compressor interface {
+	coder
+	Reset(to io.Writer)
+}
+
+var compressors = map[string]*sync.Pool{
+	"gzip":    {New: func() any { return gzip.NewWriter(nil) }},
+	"deflate": {New: func() any { return zlib.NewWriter(nil) }},
+	"raw-deflate": {New: func() any {
+		w, _ := flate.NewWriter(nil, flate.DefaultCompression)
+		return w
+	}},
+}
+
+// pooled is a compressor that goes back when it is closed, which must be the last that is done with it.
+type pooled struct {
+	compressor
+	pool *sync.Pool
+}
+
+func newPooled(to io.Writer, coding string) *pooled {
+	p := &pooled{pool: compressors[coding]}
+	p.compressor = p.pool.Get().(compressor)
+	p.Reset(to)
+	return p
+}
+
+func (p *pooled) Close() error {
+	err := p.compressor.Close()
+	p.pool.Put(p.compressor)
+	p.compressor = nil
+	return err
 }
 
 // newCoder applies content codings in the order of the header field: the first one first.
@@ -26,12 +62,8 @@ func newCoder(to io.Writer, codings string) (coder, error) {
 	for i := len(names) - 1; i >= 0; i-- {
 		var c coder
 		switch names[i] {
-		case "gzip":
-			c = gzip.NewWriter(out)
-		case "deflate":
-			c = zlib.NewWriter(out)
-		case "raw-deflate":
-			c, _ = flate.NewWriter(out, flate.DefaultCompression)
+		case "gzip", "deflate", "raw-deflate":
+			c = newPooled(out, names[i])
 		case "br":
 			c = &storedBrotli{to: out}
 		case "zstd":
