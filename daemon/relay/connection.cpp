@@ -483,9 +483,6 @@ void Connection::pass_close_on(Side from) {
   if (passed || !has_closed(from)) {
     return;
   }
-  if (observer_) {
-    observer_->on_close(from);
-  }
   if (rewriting_.is_on()) {
     end_rewritten(from);
     return;
@@ -499,13 +496,14 @@ void Connection::pass_close_on(Side from) {
 }
 
 void Connection::observe(usage::Micros now) {
-  if (observer_ && (unobserved_ || rewriting_.has_sent_upstream())) {
+  if (observer_) {
     if (rewriting_.has_sent_upstream()) {
       observer_->on_bytes(Side::client, rewriting_.take_sent_upstream(), now);
     }
     if (unobserved_ && !scratch_->plaintext.empty()) {
       observer_->on_bytes(*unobserved_, scratch_->plaintext.bytes(), now);
     }
+    observe_closes(now);
     if (!is_unparsed_reported_ && observer_->is_unparsed()) {
       is_unparsed_reported_ = true;
       report(Report::Kind::unparsed, facts_.protocol);
@@ -513,6 +511,26 @@ void Connection::observe(usage::Micros now) {
   }
   unobserved_.reset();
   scratch_->plaintext.clear();
+}
+
+// What counts is the close_notify and not the FIN: a client that is passed it may be gone before
+// upstream's FIN is here, and what upstream ended whole would look cut off.
+void Connection::observe_closes(usage::Micros now) {
+  if (rewriting_.is_on()) {
+    return;  // what is closed may still hold octets back
+  }
+  for (const Side side : {Side::client, Side::upstream}) {
+    if (!is_cleartext(side) && has_closed(side)) {
+      observe_end(side, End::clean, now);
+    }
+  }
+}
+
+void Connection::observe_end(Side from, End how, usage::Micros now) {
+  if (observer_ && !ends(from).is_observed) {
+    ends(from).is_observed = true;
+    observer_->on_end(from, how, now);
+  }
 }
 
 bool Connection::is_idle() const {
@@ -561,9 +579,7 @@ void Connection::on_eof(Side from, usage::Micros now) {
   ends(from).is_done = true;
   if (phase_ == Phase::relaying) {
     const bool is_clean = has_closed(from);
-    if (observer_) {
-      observer_->on_end(from, is_clean ? End::clean : End::abrupt, now);
-    }
+    observe_end(from, is_clean ? End::clean : End::abrupt, now);
     if (rewriting_.is_on()) {
       // The relay says when and how the other side ends.
       end_rewritten(from);
@@ -644,9 +660,7 @@ bool Connection::is_unparsed() const {
 
 void Connection::finish(End how, usage::Micros now, Side first) {
   for (const Side side : {first, other(first)}) {
-    if (observer_ && !ends(side).is_done) {
-      observer_->on_end(side, how, now);
-    }
+    observe_end(side, how, now);
   }
   phase_ = Phase::closed;
 }

@@ -100,6 +100,7 @@ class Connection {
   struct Ends {
     bool is_done = false;          // FIN seen from this side
     bool is_close_passed = false;  // its close_notify has been repeated on the other side
+    bool is_observed = false;      // the observer knows that nothing follows
     bool is_closing = false;       // the rewriting relay has said all that goes to this side
   };
 
@@ -122,6 +123,8 @@ class Connection {
   void report_rewriting();
   void report_client_refused(std::string what, usage::Micros now);
   void pass_close_on(Side from);
+  void observe_closes(usage::Micros now);
+  void observe_end(Side from, End how, usage::Micros now);
   [[nodiscard]] bool send(Side to, Bytes plaintext, usage::Micros now);
   void refuse(Report::Kind kind, std::uint8_t alert, std::string detail);
   void break_off(const Error& error, usage::Micros now);

@@ -66,16 +66,10 @@ class Observer::Impl {
     });
   }
 
-  void on_close(Side from) {
-    if (!books_.ended_first) {
-      books_.ended_first = from;
-    }
-  }
-
   void on_end(Side from, End how, usage::Micros now) {
     books_.now = now;
-    if (how != End::ours) {
-      on_close(from);
+    if (!books_.ended_first && how != End::ours) {
+      books_.ended_first = from;
     }
     guarded([&] {
       if (stage_ == Stage::sniffing && !books_.facts.protocol.empty()) {
@@ -197,10 +191,6 @@ Observer::~Observer() = default;
 
 void Observer::on_bytes(Side from, Bytes plaintext, usage::Micros now) {
   impl_->on_bytes(from, plaintext, now);
-}
-
-void Observer::on_close(Side from) {
-  impl_->on_close(from);
 }
 
 void Observer::on_end(Side from, End how, usage::Micros now) {

@@ -58,9 +58,6 @@ class Observer {
   /// Octets that `from` sent, after TLS, in order; any split is equivalent. Borrowed for the call.
   void on_bytes(Side from, Bytes plaintext, usage::Micros now);
 
-  /// `from` has said that it closes; its end may yet come after the other side's. Idempotent.
-  void on_close(Side from);
-
   /// `from` will send no more. A record still open is finished with what was seen.
   void on_end(Side from, End how, usage::Micros now);
 

@@ -68,5 +68,34 @@ TEST(Forwarding, ACutIsPutDownToTheSideThatMadeIt) {
             usage::Closer::upstream);
 }
 
+// A body without a length ends with the connection: what tells its end from a cut is the
+// close_notify.
+TEST(Forwarding, ABodyThatEndsWithTheConnectionIsWholeThoughTheClientLeavesFirst) {
+  const auto record_of = [](bool is_closed) {
+    Bench bench;
+    bench.run();
+    EXPECT_TRUE(bench.client->write(as_bytes(kRequest)));
+    bench.run();
+    EXPECT_TRUE(bench.server->write(
+        as_bytes(std::string("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                             "Connection: close\r\n\r\ndata: {\"response\":{\"candidates\":[{"
+                             "\"finishReason\":\"STOP\"}]}}\n\n"))));
+    bench.run();
+    if (is_closed) {
+      bench.server->close();
+      bench.run();
+    }
+    bench.client->close();
+    bench.run();
+    bench.connection.on_eof(Side::client, kNow);
+    bench.connection.on_eof(Side::upstream, kNow);
+    bench.collect();
+    EXPECT_EQ(bench.records.size(), 1U);
+    return bench.records.empty() ? usage::Record() : bench.records[0];
+  };
+  EXPECT_EQ(record_of(true).flags.count(usage::flag::kTruncatedBody), 0U);
+  EXPECT_EQ(record_of(false).flags.count(usage::flag::kTruncatedBody), 1U);
+}
+
 }  // namespace
 }  // namespace agp::relay
