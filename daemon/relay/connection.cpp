@@ -372,7 +372,7 @@ void Connection::start_relaying(usage::Micros now) {
   report(Report::Kind::intercepted,
          std::string(engine(Side::upstream)->version()) + ' ' + facts_.protocol);
   if (decision_.disposition == Disposition::inspect) {
-    observer_.emplace(facts_);
+    observer_.emplace(facts_, surroundings_->reader_maker());
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/result.h"
+#include "daemon/relay/observer.h"
 #include "daemon/rewrite/relay.h"
 #include "daemon/rewrite/rules.h"
 #include "daemon/tls/leaf_cache.h"
@@ -74,6 +75,8 @@ class Surroundings {
   [[nodiscard]] virtual tls::SessionCache* upstream_sessions() { return nullptr; }
   /// Our own issuer: a chain that it signed is refused upstream, even where something trusts it.
   [[nodiscard]] virtual X509* own_issuer() { return nullptr; }
+  /// What reads along.
+  [[nodiscard]] virtual MakeReader reader_maker() { return &make_protocol_reader; }
   /// The client does not accept our certificate for `host`.
   virtual void on_client_refused(const std::string& /*host*/, usage::Micros /*now*/) {}
 };

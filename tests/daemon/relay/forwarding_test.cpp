@@ -1,7 +1,16 @@
+#include "daemon/relay/protocol_reader.h"
+#include "daemon/usage/flags.h"
 #include "tests/daemon/relay/support.h"
 
+#include <cstdint>
+#include <memory>
 #include <random>
+#include <stdexcept>
 #include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -35,6 +44,170 @@ TEST(Forwarding, Invariant10OctetsArriveAsTheyWereSentWhateverTheReadersMakeOfTh
     ASSERT_TRUE(bench.server->write(as_bytes(answer)));
     bench.run();
     EXPECT_EQ(as_text(bench.client_got), answer) << round;
+  }
+}
+
+// Reading on, off and crashing: the octets of both legs are the same.
+
+/// A reader that reads nothing.
+class Blind final : public ProtocolReader {
+ public:
+  void on_bytes(Side, Bytes) override {}
+  void on_end(Side, End) override {}
+  [[nodiscard]] bool is_unparsed() const override { return false; }
+  [[nodiscard]] bool is_idle() const override { return false; }
+};
+
+/// The real reader, which breaks down at one of the calls to it.
+class Crashing final : public ProtocolReader {
+ public:
+  static inline int calls_left = 0;
+
+  explicit Crashing(std::unique_ptr<ProtocolReader> inner) : inner_(std::move(inner)) {}
+  void on_bytes(Side from, Bytes plaintext) override {
+    inner_->on_bytes(from, plaintext);
+    crash();
+  }
+  void on_end(Side from, End how) override {
+    crash();
+    inner_->on_end(from, how);
+  }
+  [[nodiscard]] bool is_unparsed() const override { return inner_->is_unparsed(); }
+  [[nodiscard]] bool is_idle() const override { return inner_->is_idle(); }
+
+ private:
+  static void crash() {
+    if (calls_left-- == 0) {
+      throw std::runtime_error("a mistake of ours");
+    }
+  }
+
+  std::unique_ptr<ProtocolReader> inner_;
+};
+
+std::unique_ptr<ProtocolReader> make_blind(std::string_view, Books*) {
+  return std::make_unique<Blind>();
+}
+
+std::unique_ptr<ProtocolReader> make_crashing(std::string_view protocol, Books* books) {
+  return std::make_unique<Crashing>(make_protocol_reader(protocol, books));
+}
+
+std::string http2_frame(std::uint8_t kind, std::uint8_t flags, char stream, std::string_view body) {
+  const auto size = static_cast<unsigned>(body.size());
+  return std::string{static_cast<char>(size >> 16U),
+                     static_cast<char>(size >> 8U),
+                     static_cast<char>(size),
+                     static_cast<char>(kind),
+                     static_cast<char>(flags),
+                     0,
+                     0,
+                     0,
+                     stream} +
+         std::string(body);
+}
+
+std::string literal(std::string_view name, std::string_view value) {
+  std::string out(1, '\0');
+  for (const auto text : {name, value}) {
+    out += static_cast<char>(text.size());
+    out += text;
+  }
+  return out;
+}
+
+/// What client and upstream say in turn, and the protocol they say it in.
+struct Talk {
+  std::string protocol;
+  std::vector<std::pair<Side, std::string>> lines;
+};
+
+std::vector<Talk> talks() {
+  const std::string settings = http2_frame(4, 0, 0, "");
+  const std::string request =
+      http2_frame(1, 4, 1,
+                  literal(":method", "POST") + literal(":scheme", "https") +
+                      literal(":path", "/v1internal:streamGenerateContent?alt=sse") +
+                      literal(":authority", "daily-cloudcode-pa.googleapis.com")) +
+      http2_frame(0, 1, 1, "{}");
+  const std::string answer =
+      http2_frame(1, 4, 1,
+                  literal(":status", "200") + literal("content-type", "text/event-stream")) +
+      http2_frame(0, 0, 1, kBody.substr(0, 50)) + http2_frame(0, 1, 1, kBody.substr(50));
+  const std::string upgrade =
+      "GET /v1/responses HTTP/1.1\r\nHost: api.openai.com\r\nUpgrade: websocket\r\n"
+      "Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+      "Sec-WebSocket-Version: 13\r\n\r\n";
+  const std::string upgraded =
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+  return {
+      {"http/1.1",
+       {{Side::client, kRequest},
+        {Side::upstream, kAnswer},
+        {Side::client, std::string(kRequest) + kRequest},
+        {Side::upstream, kAnswer + kAnswer}}},
+      {"h2",
+       {{Side::client, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + request},
+        {Side::upstream, settings + answer},
+        {Side::client, http2_frame(7, 0, 0, std::string(8, '\0'))}}},
+      {"http/1.1",
+       {{Side::client, upgrade},
+        {Side::upstream, upgraded},
+        {Side::client, std::string("\x81\x82\0\0\0\0{}", 8)},
+        {Side::upstream, "\x81\x02{}"}}},
+  };
+}
+
+// What each end has got after every line, and after both have closed.
+std::vector<std::pair<std::string, std::string>> heard(const Talk& talk,
+                                                       MakeReader reader,
+                                                       std::size_t step) {
+  Bench bench({talk.protocol}, {.name = kHost}, talk.protocol);
+  bench.surroundings.reader = reader;
+  bench.step = step;
+  bench.run();
+  EXPECT_EQ(bench.connection.phase(), Phase::relaying);
+  std::vector<std::pair<std::string, std::string>> out;
+  const auto look = [&] {
+    bench.run();
+    out.emplace_back(as_text(bench.server_got), as_text(bench.client_got));
+  };
+  for (const auto& [from, text] : talk.lines) {
+    EXPECT_TRUE((from == Side::client ? bench.client : bench.server)->write(as_bytes(text)));
+    look();
+  }
+  bench.server->close();
+  look();
+  bench.connection.on_eof(Side::upstream, kNow);
+  look();
+  bench.client->close();
+  bench.connection.on_eof(Side::client, kNow);
+  look();
+  EXPECT_TRUE(bench.client->has_peer_closed());
+  return out;
+}
+
+TEST(Forwarding, IsTheSameWithTheReaderOnOffAndCrashingAnywhere) {
+  for (const Talk& talk : talks()) {
+    for (const std::size_t step : {std::size_t{7}, std::size_t{1} << 20U}) {
+      const auto off = heard(talk, &make_blind, step);
+      std::string to_server;
+      std::string to_client;
+      for (const auto& [from, text] : talk.lines) {
+        (from == Side::client ? to_server : to_client) += text;
+      }
+      EXPECT_EQ(off.back(), std::pair(to_server, to_client));
+      EXPECT_EQ(off, heard(talk, &make_protocol_reader, step));
+      // Until a run is over before its reader crashes.
+      for (int at = 0; at < 1000; ++at) {
+        Crashing::calls_left = at;
+        EXPECT_EQ(off, heard(talk, &make_crashing, step)) << talk.protocol << ' ' << at;
+        if (Crashing::calls_left >= 0) {
+          EXPECT_GT(at, 3);
+          break;
+        }
+      }
+    }
   }
 }
 

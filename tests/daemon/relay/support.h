@@ -63,6 +63,7 @@ class FakeSurroundings final : public Surroundings {
   }
   tls::SessionCache* upstream_sessions() override { return resumes ? &sessions : nullptr; }
   X509* own_issuer() override { return own; }
+  MakeReader reader_maker() override { return reader; }
   Rewriting rewriting(rewrite::Protocol protocol, rewrite::Options options) override {
     Rewriting made;
     if (!rewriting_fails) {
@@ -72,6 +73,7 @@ class FakeSurroundings final : public Surroundings {
     return made;
   }
 
+  MakeReader reader = &make_protocol_reader;
   Disposition disposition = Disposition::inspect;
   bool rewrite = false;
   bool rewriting_fails = false;
