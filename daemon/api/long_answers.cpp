@@ -113,6 +113,9 @@ std::shared_ptr<LongAnswers> LongAnswers::create(Ports ports, LongAnswerLimits l
 
 // However many records come, one message is under way; what they are is read from the ledger.
 void LongAnswers::on_commit(std::uint64_t sequence) {
+  if (sequence <= head_.load()) {
+    ledger_number_.fetch_add(1);  // the file was moved away: a new one begins again
+  }
   head_.store(sequence);
   if (is_wake_posted_.exchange(true)) {
     return;
@@ -210,31 +213,35 @@ asio::awaitable<bool> LongAnswers::send_stream(std::shared_ptr<LongAnswers> self
     co_return co_await refuse(raw, connection, std::move(response), manner);
   }
   const Place place(raw, connection->uid);
-  if (!question.after) {
-    auto start = co_await newest(raw);
-    if (!start) {
-      auto response = ledger_unavailable(start.error());
-      co_return co_await refuse(raw, connection, std::move(response), manner);
-    }
-    question.after = *start;
+  const auto ledger_number = raw->ledger_number_.load();  // before its newest place is asked for
+  const auto last = co_await newest(raw);
+  if (!last) {
+    auto response = ledger_unavailable(last.error());
+    co_return co_await refuse(raw, connection, std::move(response), manner);
+  }
+  auto after = question.after.value_or(*last);
+  auto opening = stream_opening();
+  if (after > *last) {
+    opening += reset_event(after, *last);
+    after = 0;
   }
   Response response;
   response.content_type = "text/event-stream";
   auto octets = to_open_head(response, false, manner.chunked);
   if (!manner.head_only) {
-    octets += framed(stream_opening(), manner.chunked);
+    octets += framed(std::move(opening), manner.chunked);
   }
   const bool sent =
       co_await HttpConnection::send(connection, std::move(octets), raw->limits_.stall);
   if (!sent || manner.head_only) {
     co_return false;
   }
-  RecordFeed feed(std::move(question.filter), *question.after);
+  RecordFeed feed(std::move(question.filter), after);
   const auto wake = std::make_shared<asio::steady_timer>(*raw->ports_.io);
   connection->wake = wake.get();
   raw->waiting_.push_back(wake.get());
   close_when_left(connection->socket, wake);
-  const bool result = co_await run_stream(raw, connection, &feed, manner);
+  const bool result = co_await run_stream(raw, connection, &feed, ledger_number, manner);
   raw->waiting_.remove(wake.get());
   connection->wake = nullptr;
   co_return result;
@@ -243,21 +250,27 @@ asio::awaitable<bool> LongAnswers::send_stream(std::shared_ptr<LongAnswers> self
 asio::awaitable<bool> LongAnswers::run_stream(LongAnswers* self,
                                               HttpConnection* connection,
                                               RecordFeed* feed,
+                                              std::uint64_t ledger_number,
                                               Manner manner) {
   while (connection->socket->is_open()) {
     if (self->is_stopped_) {
       co_return co_await end_stream(self, connection, EndReason::stopping, feed->after(), manner);
     }
     std::string out;
-    if (feed->wants_more(self->head_.load())) {
+    if (const auto number = self->ledger_number_.load(); number != ledger_number) {
+      ledger_number = number;
+      out = reset_event(feed->after(), self->head_.load());
+      feed->restart();
+    } else if (feed->wants_more(self->head_.load())) {
       auto events = co_await next_events(self, feed);
       if (!events) {
         co_return co_await end_stream(self, connection, EndReason::ledger, feed->after(), manner);
       }
       out = std::move(*events);
     } else {
-      co_await wait_for_records(self, connection, feed);
-      if (!feed->wants_more(self->head_.load()) && !self->is_stopped_) {
+      co_await wait_for_records(self, connection, feed, ledger_number);
+      if (!feed->wants_more(self->head_.load()) && self->ledger_number_ == ledger_number &&
+          !self->is_stopped_) {
         out = keep_alive_comment();
       }
     }
@@ -283,8 +296,9 @@ asio::awaitable<bool> LongAnswers::run_stream(LongAnswers* self,
 // Until a record was committed, the reader left, the server stops, or a comment is due.
 asio::awaitable<void> LongAnswers::wait_for_records(LongAnswers* self,
                                                     HttpConnection* connection,
-                                                    RecordFeed* feed) {
-  if (feed->wants_more(self->head_.load())) {
+                                                    RecordFeed* feed,
+                                                    std::uint64_t ledger_number) {
+  if (feed->wants_more(self->head_.load()) || self->ledger_number_ != ledger_number) {
     co_return;
   }
   connection->wake->expires_after(self->limits_.keep_alive);
@@ -319,9 +333,6 @@ asio::awaitable<Result<std::string>> LongAnswers::next_events(LongAnswers* self,
 }
 
 asio::awaitable<Result<std::uint64_t>> LongAnswers::newest(LongAnswers* self) {
-  if (const auto head = self->head_.load(); head != 0) {
-    co_return head;
-  }
   auto task = read_newest(self->ports_.ledger);
   co_return co_await asio::co_spawn(self->ports_.pool->get_executor(), std::move(task),
                                     asio::use_awaitable);

@@ -86,10 +86,12 @@ class LongAnswers : public std::enable_shared_from_this<LongAnswers> {
   static boost::asio::awaitable<bool> run_stream(LongAnswers* self,
                                                  HttpConnection* connection,
                                                  RecordFeed* feed,
+                                                 std::uint64_t ledger_number,
                                                  Manner manner);
   static boost::asio::awaitable<void> wait_for_records(LongAnswers* self,
                                                        HttpConnection* connection,
-                                                       RecordFeed* feed);
+                                                       RecordFeed* feed,
+                                                       std::uint64_t ledger_number);
   static boost::asio::awaitable<bool> end_stream(LongAnswers* self,
                                                  HttpConnection* connection,
                                                  EndReason reason,
@@ -103,7 +105,8 @@ class LongAnswers : public std::enable_shared_from_this<LongAnswers> {
 
   Ports ports_;
   LongAnswerLimits limits_;
-  std::atomic<std::uint64_t> head_{0};  // the newest commit that we were told of
+  std::atomic<std::uint64_t> head_{0};           // the newest commit that we were told of
+  std::atomic<std::uint64_t> ledger_number_{0};  // grows when places begin again
   std::atomic<bool> is_wake_posted_{false};
   std::map<std::optional<std::uint32_t>, std::size_t> open_;
   std::size_t open_count_ = 0;

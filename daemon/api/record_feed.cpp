@@ -8,9 +8,6 @@
 namespace agp::api {
 namespace {
 
-// Ids are by start and sequences by commit: the newest commit is among the newest ids.
-constexpr std::size_t kNewest = 100;
-
 const char* word(EndReason reason) {
   switch (reason) {
     case EndReason::slow_reader:
@@ -57,18 +54,22 @@ bool RecordFeed::wants_more(std::uint64_t head) const {
   return is_behind_ || head > after_;
 }
 
+void RecordFeed::restart() {
+  after_ = 0;
+  is_behind_ = true;
+}
+
 Result<std::uint64_t> newest_sequence(ledger::Ledger& ledger) {
-  ledger::PageQuery query;
-  query.limit = kNewest;
-  const auto page = ledger.records(query);
-  if (!page) {
-    return page.error();
+  const auto summary = ledger.summary();
+  if (!summary) {
+    return summary.error();
   }
-  std::uint64_t newest = 0;
-  for (const auto& record : page->records) {
-    newest = std::max(newest, record.sequence);
-  }
-  return newest;
+  return summary->last_sequence;
+}
+
+std::string reset_event(std::uint64_t after, std::uint64_t newest) {
+  return "id: 0\nevent: reset\ndata: {\"after\":" + std::to_string(after) +
+         ",\"newest\":" + std::to_string(newest) + "}\n\n";
 }
 
 std::string stream_opening() {

@@ -26,6 +26,9 @@ class RecordFeed {
   /// There may be something to read, when `head` is committed.
   [[nodiscard]] bool wants_more(std::uint64_t head) const;
 
+  /// Begins again with the first record: the ledger is another one.
+  void restart();
+
   /// The place reached: everything up to here was given or does not match.
   [[nodiscard]] std::uint64_t after() const { return after_; }
 
@@ -35,8 +38,12 @@ class RecordFeed {
   bool is_behind_ = true;  // nobody has looked yet, or the last page was not the last one
 };
 
-/// The newest place in the order of commits; 0 for an empty ledger. Reads the disk.
+/// The newest place in the order of commits; 0 for a new ledger. Reads the disk.
 [[nodiscard]] Result<std::uint64_t> newest_sequence(ledger::Ledger& ledger);
+
+/// Tells a reader that its place is beyond the newest one, so that it was given by another ledger,
+/// and that everything in this one follows. Also sets the id with which it comes back.
+[[nodiscard]] std::string reset_event(std::uint64_t after, std::uint64_t newest);
 
 /// The first words of a stream: how long to wait before connecting again.
 [[nodiscard]] std::string stream_opening();

@@ -11,6 +11,7 @@
 #include "daemon/app/interception.h"
 #include "daemon/app/listening.h"
 #include "daemon/app/policy_reload.h"
+#include "daemon/app/record_count.h"
 #include "daemon/app/status_report.h"
 #include "daemon/app/stop_order.h"
 #include "daemon/app/turns.h"
@@ -26,7 +27,6 @@
 #include "daemon/tls/ca.h"
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -157,12 +157,11 @@ class Daemon {
   std::string authority_renewed_because_;
   bool is_authority_replaced_ = false;  // programs that trust the old one may be running
   asio::io_context control_{1};
-  asio::thread_pool pool_;  // the disk is waited for here
+  asio::thread_pool pool_;    // the disk is waited for here
+  RecordCount record_count_;  // the ledger's thread tells it
   std::unique_ptr<ledger::SqliteLedger> ledger_;
   std::unique_ptr<Correlation> correlation_;
-  std::optional<cost::Pricer> pricer_;           // immutable: the workers share it
-  std::atomic<std::uint64_t> records_{0};        // in the ledger, all of them
-  std::atomic<std::int64_t> last_record_at_{0};  // microseconds; 0 for none
+  std::optional<cost::Pricer> pricer_;  // immutable: the workers share it
   io::Tally tally_;
   std::unique_ptr<Interception> interception_;
   // Each belongs to its worker's thread; the workers own them.
@@ -236,17 +235,10 @@ Result<> Daemon::open_state() {
              {{"ERROR", *health.problem}, {"REMEDY", health.remedy}});
   }
   correlation_ = std::make_unique<Correlation>(uid_of_account(kLsAccount), ledger_.get());
-  // Counted once here and then along with each commit: status must not count millions of rows.
-  ledger_->subscribe([this](const usage::Record& record) {
-    records_.fetch_add(1, std::memory_order_relaxed);
-    last_record_at_ = record.started_at.time_since_epoch().count();
-  });
-  if (const auto summary = ledger_->summary()) {
-    records_ += summary->records;
-    if (summary->last_started_at) {
-      last_record_at_ = summary->last_started_at->time_since_epoch().count();
-    }
-  }
+  // Asked once here and then counted along with each commit: status must not wait for the disk.
+  ledger_->subscribe([this](const usage::Record& record) { record_count_.on_commit(record); });
+  const auto summary = ledger_->summary();
+  record_count_.begin_with(summary ? std::optional(*summary) : std::nullopt);
   return {};
 }
 
@@ -552,10 +544,7 @@ api::StatusReport Daemon::status() {
   from.is_service = listening_.is_service;
   from.state_dir = options_.state_dir;
   from.started_at = started_at_;
-  from.summary.records = records_;
-  if (const auto last = last_record_at_.load(); last != 0) {
-    from.summary.last_started_at = usage::Micros(std::chrono::microseconds(last));
-  }
+  from.summary = record_count_.summary();
   from.sockets = listening_.names;
   from.price_version = pricer_->version();
   from.price_date = pricer_->date();

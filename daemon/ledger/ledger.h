@@ -134,6 +134,9 @@ struct Confirmation {
 struct Summary {
   std::uint64_t records = 0;  // ever kept, those included of which only sums are left
   std::optional<usage::Micros> last_started_at;
+  /// The newest place in the order of commits that `records` includes; its record may have aged
+  /// away since. It never goes back within one file: only another file has smaller ones.
+  std::uint64_t last_sequence = 0;
 };
 
 struct Health {

@@ -401,11 +401,27 @@ Result<Report> ask_usage(sqlite::Database& database, const Query& query) {
 }
 
 Result<Summary> ask_summary(sqlite::Database& database) {
+  Snapshot snapshot(database);
+  auto begun = snapshot.begin();
+  if (!begun) {
+    return begun.error();
+  }
   auto state = read_rollup_state(database);
   if (!state) {
     return state.error();
   }
-  return Summary{state->records, state->last_started_at};
+  // AUTOINCREMENT's own book: it outlives the records, and is committed along with them.
+  auto last = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'record'");
+  if (!last) {
+    return last.error();
+  }
+  auto row = last->step();
+  if (!row) {
+    return row.error();
+  }
+  const auto sequence = *row ? static_cast<std::uint64_t>(last->integer(0)) : 0;
+  last->reset();  // the snapshot ends before the statement does
+  return Summary{state->records, state->last_started_at, sequence};
 }
 
 }  // namespace agp::ledger

@@ -48,10 +48,6 @@ BodyReader::BodyReader(const ResponseFacts& facts, const FieldTable& table)
   extractor_.into(&object_);
 }
 
-bool BodyReader::wants_event(std::string_view) const {
-  return true;
-}
-
 void BodyReader::feed(Bytes decoded) {
   if (detector_.shape() == Shape::unknown) {
     decoded = decoded.subspan(detector_.feed(decoded));
@@ -170,10 +166,6 @@ void BodyReader::on_object_end() {
 }
 
 void BodyReader::on_event(const sse::Event& event) {
-  const bool is_wanted = wants_event(event.type);
-  if (!is_wanted && !event.unterminated) {
-    return;
-  }
   if (event.too_large) {
     flags_.insert(flag::kEventTooLarge);
     return;
@@ -188,7 +180,7 @@ void BodyReader::on_event(const sse::Event& event) {
   if (event.unterminated) {
     flags_.insert(flag::kUnterminatedEvent);
   }
-  if (!is_wanted || text == "[DONE]") {
+  if (text == "[DONE]") {
     return;
   }
   event_name_ = event.type == "message" ? std::string_view() : event.type;  // it has no name

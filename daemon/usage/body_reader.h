@@ -33,8 +33,6 @@ class BodyReader : public ResponseReader, private sse::Sink, protected FieldHand
   virtual void take() = 0;
   /// Finish, usage and what else the wire knows of.
   virtual void fill_wire(Record* record) const = 0;
-  /// Whether an event of that name has to be read; most are text alone.
-  [[nodiscard]] virtual bool wants_event(std::string_view name) const;
   /// `[DONE]`. @return false when that means nothing here.
   [[nodiscard]] virtual bool take_done() { return false; }
   virtual void begin_object() {}

@@ -140,12 +140,6 @@ Usage usage_of(const Snapshot& seen, std::set<std::string>* flags) {
 OpenAiResponsesReader::OpenAiResponsesReader(const ResponseFacts& facts)
     : BodyReader(facts, table()) {}
 
-/// The name is the type that the data repeats: most events are text that need not be read.
-bool OpenAiResponsesReader::wants_event(std::string_view name) const {
-  return !name.starts_with("response.") || !terminal_status(name).empty() || names_response(name) ||
-         names_item(name);
-}
-
 void OpenAiResponsesReader::begin_object() {
   object_server_calls_.clear();
   output_index_ = 0;

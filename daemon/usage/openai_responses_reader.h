@@ -26,7 +26,6 @@ class OpenAiResponsesReader final : public BodyReader {
     std::string id;
   };
 
-  [[nodiscard]] bool wants_event(std::string_view name) const override;
   void begin_object() override;
   void on_scope_begin(std::size_t index) override;
   void on_scope_end(std::size_t index) override;

@@ -34,7 +34,7 @@ COLUMNS = {
                    ('p50 µs', 'p50_us', '{:.0f}'), ('p99 µs', 'p99_us', '{:.0f}')),
     'latency': (('added p50 µs', 'added_p50_us', '{:.0f}'), ('p99', 'added_p99_us', '{:.0f}'), ('p99.9', 'added_p999_us', '{:.0f}'),
                 ('CPU µs/event', 'cpu_us_per_event', '{:.1f}'), ('lost', 'lost', '{:.0f}'), ('merged', 'merged', '{:.0f}')),
-    'first': (('first event µs', 'first_event_us', '{:.0f}'), ('handshake µs', 'handshake_us', '{:.0f}')),
+    'first': (('first byte µs', 'first_byte_us', '{:.0f}'), ('first event µs', 'first_event_us', '{:.0f}'), ('handshake µs', 'handshake_us', '{:.0f}')),
     'fresh': (('handshake µs', 'handshake_us', '{:.0f}'), ('p99 µs', 'handshake_p99_us', '{:.0f}')),
     'idle': (('KiB/connection', 'kib_per_connection', '{:.1f}'), ('idle MiB', 'idle_mib', '{:.1f}'), ('start ms', 'start_ms', '{:.0f}')),
     'reading': (('share, identity', 'identity_share', '{:.1%}'), ('share, gzip', 'gzip_share', '{:.1%}'),
@@ -166,7 +166,13 @@ def soak_text(soak):
 def problems(results):
     """Everything that makes a figure of ours doubtful."""
     found = [f'{s["name"]}: {p}' for s in results['scenarios'] for p in s['peers'].get(OURS, {}).get('problems', ())]
-    return found + [f'soak: {p}' for s in results.get('soak', ()) if s['peer'] == OURS for p in s['problems']]
+    for soak in results.get('soak', ()):
+        if soak['peer'] == OURS:
+            found += [f'soak: {p}' for p in soak['problems']]
+            found += [f'soak: {soak["figures"][what]:.0f} events {what}' for what in ('lost', 'disordered') if soak['figures'][what]]
+            if soak['flat'] is False:
+                found.append(f'soak: memory grows by {soak["slope_kib_per_minute"]} KiB a minute')
+    return found
 
 
 def markdown(results):

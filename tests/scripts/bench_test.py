@@ -150,6 +150,14 @@ class Tables(unittest.TestCase):
         found['scenarios'][0]['peers']['antigravity-proxy']['problems'] = ['usage calls: 1, the truth is 2']
         self.assertEqual(['bulk-h1-identity-8: usage calls: 1, the truth is 2'], report.problems(found))
 
+    def test_a_soak_that_grows_or_loses_is_a_problem(self):
+        def soak(flat, lost):
+            return {'peer': 'antigravity-proxy', 'problems': [], 'flat': flat, 'slope_kib_per_minute': 7,
+                    'figures': {'lost': lost, 'disordered': 0}}
+        self.assertEqual([], report.problems({'scenarios': [], 'soak': [soak(True, 0)]}))
+        self.assertEqual(['soak: 3 events lost', 'soak: memory grows by 7 KiB a minute'],
+                         report.problems({'scenarios': [], 'soak': [soak(False, 3)]}))
+
     def test_fills_the_document_between_its_marks(self):
         found = results(direct=('mb_per_s', 5))
         text = report.markdown(found)

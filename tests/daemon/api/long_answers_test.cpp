@@ -202,6 +202,60 @@ TEST_F(LongAnswersTest, AStreamGoesOnWhereItsReaderWas) {
   EXPECT_EQ(ids(client, 1), numbers(251, 251));
 }
 
+// Before the first commit of a process nobody has told it a place. The record that was kept last
+// began before a hundred others did.
+TEST_F(LongAnswersTest, AStreamBeforeTheFirstCommitBeginsNowToo) {
+  kept_.be_silent();
+  add(150);
+  auto late = test::full_record();
+  late.id = "00";
+  late.local_uid = 1000;
+  kept_.append(std::move(late));
+  start();
+  auto client = stream("");
+  kept_.be_silent(false);
+  add(1);
+  EXPECT_EQ(ids(client, 1), numbers(152, 152));
+}
+
+TEST_F(LongAnswersTest, ARecordThatHasAgedAwayKeepsItsPlace) {
+  add(3);
+  kept_.forget_all();
+  start();
+  auto client = stream("?after=3");
+  add(1);
+  EXPECT_EQ(ids(client, 1), numbers(4, 4)) << "no reset: it is the same ledger";
+}
+
+TEST_F(LongAnswersTest, APlaceBeyondTheNewestIsAnsweredWithAResetAndEverything) {
+  add(3);
+  start();
+  for (const auto& [query, head] :
+       {std::pair("?after=20", ""), std::pair("", "Last-Event-ID: 20\r\n")}) {
+    auto client = stream(query, head);
+    EXPECT_TRUE(has(client.read_until("\n\ni"), "retry: 3000"));
+    EXPECT_TRUE(has(client.read_until("\n\n"), "event: reset\ndata: {\"after\":20,\"newest\":3}"));
+    EXPECT_EQ(ids(client, 3), numbers(1, 3));
+  }
+}
+
+TEST_F(LongAnswersTest, ALiveStreamIsToldOfAnotherLedgerHoweverFastThatGrows) {
+  start();
+  for (const int count : {1, 5, 9}) {
+    SCOPED_TRACE(count);
+    kept_.replace();
+    add(5);
+    auto client = stream("?after=0");
+    EXPECT_EQ(ids(client, 5), numbers(1, 5));
+    kept_.replace();
+    add(count);
+    EXPECT_TRUE(has(client.read_until("event: reset\n"), "id: 0\n"));
+    // What was read while the notice was on its way comes again.
+    EXPECT_EQ(ids(client, static_cast<std::size_t>(count)),
+              numbers(1, static_cast<std::uint64_t>(count)));
+  }
+}
+
 TEST_F(LongAnswersTest, BackfillAndLiveMeetWithoutLossOrRepetition) {
   add(50);
   start();

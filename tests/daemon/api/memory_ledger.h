@@ -68,7 +68,16 @@ class MemoryLedger final : public ledger::Ledger {
     largest_page_ = std::max(largest_page_, page.records.size());
     return page;
   }
-  Result<ledger::Summary> summary() override { return ledger::Summary{}; }
+  Result<ledger::Summary> summary() override {
+    const std::lock_guard lock(mutex_);
+    if (fails_from_ != 0 && questions_ + 1 >= fails_from_) {
+      return Error(ledger::Errc::damaged, "test");
+    }
+    ledger::Summary summary;
+    summary.records = kept_.size();
+    summary.last_sequence = sequence_;
+    return summary;
+  }
   [[nodiscard]] ledger::Health health() const override { return {}; }
   void subscribe(std::function<void(const usage::Record&)> committed) override {
     const std::lock_guard lock(mutex_);
@@ -81,8 +90,22 @@ class MemoryLedger final : public ledger::Ledger {
     fails_from_ = question;
     questions_ = 0;
   }
+  /// Records age away; their places are not given again.
+  void forget_all() {
+    const std::lock_guard lock(mutex_);
+    kept_.clear();
+  }
+  /// The file is moved away and a new one made.
+  void replace() {
+    const std::lock_guard lock(mutex_);
+    kept_.clear();
+    sequence_ = 0;
+  }
   /// Subscribers are not told of what is appended.
-  void be_silent() { is_silent_ = true; }
+  void be_silent(bool is_silent = true) {
+    const std::lock_guard lock(mutex_);
+    is_silent_ = is_silent;
+  }
   [[nodiscard]] std::size_t questions() const {
     const std::lock_guard lock(mutex_);
     return questions_;

@@ -141,16 +141,27 @@ TEST(RecordFeed, NothingIsLostAndNothingComesTwiceInAnyInterleaving) {
   }
 }
 
-TEST(RecordFeed, TheNewestCommitIsFoundThoughIdsAreByTime) {
+TEST(RecordFeed, TheNewestPlaceOutlivesItsRecord) {
   test::MemoryLedger ledger;
   EXPECT_EQ(*newest_sequence(ledger), 0U);
-  auto late = of_uid(1);
-  late.id = "02";
-  ledger.append(late);
-  auto early = of_uid(1);
-  early.id = "01";  // started before, ended after
-  ledger.append(early);
+  ledger.append(of_uid(1));
+  ledger.append(of_uid(1));
+  ledger.forget_all();
   EXPECT_EQ(*newest_sequence(ledger), 2U);
+}
+
+TEST(RecordFeed, BeginsAgainWithAnotherLedger) {
+  test::MemoryLedger ledger;
+  ledger.append(of_uid(1000));
+  RecordFeed feed(own(), 20);
+  EXPECT_EQ(*feed.next(ledger, 1), "");
+  feed.restart();
+  EXPECT_TRUE(feed.wants_more(0));
+  EXPECT_EQ(ids_in(*feed.next(ledger, 1)), (std::vector<std::uint64_t>{1}));
+}
+
+TEST(RecordFeed, AResetSaysFromWhereToWhereAndSetsTheIdToComeBackWith) {
+  EXPECT_EQ(reset_event(20, 3), "id: 0\nevent: reset\ndata: {\"after\":20,\"newest\":3}\n\n");
 }
 
 TEST(RecordFeed, TheEndSaysWhyAndWhereToGoOn) {

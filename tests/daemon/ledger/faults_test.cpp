@@ -142,6 +142,7 @@ TEST_F(LedgerFaults, ADamagedLedgerIsLeftAsItIsUntilAPersonMovesIt) {
   ASSERT_TRUE(ledger_->flush(kPatience));
   EXPECT_TRUE(is_well());
   EXPECT_EQ(ledger_->summary()->records, 10U);
+  EXPECT_EQ(ledger_->summary()->last_sequence, 10U) << "places begin again in a new file";
 }
 
 TEST_F(LedgerFaults, PagesThatTurnToGarbageAreSaid) {

@@ -194,11 +194,13 @@ TEST_F(LedgerQuestions, PagesNewestFirstWithoutGapsOrRepeats) {
 
 TEST_F(LedgerQuestions, TheSummaryKnowsTheLastCall) {
   EXPECT_FALSE(ask_summary(database_)->last_started_at.has_value());
+  EXPECT_EQ(ask_summary(database_)->last_sequence, 0U);
   keep(call("1", "flash", 1, 0));
   const auto summary = ask_summary(database_);
   ASSERT_TRUE(summary);
   EXPECT_EQ(summary->records, 1U);
   EXPECT_EQ(summary->last_started_at, at(kMorning));
+  EXPECT_EQ(summary->last_sequence, 1U);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <mutex>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -274,6 +275,43 @@ TEST(Retention, TheWriterDeletesWhatHasAgedAndKeepsItsSums) {
   EXPECT_EQ(ledger->health().evicted, 0U);
 }
 
+// A client that comes back with its place must find what came after it, however little is left.
+TEST(Retention, PlacesOfRecordsThatAreGoneAreNeverGivenAgain) {
+  const test::TempDir dir;
+  SqliteLedger::Options options;
+  options.file = dir.file();
+  options.raw_days = days(1);
+  options.ageing_pause = std::chrono::milliseconds(1);
+  options.now = [] {
+    return kNow;
+  };
+  const auto records = Chance(9).records(30);
+  auto ledger = SqliteLedger::start(options);
+  for (std::size_t i = 0; i < 20; ++i) {
+    ledger->append(records[i]);
+  }
+  ASSERT_TRUE(soon([&] { return ledger->health().aged == 20; }));
+  EXPECT_TRUE(ledger->records({})->records.empty());
+  EXPECT_EQ(ledger->summary()->last_sequence, 20U);
+  ledger.reset();
+  ledger = SqliteLedger::start(options);  // nor by another process
+  EXPECT_EQ(ledger->summary()->last_sequence, 20U);
+  std::mutex mutex;
+  std::vector<std::uint64_t> places;
+  ledger->subscribe([&](const usage::Record& record) {
+    const std::lock_guard lock(mutex);
+    places.push_back(record.sequence);
+  });
+  for (std::size_t i = 20; i < 30; ++i) {
+    ledger->append(records[i]);
+  }
+  ASSERT_TRUE(ledger->flush(std::chrono::seconds(60)));
+  EXPECT_EQ(ledger->summary()->last_sequence, 30U);
+  const std::lock_guard lock(mutex);
+  ASSERT_EQ(places.size(), 10U);
+  EXPECT_EQ(places.front(), 21U);
+}
+
 TEST(Retention, AFullLedgerGivesUpItsOldestRecordsAndTakesNewOnes) {
   const test::TempDir dir;
   SqliteLedger::Options options;
@@ -295,6 +333,7 @@ TEST(Retention, AFullLedgerGivesUpItsOldestRecordsAndTakesNewOnes) {
   EXPECT_GT(health.evicted, 0U);
   EXPECT_EQ(ledger->usage({})->totals, naive_answer(records, {}).totals);
   EXPECT_LE(std::filesystem::file_size(dir.file()), 1U << 20U);
+  EXPECT_EQ(ledger->summary()->last_sequence, 4000U) << "eviction gives no place again";
 }
 
 }  // namespace

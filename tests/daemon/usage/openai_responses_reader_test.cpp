@@ -124,11 +124,28 @@ TEST(OpenAiResponsesReader, MapsHowAResponseEnded) {
   EXPECT_EQ(failed.usage_state, UsageState::final);
 }
 
-TEST(OpenAiResponsesReader, AnUnendedEventIsFlaggedThoughItNeedNotBeRead) {
+TEST(OpenAiResponsesReader, AnUnendedEventIsFlaggedThoughNothingIsTakenFromIt) {
   const std::string delta = "event: response.output_text.delta\ndata: {\"delta\":\"x";
   EXPECT_EQ(read(kStream + delta).flags, Flags{"unterminated_event"});
-  EXPECT_EQ(read(kStream + delta + "\n\n").flags, Flags{});
   EXPECT_EQ(read(kStream + "event: response.output_text.delta\n").flags, Flags{});
+}
+
+// wire-formats section 1.5 knows no event that may be broken in silence, whatever its name says.
+TEST(OpenAiResponsesReader, ABrokenEventOfTextIsFlaggedAndTheRestCounts) {
+  const std::string name = "event: response.output_text.delta\n";
+  for (const std::string bad : {R"({"delta":"x)", R"({"delta":"x"}})", "42", R"("delta")", "[]"}) {
+    const std::string event = name + "data: " + bad + "\n\n";
+    // First, last, between two whole ones that are alike, and without its name.
+    const std::string good =
+        name + "data: {\"type\":\"response.output_text.delta\",\"delta\":\"x\"}\n\n";
+    for (const std::string& body : {event + kStream, kStream + event, good + event + good + kStream,
+                                    "data: " + bad + "\n\n" + kStream}) {
+      Record record = read(body);
+      EXPECT_EQ(record.flags, Flags{"bad_event"}) << body;
+      record.flags.clear();
+      expect_reference(record);
+    }
+  }
 }
 
 TEST(OpenAiResponsesReader, NamesToolsOnceFromItemsAndOutput) {

@@ -21,6 +21,7 @@ type Knobs struct {
 	RequestIDForm   string   `json:"request_id_form"`  // U2: slash | agent-uuid | none
 	Labels          bool     `json:"labels"`           // U3
 	ConversationID  bool     `json:"conversation_id"`  // U4: line in the system prompt
+	BrainPath       bool     `json:"brain_path"`       // U4: artifacts directory in the system prompt
 	CopyResponseID  bool     `json:"copy_response_id"` // U5
 	Framing         string   `json:"framing"`          // U6: chunked | length
 	WrongToken      int      `json:"wrong_token"`      // U8: status for a wrong token
@@ -39,6 +40,7 @@ type Knobs struct {
 	Aux             bool     `json:"aux"`              // loadCodeAssist, metrics, Unleash, token refresh
 	Upstream        bool     `json:"upstream"`         // false: no call leaves, turns end in an error
 	Checkpoint      bool     `json:"checkpoint"`       // a checkpoint request after each first turn
+	HoldFile        string   `json:"hold_file"`        // an answered turn is not over while this file is there
 	ALPN            string   `json:"alpn"`             // none | http/1.1 | h2,http/1.1
 	Resolve         dial.Map `json:"resolve"`          // name=ip[:port] for upstream connections
 	UnleashURL      string   `json:"unleash_url"`
@@ -51,7 +53,7 @@ type Knobs struct {
 // DefaultKnobs returns the defaults.
 func DefaultKnobs() Knobs {
 	return Knobs{Seg2: "cascade", RequestIDForm: "slash", Labels: true, ConversationID: true,
-		CopyResponseID: true, Framing: "chunked", WrongToken: 401, HTTPPort: true, PreMS: 50, PostMS: 300,
+		BrainPath: true, CopyResponseID: true, Framing: "chunked", WrongToken: 401, HTTPPort: true, PreMS: 50, PostMS: 300,
 		GeneratingName: "GENERATING", Retries: 2, RetryMS: 1000, LoggedOut: "500", UnknownModel: "drop",
 		StepsCap: 600, Aux: true, Upstream: true, ALPN: "h2,http/1.1", Resolve: dial.Map{},
 		UnleashURL: "https://antigravity-unleash.goog/api/client/features",

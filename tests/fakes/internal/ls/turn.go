@@ -278,8 +278,19 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// hold keeps a turn running while the file of the knob is there, so that a test can look at it.
+func (s *Server) hold(ctx context.Context) {
+	for s.knobs.HoldFile != "" && ctx.Err() == nil {
+		if _, err := os.Stat(s.knobs.HoldFile); err != nil {
+			return
+		}
+		pause(ctx, 20*time.Millisecond)
+	}
+}
+
 // finish shows IDLE before the last of the text is there (U21), as the real one was seen to do.
 func (s *Server) finish(ctx context.Context, c *cascade, index int, r *reply) {
+	s.hold(ctx)
 	if s.knobs.PostMS > 0 {
 		runes := []rune(r.text.String())
 		c.edit(index, func(o object) { fill(o, r, string(runes[:len(runes)*2/3])) })

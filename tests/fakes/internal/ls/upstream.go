@@ -100,7 +100,10 @@ func (s *Server) agentRequest(c *cascade, t turn, index int, contents []any) obj
 	if s.knobs.ConversationID {
 		system += "Conversation ID: " + c.id + "\n"
 	}
-	system += "</user_information>\nArtifacts live in " + s.dataDir + "/brain/" + c.id + "\n"
+	system += "</user_information>\n"
+	if s.knobs.BrainPath {
+		system += "Artifacts live in " + s.dataDir + "/brain/" + c.id + "\n"
+	}
 	inner := object{
 		"contents":          contents,
 		"systemInstruction": object{"role": "user", "parts": []any{object{"text": system}}},

@@ -374,7 +374,7 @@ func (g *generator) responses(x *exchange) {
 	names, events := g.response(model)
 	for i, v := range events {
 		if g.chance(20) {
-			e.event("", g.pick("42", `"message"`, `{"type":"response.completed",`))
+			e.event(g.pick("", names[i], "response.output_text.delta"), g.pick("42", `"message"`, `{"type":"response.completed",`))
 		}
 		e.object(names[i], v)
 		if g.chance(12) {
