@@ -6,6 +6,7 @@ import decimal
 import http.client
 import io
 import json
+import secrets
 import signal
 import subprocess
 import threading
@@ -212,6 +213,28 @@ class Export(Long):
             self.assertEqual(value, decimal.Decimal(cell), what)
         else:
             self.assertEqual(value, cell, what)
+
+    def test_what_answers_say_is_in_none_of_them(self):
+        # The installed service is looked at by tests/system/cases/test_canary.py.
+        secret = 'Zq' + secrets.token_hex(9) + 'qZ'
+        listener = self.listen()
+        kinds = ('', 'inband-error', 'error429', 'error503-sse-type', 'cut-midstream', 'tool-round')
+        for kind in kinds:
+            for version in ('--http1.1', '--http2'):
+                said = self.call(version, f'echo,{kind}', prompt=f'please keep {secret} to yourself')
+                # curl drops what it has not written when a stream is reset.
+                if (kind, version) != ('cut-midstream', '--http2'):
+                    self.assertIn(secret, said.text, f'{kind} {version} {said}')
+        count = 2 * len(kinds)
+        listener.wait(count)
+        self.assertEqual(count, len(self.new_records(count)))
+        pages = {path: answer(path)[1] for path in ('/v1/usage/records?limit=1000', '/v1/usage?group_by=model,host,kind,uid', '/v1/status', '/metrics',
+                                                    *(f'/v1/usage/export?format={form}' for form in ('csv', 'json', 'ndjson')))}
+        pages |= {'stream': json.dumps(listener.events), 'log': self.world.daemon_log()}
+        pages |= {file.name: file.read_bytes().decode('latin-1') for file in (self.world.scratch / 'state').rglob('*') if file.is_file()}
+        self.assertIn('usage.db-spool', pages)
+        for name, text in pages.items():
+            self.assertNotIn(secret.lower(), text.lower(), name)
 
     def test_a_filtered_export_has_what_the_filtered_pages_have(self):
         for scenario in ('', 'error429'):
