@@ -171,7 +171,7 @@ Result<> HttpServer::listen(UniqueFd listener) {
   return {};
 }
 
-void HttpServer::stop() {
+void HttpServer::stop(std::function<void()> when_told) {
   impl_->stopped = true;
   boost::system::error_code ignored;
   for (auto& listener : impl_->listeners) {
@@ -184,8 +184,8 @@ void HttpServer::stop() {
       connection->hurry(impl_->limits.linger_deadline);
     }
   }
-  impl_->long_answers->stop();  // the others say goodbye
   impl_->room.cancel();
+  impl_->long_answers->stop(std::move(when_told));  // the others say goodbye
 }
 
 asio::awaitable<void> HttpServer::Impl::accept_loop(Self self, Listener* listener) {

@@ -63,7 +63,8 @@ class HttpServer {
 
   /// Closes listeners and connections; streams are told. The io_context must run once more to end
   /// the coroutines, before the server is destroyed.
-  void stop();
+  /// @param when_told  called once every stream was told or given up, perhaps at once.
+  void stop(std::function<void()> when_told = {});
 
  private:
   struct Impl;

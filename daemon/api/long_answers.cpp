@@ -134,9 +134,19 @@ void LongAnswers::wake_all() {
   }
 }
 
-void LongAnswers::stop() {
+void LongAnswers::stop(std::function<void()> when_ended) {
   is_stopped_ = true;
+  when_ended_ = std::move(when_ended);
   wake_all();
+  tell_if_ended();
+}
+
+void LongAnswers::tell_if_ended() {
+  if (is_stopped_ && waiting_.empty()) {
+    if (const auto tell = std::exchange(when_ended_, nullptr)) {
+      tell();
+    }
+  }
 }
 
 bool LongAnswers::has_room(std::optional<std::uint32_t> uid) const {
@@ -244,6 +254,7 @@ asio::awaitable<bool> LongAnswers::send_stream(std::shared_ptr<LongAnswers> self
   const bool result = co_await run_stream(raw, connection, &feed, ledger_number, manner);
   raw->waiting_.remove(wake.get());
   connection->wake = nullptr;
+  raw->tell_if_ended();
   co_return result;
 }
 

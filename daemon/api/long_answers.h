@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -70,7 +71,8 @@ class LongAnswers : public std::enable_shared_from_this<LongAnswers> {
                                                   Manner manner);
 
   /// Streams end with an event that says so; their connections are left to it.
-  void stop();
+  /// @param when_ended  called once no stream is left, perhaps at once; replaces an earlier one.
+  void stop(std::function<void()> when_ended);
 
  private:
   class Place;
@@ -78,6 +80,7 @@ class LongAnswers : public std::enable_shared_from_this<LongAnswers> {
   [[nodiscard]] bool has_room(std::optional<std::uint32_t> uid) const;
   void on_commit(std::uint64_t sequence);  // on the ledger's thread
   void wake_all();
+  void tell_if_ended();
 
   static boost::asio::awaitable<bool> refuse(LongAnswers* self,
                                              HttpConnection* connection,
@@ -112,6 +115,7 @@ class LongAnswers : public std::enable_shared_from_this<LongAnswers> {
   std::size_t open_count_ = 0;
   std::list<boost::asio::steady_timer*> waiting_;
   bool is_stopped_ = false;
+  std::function<void()> when_ended_;
 };
 
 }  // namespace agp::api

@@ -74,6 +74,11 @@ void connections(Page& page, const InterceptionStatus& status) {
   }
   page.sample(status.tunnelled, {{"disposition", "passthrough"}, {"protocol", "unknown"}});
   page.sample(status.blocked, {{"disposition", "block"}, {"protocol", "unknown"}});
+  page.family("antigravity_unnamed_connections_total", "counter",
+              "Connections whose client named no host in clear, by what came instead of a name.");
+  for (const auto& [reason, count] : status.unnamed_by_reason) {
+    page.sample(count, {{"reason", reason}});
+  }
   page.single("antigravity_unparsed_connections_total", "counter",
               "Inspected connections that no reader understood; relayed all the same.",
               status.unparsed);

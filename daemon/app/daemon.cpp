@@ -52,6 +52,7 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
+constexpr auto kGoodbye = 2s;       // for readers of usage streams to be told
 constexpr auto kStreamGrace = 1s;   // for what ends because the language server has stopped
 constexpr auto kReadyLimit = 20s;   // a helper that does not answer must not fail the start
 constexpr auto kLedgerGrace = 10s;  // then what they cost must reach the disk
@@ -143,6 +144,7 @@ class Daemon {
   void carry_out(StopOrder::Step step);
   void drain();
   void finish();
+  void end();
   void on_record(usage::Record record);
   void on_report(const relay::Report& report);
   api::StatusReport status();
@@ -185,6 +187,7 @@ class Daemon {
   std::string bus_problem_;
   bool is_supervising_ = false;
   asio::steady_timer drain_limit_{control_};
+  asio::steady_timer goodbye_limit_{control_};
   StopOrder stop_order_;
 };
 
@@ -683,11 +686,17 @@ void Daemon::drain() {
   interception_->drain([this] { asio::post(control_, [this] { drain_limit_.cancel(); }); });
 }
 
-// The language server is gone; what is left of its streams is counted and written.
+// The language server is gone. Streams of usage end with an event, which takes a turn of control_.
 void Daemon::finish() {
   drain_limit_.cancel();
   signals_.cancel();
-  http_->stop();
+  goodbye_limit_.expires_after(kGoodbye);
+  goodbye_limit_.async_wait([this](boost::system::error_code) { end(); });
+  http_->stop([this] { goodbye_limit_.cancel(); });
+}
+
+// What is left of the language server's streams is counted and written.
+void Daemon::end() {
   interception_->stop(kStreamGrace);
   if (!ledger_->flush(kLedgerGrace)) {
     log::err("records lost: the ledger could not be written before the stop",

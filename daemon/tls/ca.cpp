@@ -409,7 +409,10 @@ Result<Authority::Opened> Authority::open_or_create(const std::string& state_dir
   if (!directory) {
     return directory.error();
   }
-  if (::fchmod(directory->get(), 0700) != 0) {
+  // Where nothing can be written an authority that is right can still be used.
+  struct stat found = {};
+  if (::fstat(directory->get(), &found) != 0 ||
+      ((found.st_mode & 07777U) != 0700 && ::fchmod(directory->get(), 0700) != 0)) {
     return errno_error("mode of " + state_dir + "/ca");
   }
   const AuthorityStore store(directory->get(), inspected, now);

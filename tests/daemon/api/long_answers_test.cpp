@@ -38,13 +38,11 @@ class LongAnswersTest : public test::HttpServerTest {
       return uid;
     };
   }
+  // Returns once every stream was told, or had left.
   void stop_server() {
-    std::promise<void> stopped;
-    boost::asio::post(io_, [&] {
-      server_->stop();
-      stopped.set_value();
-    });
-    stopped.get_future().get();
+    std::promise<void> told;
+    boost::asio::post(io_, [&] { server_->stop([&] { told.set_value(); }); });
+    told.get_future().get();
   }
   [[nodiscard]] Client stream(const std::string& query, const std::string& more = "") const {
     Client client(where_);
@@ -338,6 +336,12 @@ TEST_F(LongAnswersTest, AStreamEndsWithTheServerAndSaysSo) {
   EXPECT_TRUE(has(rest, "event: end\ndata: {\"reason\":\"stopping\",\"resume_after\":3}\n\n"))
       << rest;
   EXPECT_TRUE(rest.ends_with("0\r\n\r\n"));
+}
+
+TEST_F(LongAnswersTest, AStopWithoutStreamsIsTellingNobodyAtOnce) {
+  start();
+  EXPECT_TRUE(Client(where_).ask(get("/v1/usage/export?format=csv")).starts_with("HTTP/1.1 200"));
+  stop_server();
 }
 
 TEST_F(LongAnswersTest, AStreamWhoseLedgerFailsSaysSo) {

@@ -18,6 +18,7 @@ StatusReport filled() {
   report.interception.emplace();
   report.interception->open = 5;
   report.interception->intercepted_by_protocol = {{"h2", 7}, {"we\"ird\\", 1}};
+  report.interception->unnamed_by_reason = {{"ech", 4}, {"no_sni", 0}};
   report.interception->client_refused = 2;
   report.interception->client_failed = 3;
   report.interception->refused_by_client.push_back({"secret.example.com", 2, {}, "", ""});
@@ -29,6 +30,8 @@ TEST(Metrics, CountersHaveTheirNamesAndLabels) {
   for (const auto* line :
        {"antigravity_capture_active{mode=\"service\"} 1\n", "antigravity_connections 5\n",
         "antigravity_connections_total{disposition=\"inspect\",protocol=\"h2\"} 7\n",
+        "antigravity_unnamed_connections_total{reason=\"ech\"} 4\n",
+        "antigravity_unnamed_connections_total{reason=\"no_sni\"} 0\n",
         "protocol=\"we\\\"ird\\\\\"} 1\n",
         "antigravity_handshake_failures_total{leg=\"client\",reason=\"certificate_refused\"} "
         "2\n",

@@ -1,9 +1,11 @@
 """TLS as openssl and curl see it: versions, ALPN, resumption, fragments, names, bad certificates."""
 
 import re
+import socket
 
 from case import Case
-from world import MODEL_HOST, TUNNELLED, UPSTREAM_CA, poll
+from lab import DEADLINE
+from world import LAB, MODEL_HOST, OPENAI, TUNNELLED, UPSTREAM_CA, poll
 
 SIZE = 3000
 BODY = bytes((i * 7 + (i >> 8)) & 255 for i in range(SIZE))
@@ -118,11 +120,89 @@ class Handshakes(Case):
         facts = self.same('h1.example.test', '-tls1_3', '-groups', 'P-521:P-384:P-256', '-alpn', 'h2,http/1.1')
         self.assertEqual('http/1.1', facts['alpn'])
 
+    def interception(self):
+        poll(self.is_quiet, 10, 'every connection is over')
+        return self.world.status()['interception']
+
     def test_without_a_name_the_connection_is_tunnelled(self):
+        before = self.interception()
         for more in (('-noservername',), ('-servername', TUNNELLED)):
             done = self.s_client(TUNNELLED, *more, proxied=True)
             self.assertIn(UPSTREAM_CA, self.facts(done)['issuer'])
             self.assertEqual('200', self.facts(done)['status'])
+        after = self.interception()
+        self.assertEqual(before['unnamed_by_reason']['no_sni'] + 1, after['unnamed_by_reason']['no_sni'])
+        self.assertEqual(before['tunnelled'] + 2, after['tunnelled'])
+        self.assertEqual(before['intercepted'], after['intercepted'])
+
+
+def vector(octets, width=2):
+    return len(octets).to_bytes(width, 'big') + octets
+
+
+def extension(number, octets):
+    return number.to_bytes(2, 'big') + vector(octets)
+
+
+def server_name(name):
+    return extension(0, vector(b'\x00' + vector(name)))
+
+
+def client_hello(*extensions):
+    """A hello that no library makes, of TLS 1.2 and 1.3, in one record."""
+    body = (b'\x03\x03' + bytes(range(32)) + vector(bytes(32), 1) + vector(bytes.fromhex('130113021303c02fc030')) + b'\x01\x00' +
+            vector(b''.join((*extensions, extension(43, vector(b'\x03\x04\x03\x03', 1)), extension(10, vector(b'\x00\x1d'))))))
+    return b'\x16\x03\x01' + vector(b'\x01' + vector(body, 3))
+
+
+# Encrypted ClientHello, outer: HKDF-SHA256 with AES-128-GCM, an id, a key share, what is hidden. RFC 9849, section 5.
+ECH = extension(0xFE0D, b'\x00' + bytes.fromhex('00010001') + b'\x2a' + vector(bytes(32)) + vector(b'hidden' * 30))
+MODEL_NAME = server_name(MODEL_HOST.encode())
+
+
+class Unnamed(Case):
+    """Who names no host in clear is passed on unread to where they meant to go, and counted by the reason."""
+
+    HELLOS = {'no_sni': client_hello(), 'ech': client_hello(MODEL_NAME, ECH), 'ip_literal': client_hello(server_name(LAB.encode())),
+              'not_tls': b'GET / HTTP/1.0\r\n\r\n', 'malformed': client_hello(extension(0, b'\x00\x09\x00\x00\xffabc'))}
+
+    def count(self, word):
+        page = self.world.metrics()
+        status = self.world.status()['interception']
+        self.assertEqual(status['unnamed_by_reason'][word], page[f'antigravity_unnamed_connections_total{{reason="{word}"}}'])
+        self.assertEqual(status['tunnelled'], page['antigravity_connections_total{disposition="passthrough",protocol="unknown"}'])
+        return status['unnamed_by_reason'][word], status['tunnelled'], status['intercepted'], sum(status['unnamed_by_reason'].values())
+
+    def test_each_reason_is_tunnelled_octet_by_octet_and_counted(self):
+        answer = bytes(range(256)) * 50
+        with socket.create_server((LAB, 443)) as listener:
+            listener.settimeout(DEADLINE)
+            for word, hello in self.HELLOS.items():
+                for step in (len(hello), 7):
+                    with self.subTest(word=word, step=step):
+                        before = self.count(word)
+                        with socket.create_connection((LAB, 443), DEADLINE) as client:
+                            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                            for at in range(0, len(hello), step):
+                                client.sendall(hello[at:at + step])
+                            server, _ = listener.accept()
+                            with server:
+                                server.settimeout(DEADLINE)
+                                self.assertEqual(hello, server.recv(len(hello), socket.MSG_WAITALL))
+                                server.sendall(answer)
+                                self.assertEqual(answer, client.recv(len(answer), socket.MSG_WAITALL))
+                                client.shutdown(socket.SHUT_WR)
+                                self.assertEqual(b'', server.recv(1))
+                        self.assertEqual([n + more for n, more in zip(before, (1, 1, 0, 1))], list(self.count(word)))
+
+    def test_the_same_hello_without_the_extension_is_opened(self):
+        before = self.world.status()['interception']
+        with socket.create_connection((LAB, 443), DEADLINE) as client:
+            client.sendall(client_hello(MODEL_NAME))
+            poll(lambda: self.world.status()['interception']['accepted'] > before['accepted'], 10, 'it is accepted')
+        poll(self.is_quiet, 10, 'it is over')
+        self.assertEqual(before['unnamed_by_reason'], self.world.status()['interception']['unnamed_by_reason'])
+        self.assertEqual(before['tunnelled'], self.world.status()['interception']['tunnelled'])
 
 
 class BadUpstreams(Case):
@@ -162,3 +242,48 @@ class RefusingClients(Case):
         self.assertGreaterEqual(self.world.status()['interception']['client_refused'], 3)
         self.assertIn(MODEL_HOST, self.world.daemon_log())
         self.assertEqual([], self.world.truth()['other'])
+
+    def refusals(self, host):
+        """One client after the other that does not trust us: how each of them ends."""
+        trust = self.world.certs / 'upstream-ca.pem'
+        yield from ((self.world.run('curl', '-sS', *more, '--cacert', trust, f'https://{host}/', proxied=True).code, 60)
+                    for more in (('--http1.1',), ('--http2', '--tls-max', '1.2')))
+        done = self.world.run('openssl', 's_client', '-connect', f'{host}:443', '-servername', host, '-CAfile', trust,
+                              '-verify_return_error', proxied=True)
+        yield done.code, 1
+
+    def test_after_so_many_refusals_the_host_is_tunnelled_where_policy_says_so(self):
+        # What was refused before the case counts as well, except after a new start.
+        self.world.restart_daemon()
+        self.policy(f'hosts: [{{match: {MODEL_HOST}, action: inspect, on_client_refusal: {{tunnel_after: 3}}}}]\n')
+        status = lambda: self.world.status()['interception']
+        for host in (OPENAI, MODEL_HOST):
+            for number, (code, expected) in enumerate(self.refusals(host), 1 + 3 * (host == MODEL_HOST)):
+                self.assertEqual(expected, code, f'{host} {number}')
+                poll(lambda: status()['client_refused'] == number, 10, f'{number} refusals are counted')
+        self.assertEqual(0, status()['tunnelled'])
+        # From now on everybody at that host sees upstream itself, and what they ask is not measured.
+        trust = self.world.certs / 'upstream-ca.pem'
+        for number in (1, 2):
+            done = self.world.run('curl', '-sSv', '--cacert', trust, '-H', 'X-Fake-Tag: tunnelled', '-H', 'Content-Type: application/json',
+                                  '-d', '{"model":"gemini-3-flash"}', f'https://{MODEL_HOST}/v1internal:generateContent', proxied=True)
+            self.assertEqual(0, done.code, str(done))
+            self.assertIn(UPSTREAM_CA, done.err.decode())
+            poll(lambda: status()['tunnelled'] == number, 10, 'it is counted')
+        self.assertEqual(2, len(self.world.truth('tunnelled')['calls']))
+        self.assertAllDirectCallsUncounted()
+        [(reason, count)] = status()['tunnelled_by_reason'].items()
+        self.assertEqual(2, count)
+        self.assertRegex(reason, 'do not accept our certificate.*policy.yaml')
+        page = self.world.metrics()
+        self.assertEqual(2, page['antigravity_connections_total{disposition="passthrough",protocol="unknown"}'])
+        self.assertEqual(6, page['antigravity_handshake_failures_total{leg="client",reason="certificate_refused"}'])
+        # At another host, as often refused, nothing has changed.
+        self.assertEqual(60, next(self.refusals(OPENAI))[0])
+        self.assertEqual({MODEL_HOST: 3, OPENAI: 4}, {host['host']: host['count'] for host in status()['refused_by_client']})
+        # Without the word in the policy the host is opened again, and counted.
+        self.world.reload_policy('')
+        self.assertEqual(60, next(self.refusals(MODEL_HOST))[0])
+        done = self.world.run(self.world.doubles / 'fake-client', '--tag', 'proxied', proxied=True)
+        self.assertEqual(0, done.code, str(done))
+        self.assertMetered()

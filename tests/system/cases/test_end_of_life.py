@@ -4,7 +4,7 @@ import json
 
 from case import Case
 from container import poll
-from world import APT, BUNDLE, DAEMON, DOUBLES, HELPER, PROXY_YAML, UPSTREAM_CA
+from world import APT, BUNDLE, CONTROL, DAEMON, DOUBLES, HELPER, PROXY_YAML, UPSTREAM_CA
 
 
 class EndOfLife(Case):
@@ -158,6 +158,37 @@ class Restart(Case):
         seen = {r['certificate']['issuer_cn'] for r in results if r.get('certificate')}
         self.assertNotIn(UPSTREAM_CA, seen, 'a call went past the daemon')
         self.account_for(results)
+
+    def test_a_live_stream_ends_whole_although_the_service_is_restarted(self):
+        self.world.start()
+        before = self.world.main_pid(DAEMON)
+        env = {'SSL_CERT_FILE': BUNDLE, 'SSL_CERT_DIR': '/dev/null'}
+        clients = [self.box.start(f'{DOUBLES}/fake-client', '--count', '1', '--alpn', alpn, '--network', network,
+                                  '--scenario', 'slow;pace=1s', user='antigravity-ls', env=env)
+                   for alpn, network in (('http/1.1', 'tcp4'), ('h2,http/1.1', 'tcp4'), ('h2,http/1.1', 'tcp6'))]
+        reader = self.box.start('curl', '-sSN', '-m', '100', 'http://127.0.0.1:8741/v1/usage/stream')
+        try:
+            in_flight = lambda: json.loads(self.box.run(f"curl -fsS '{CONTROL}/truth?wait=0s'").out)['in_flight']
+            poll(lambda: in_flight() == len(clients), 20, 'all streams are under way')
+            self.box.run('systemctl', 'restart', 'antigravity-proxy', timeout=100)
+            self.assertNotIn(self.world.main_pid(DAEMON), (0, before))
+            self.assertIn('live streams may end', self.world.journal())
+            said = [client.communicate(timeout=100) for client in clients]
+            events, complaint = reader.communicate(timeout=100)
+        finally:
+            for process in (*clients, reader):
+                process.kill()
+        sent = {call['id']: call['body_sha256'] for call in self.world.truth_calls()['calls']}
+        for client, (out, err) in zip(clients, said):
+            self.assertEqual(0, client.returncode, out + err)
+            [call] = json.loads(out)['calls']
+            self.assertEqual(sent[call['call_id']], call['body_sha256'])
+            self.assertNotEqual(UPSTREAM_CA, call['certificate']['issuer_cn'])
+        # Who read along was told where to go on.
+        self.assertEqual(0, reader.returncode, events + complaint)
+        self.assertLessEqual(events.count('event: record\n'), len(clients))
+        self.assertRegex(events, r'event: end\ndata: {"reason":"stopping","resume_after":\d+}\n\n$')
+        self.assertEqual(len(clients), self.assertCounted()['totals']['ok'])
 
     def account_for(self, results, kills=0):
         """Every call that a client saw whole is counted; the upstream saw no more than were cut off.

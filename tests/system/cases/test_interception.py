@@ -1,8 +1,10 @@
 """TLS and HTTP/2 through the installed service: what is spoken, and what is refused and said."""
 
+import re
+
 from case import Case
 from container import poll
-from world import BAD_HOSTS, MODEL_HOST, PROXY_YAML
+from world import BAD_HOSTS, BUNDLE, MODEL_HOST, PROXY_YAML, SIGN_IN_HOST, UPSTREAM_CA
 
 
 class Interception(Case):
@@ -45,6 +47,36 @@ class Interception(Case):
         status = poll(lambda: self.refused(), 10, 'status counts the refusals')
         self.assertGreaterEqual(status, 3)
         self.assertIn(MODEL_HOST, self.world.journal())
+
+    def test_the_hybrid_key_share_of_a_real_client(self):
+        version = self.box.run('openssl', 'version').out.split()[1]
+        if tuple(int(part) for part in version.split('.')[:2]) < (3, 5):
+            self.skipTest(f'OpenSSL {version} of this release has no X25519MLKEM768')
+        self.world.start()
+        body = '{"model": "gemini-3-flash", "request": {"contents": [{"role": "user", "parts": [{"text": "hybrid"}]}]}}'
+        for name, groups in enumerate(('X25519MLKEM768', 'X25519MLKEM768:X25519'), 1):
+            text = self.s_client(MODEL_HOST, groups, 'POST /v1internal:generateContent', body)
+            self.assertRegex(text, r'(Negotiated TLS1\.3 group|(Server|Peer) Temp Key): X25519MLKEM768')
+            self.assertNotRegex(text, f'issuer=.*{UPSTREAM_CA}')
+            self.assertIn('HTTP/1.1 200', text)
+            self.assertIn('"usageMetadata"', text)
+            self.assertEqual(name, self.assertCounted()['totals']['ok'])
+        # A hello of two segments to a host that is not opened: upstream answers as far as it knows the group.
+        text = self.s_client(SIGN_IN_HOST, 'X25519MLKEM768:X25519', 'GET /hybrid', '')
+        self.assertRegex(text, f'issuer=.*{UPSTREAM_CA}')
+        self.assertIn('HTTP/1.1 200', text)
+        self.assertEqual(2, self.world.usage_http()['totals']['calls'])
+
+    def s_client(self, host, groups, what, body):
+        request = (f'{what} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nAccept-Encoding: identity\r\n'
+                   f'Connection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}')
+        done = self.box.run('openssl', 's_client', '-connect', f'{host}:443', '-servername', host, '-CAfile', BUNDLE,
+                            '-verify_return_error', '-ign_eof', '-tls1_3', '-groups', groups, '-alpn', 'http/1.1', '-msg',
+                            user='antigravity-ls', stdin=request)
+        # More than one segment of an ordinary path.
+        length = int(re.search(r'Handshake \[length ([0-9a-f]+)\], ClientHello', done.out).group(1), 16)
+        self.assertGreater(length, 1300)
+        return done.text
 
     def refused(self):
         document = self.world.http('/v1/status')[1]

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand"
+	"regexp"
 	"strings"
 )
 
@@ -75,6 +76,8 @@ type content struct {
 type candidate struct {
 	Content      content `json:"content"`
 	FinishReason string  `json:"finishReason,omitempty"`
+
+	FinishMessage string `json:"finishMessage,omitempty"`
 }
 
 type response struct {
@@ -110,6 +113,7 @@ type answer struct {
 	last       bool // usage in the last event only
 	shrinks    bool // the first snapshots claim a larger prompt
 	crlf       bool
+	echo       string // the prompt, wherever an answer has room for content
 	thoughts   []string
 	texts      []string
 	random     *rand.Rand
@@ -177,6 +181,13 @@ func newAnswer(model, prompt string, sc Scenario, nonce string) *answer {
 	// Text that looks like protocol must never count; UTF-8 must survive any split.
 	a.texts = append(a.texts, ` look-alike "usageMetadata":{"promptTokenCount":7,"totalTokenCount":7}`+
 		"\n\ndata: [DONE]\n\nÄ€😀 日本語 ")
+	if sc.Has("echo") {
+		a.echo = prompt
+		a.thoughts, a.texts = append(a.thoughts, prompt), append([]string{prompt}, a.texts...)
+		// An id is kept, but only its beginning.
+		a.responseID += strings.Repeat("n", 300) + prompt
+		a.traceID += strings.Repeat("n", 300) + prompt
+	}
 	return a
 }
 
@@ -200,13 +211,20 @@ func (a *answer) make(parts []part, finish string, usage *counts) event {
 		ModelVersion: a.model,
 		ResponseID:   a.responseID,
 	}
+	if finish != "" {
+		resp.Candidates[0].FinishMessage = a.echo
+	}
 	return event{json: a.wrap(resp), usage: usage, finish: finish != ""}
 }
 
 func (a *answer) wrap(resp response) string {
 	var v any = resp
 	if a.enveloped {
-		v = envelope{Response: resp, TraceID: a.traceID, Metadata: map[string]string{}}
+		metadata := map[string]string{}
+		if a.echo != "" {
+			metadata[a.echo] = a.echo
+		}
+		v = envelope{Response: resp, TraceID: a.traceID, Metadata: metadata}
 	}
 	out, err := json.Marshal(v)
 	if err != nil {
@@ -263,7 +281,7 @@ func (a *answer) stream(sc Scenario, emit func(event) error) error {
 	case sc.Has("tool-round"):
 		nth++
 		call := map[string]any{"id": "call-" + a.traceID, "name": "run_command",
-			"args": map[string]any{"CommandLine": "echo fake", "Cwd": "/"}}
+			"args": map[string]any{"CommandLine": "echo fake " + a.echo, "Cwd": "/"}}
 		parts := []part{{FunctionCall: call, ThoughtSignature: "ZmFrZQ=="}}
 		if err := emit(a.make(parts, "", early(100, 50, nth))); err != nil {
 			return err
@@ -297,7 +315,7 @@ func (a *answer) stream(sc Scenario, emit func(event) error) error {
 				return err
 			}
 			if sc.Has("inband-error") && i == 1 {
-				return emit(event{json: inbandError, error: true})
+				return emit(event{json: a.complain(inbandError), error: true})
 			}
 		}
 	}
@@ -310,7 +328,7 @@ func (a *answer) whole(sc Scenario) event {
 	var parts []part
 	if sc.Has("tool-round") {
 		parts = []part{{FunctionCall: map[string]any{"id": "call-" + a.traceID, "name": "run_command",
-			"args": map[string]any{"CommandLine": "echo fake"}}}}
+			"args": map[string]any{"CommandLine": "echo fake " + a.echo}}}}
 	} else {
 		for _, t := range a.thoughts {
 			t := t
@@ -328,6 +346,22 @@ func (a *answer) whole(sc Scenario) event {
 		finish = "MAX_TOKENS"
 	}
 	return a.make(parts, finish, usage)
+}
+
+var message = regexp.MustCompile(`"message": *"`)
+
+// complain is an error that repeats what it is about, as real ones do.
+func (a *answer) complain(body string) string {
+	if a.echo == "" {
+		return body
+	}
+	quoted, err := json.Marshal(a.echo)
+	if err != nil {
+		panic(err)
+	}
+	at := message.FindStringIndex(body)[1]
+	inner := string(quoted[1 : len(quoted)-1])
+	return body[:at] + inner + `","` + inner + `":"` + inner + `","about":"` + body[at:]
 }
 
 const inbandError = `{"error":{"code":503,"message":"The model is overloaded. Please try again later.",` +

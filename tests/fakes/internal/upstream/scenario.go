@@ -24,7 +24,7 @@ var known = map[string]bool{
 	"stall": true, "content-length": true, "tool-round": true, "model-base": true,
 	"max-tokens": true, "usage-every": true, "usage-last": true, "usage-shrinks": true,
 	"unterminated": true, "identity": true, "reset-midstream": true, "fin-midchunk": true,
-	"goaway": true, "coded": true,
+	"goaway": true, "coded": true, "echo": true,
 }
 
 // Known lists the scenario names.

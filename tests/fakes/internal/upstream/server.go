@@ -527,12 +527,16 @@ func (x *exchange) model(enveloped bool, urlModel, method string, body []byte) {
 	a.enveloped = enveloped
 	c.TraceID = a.traceID
 	x.w.Header().Set("X-Cloudaicompanion-Trace-Id", a.traceID)
+	if a.echo != "" {
+		x.w.Header().Set("X-Debug", a.echo)
+		x.w.Header().Set("Set-Cookie", "sid="+a.echo)
+	}
 	if sc.Has("error429") && x.failNow(prompt+req.Model) {
-		x.plain(429, "application/json; charset=UTF-8", error429(req.Model))
+		x.plain(429, "application/json; charset=UTF-8", a.complain(error429(req.Model)))
 		return
 	}
 	if sc.Has("error503-sse-type") && x.failNow(prompt+req.Model) {
-		x.plain(503, "text/event-stream", error503)
+		x.plain(503, "text/event-stream", a.complain(error503))
 		return
 	}
 	c.ResponseID = a.responseID
