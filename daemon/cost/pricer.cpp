@@ -5,6 +5,7 @@
 #include "daemon/cost/match.h"
 #include "daemon/cost/table_reader.h"
 
+#include <numeric>
 #include <utility>
 
 namespace agp::cost {
@@ -31,14 +32,29 @@ Prices prices_of(const PriceOverride& own) {
 // would drown every sum, or pass what the ledger's integers hold.
 constexpr Wide kMostPicoUsd = 10'000'000'000'000'000;
 
-// Half a pico-USD and more counts as one.
-std::optional<std::uint64_t> rounded(Wide amount, Ratio ratio, Wide fees) {
-  const Wide scaled = (amount * ratio.numerator + ratio.denominator / 2) / ratio.denominator + fees;
-  if (scaled > kMostPicoUsd) {
-    return std::nullopt;
+// The parts of one call, exact: each may have a factor of its own, and they are rounded together.
+class Total {
+ public:
+  void add(Wide amount, Ratio ratio) {
+    const Wide scaled = amount * ratio.numerator;
+    whole_ += scaled / ratio.denominator;
+    const std::uint64_t common = std::lcm(denominator_, ratio.denominator);
+    rest_ =
+        rest_ * (common / denominator_) + scaled % ratio.denominator * (common / ratio.denominator);
+    denominator_ = common;
   }
-  return static_cast<std::uint64_t>(scaled);
-}
+
+  // Half a pico-USD and more counts as one.
+  std::optional<std::uint64_t> rounded() const {
+    const Wide sum = whole_ + (rest_ + denominator_ / 2) / denominator_;
+    return sum > kMostPicoUsd ? std::nullopt : std::optional(static_cast<std::uint64_t>(sum));
+  }
+
+ private:
+  Wide whole_ = 0;
+  Wide rest_ = 0;  // of `denominator_`
+  std::uint64_t denominator_ = 1;
+};
 
 }  // namespace
 
@@ -74,25 +90,31 @@ std::optional<usage::Cost> Pricer::cost_of(const usage::Record& record) const {
   }
   const auto main = find(record, lower_case(*record.model), record.usage->input_total);
   const auto factor = main ? factor_of(record, main->id) : std::nullopt;
-  auto amount = factor ? token_cost(main->prices(), *record.usage) : std::nullopt;
+  const auto amount = factor ? token_cost(main->prices(), *record.usage) : std::nullopt;
   if (!amount) {
     return std::nullopt;
   }
   usage::Cost cost;
   bool is_own = main->own.has_value();
   cost.is_aliased = main->is_aliased;
-  auto sum = rounded(*amount, *factor,
-                     record.server_tools ? tool_fees(main->prices(), *record.server_tools) : 0);
+  Total total;
+  total.add(*amount, *factor);
+  if (record.server_tools) {
+    total.add(tool_fees(main->prices(), *record.server_tools), {});
+  }
   for (const auto& row : record.additional_usage) {
     const auto found =
         find(record, lower_case(row.model.value_or(*record.model)), row.usage.input_total);
     const auto row_factor = found ? factor_of(record, found->id) : std::nullopt;
-    const auto tokens = row_factor ? token_cost(found->prices(), row.usage) : std::nullopt;
-    const auto more = tokens ? rounded(*tokens, *row_factor, 0) : std::nullopt;
-    sum = sum && more ? rounded(Wide(*sum) + *more, {}, 0) : std::nullopt;
-    is_own = is_own || (found && found->own);
-    cost.is_aliased = cost.is_aliased || (found && found->is_aliased);
+    const auto more = row_factor ? token_cost(found->prices(), row.usage) : std::nullopt;
+    if (!more) {
+      return std::nullopt;
+    }
+    total.add(*more, *row_factor);
+    is_own = is_own || found->own;
+    cost.is_aliased = cost.is_aliased || found->is_aliased;
   }
+  const auto sum = total.rounded();
   if (!sum) {
     return std::nullopt;
   }

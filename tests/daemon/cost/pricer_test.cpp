@@ -312,6 +312,17 @@ TEST(OwnPrices, TakeThePlaceOfTheListAndSaySo) {
   EXPECT_EQ(pico_usd(pricer, call(Provider::openai, "gpt-5.2", {1'000, 0, 0, 0, 0})), 1'750_micro);
 }
 
+TEST(OwnPrices, RowsAreRoundedTogetherWithTheCall) {
+  const auto pricer = with({own_price("house-model", 1, 1)});
+  auto record = call(Provider::anthropic, "house-model", {1, 0, 0, 0, 0});
+  record.service_tier = "batch";
+  EXPECT_EQ(pico_usd(pricer, record), 1U);  // half a pico-USD
+  record.additional_usage = {row("compaction", std::nullopt, {1, 0, 0, 0, 0})};
+  EXPECT_EQ(pico_usd(pricer, record), 1U);
+  record.additional_usage.push_back(row("compaction", std::nullopt, {1, 0, 0, 0, 0}));
+  EXPECT_EQ(pico_usd(pricer, record), 2U);
+}
+
 TEST(OwnPrices, GiveAPriceToAModelThatHasNone) {
   const auto pricer = with({own_price("claude-mythos-*", 40'000'000, 200'000'000)});
   EXPECT_EQ(pico_usd(pricer, call(Provider::anthropic, "claude-mythos-1", {1'000, 0, 0, 0, 10})),

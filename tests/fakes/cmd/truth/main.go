@@ -29,6 +29,7 @@ func main() {
 	proxy := flag.String("proxy", "", "`addr:port` that takes HTTP CONNECT")
 	wires := flag.String("wires", truth.AllWires, "`kinds` of exchanges")
 	optional := flag.String("optional", "", "`fields` that the records need not have")
+	prices := flag.String("prices", "", "`directory` of the price tables")
 	flag.StringVar(&o.API, "api", "http://127.0.0.1:8741", "the proxy's `API`")
 	flag.IntVar(&o.Exchanges, "exchanges", 2000, "make at least so many `calls`")
 	flag.Int64Var(&o.Seed, "seed", 1, "`seed` of everything random")
@@ -49,6 +50,8 @@ func main() {
 	roots.AppendCertsFromPEM(pem)
 	l, err := net.Listen("tcp", *listen)
 	check(err)
+	o.Prices, err = truth.ReadPrices(*prices)
+	check(err)
 	o.Wires = strings.Split(*wires, ",")
 	o.Optional = strings.Split(*optional, ",")
 	st := &truth.Stage{Options: truth.Options{Seed: o.Seed, UID: os.Getuid(), Wires: o.Wires, Notes: o.Script >= 0},
@@ -67,7 +70,7 @@ func main() {
 	}
 	summary, _ := json.Marshal(map[string]any{"event": "done", "seed": o.Seed, "connections": result.Connections, "exchanges": result.Exchanges,
 		"expected": result.Expected, "recorded": result.Recorded, "failed_connections": result.Failed, "differences": result.Differences,
-		"fields": result.Fields, "absent": result.AbsentNames(), "seconds": time.Since(began).Seconds(), "by_wire": result.ByWire,
+		"fields": result.Fields, "priced": result.Priced, "absent": result.AbsentNames(), "seconds": time.Since(began).Seconds(), "by_wire": result.ByWire,
 		"doubtful": result.Doubtful, "doubtful_lost": result.Lost, "unknown": result.Unknown})
 	fmt.Println(string(summary))
 	if result.Differences > 0 || result.Failed > 0 && !*load {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"reflect"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -149,6 +150,22 @@ func key(o object) string {
 type origin struct {
 	fields object
 	script int
+	costs  *costs // nil: what a call costs is not compared
+}
+
+// expectedOf makes what must be recorded of a call, at the prices of a time.
+func expectedOf(r *Record, script int, prices *PriceList, at time.Time) origin {
+	o := origin{tree(r), script, &costs{list: prices, record: r}}
+	o.costs.put(o.fields, stamp(at))
+	return o
+}
+
+// against is what must be recorded of a call that began when a record says.
+func (o origin) against(got object) object {
+	if o.costs != nil {
+		o.costs.put(o.fields, text(got["started_at"]))
+	}
+	return o.fields
 }
 
 // Compare finds every difference between what must be recorded and what is.
@@ -192,7 +209,7 @@ func (r *Report) group(k string, want []origin, got []object, optional map[strin
 	for _, w := range want {
 		found := -1
 		for i, g := range left {
-			if len(r.differ(w.fields, g, optional)) == 0 {
+			if len(r.differ(w.against(g), g, optional)) == 0 {
 				found = i
 				break
 			}
@@ -206,7 +223,7 @@ func (r *Report) group(k string, want []origin, got []object, optional map[strin
 	for _, w := range missing {
 		best, at := []string(nil), -1
 		for i, g := range left {
-			if d := r.differ(w.fields, g, optional); at < 0 || len(d) < len(best) {
+			if d := r.differ(w.against(g), g, optional); at < 0 || len(d) < len(best) {
 				best, at = d, i
 			}
 		}
@@ -233,7 +250,7 @@ func (r *Report) differ(want, got object, optional map[string]bool) (out []strin
 				continue
 			}
 		}
-		if !ok || !equal(must, have) {
+		if same := name == "cost_usd" && sameUSD(must, have); !ok || !same && !equal(must, have) {
 			out = append(out, fmt.Sprintf("%s is %s, must be %s", name, show(have), show(must)))
 		}
 	}
@@ -264,33 +281,44 @@ func show(v any) string {
 	return string(text)
 }
 
-// sameCost allows for the rounding of a number that is written in USD.
-func sameCost(usd any, pico *big.Int) bool {
-	n, ok := usd.(json.Number)
-	if !ok || pico == nil {
-		return !ok && pico == nil
+// sameUSD allows for the last digit of a number that is written in USD.
+func sameUSD(want, have any) bool {
+	w, isNumber := want.(json.Number)
+	h, ok := have.(json.Number)
+	if !isNumber || !ok {
+		return want == nil && have == nil
 	}
-	written, ok := new(big.Rat).SetString(n.String())
-	if !ok {
+	exact, ok := new(big.Rat).SetString(w.String())
+	written, isRat := new(big.Rat).SetString(h.String())
+	if !ok || !isRat {
 		return false
 	}
-	exact := new(big.Rat).SetFrac(pico, big.NewInt(1_000_000_000_000))
 	off := new(big.Rat).Sub(written, exact)
-	limit := new(big.Rat).Mul(exact, big.NewRat(1, 1_000_000_000))
+	limit := new(big.Rat).Mul(exact, big.NewRat(1, 1<<51))
 	return off.Abs(off).Cmp(limit) <= 0
+}
+
+// sameCost compares a number in USD, null where nothing has a cost.
+func sameCost(usd any, pico *big.Int) bool {
+	if pico == nil {
+		return usd == nil
+	}
+	exact, _ := new(big.Rat).SetFrac(pico, picoPerUSD).Float64()
+	return sameUSD(json.Number(strconv.FormatFloat(exact, 'g', -1, 64)), usd)
 }
 
 var sumFields = strings.Fields("input_total input_uncached cached_input cache_write tool_use_prompt output_total reasoning total")
 
-// tally adds records up by model, as GET /v1/usage must: what must be recorded, and the costs of what is.
+// tally adds up by model what must be recorded, as GET /v1/usage must.
 type tally struct {
 	sums     map[string]map[string]uint64
 	costs    map[string]*big.Int
 	unpriced map[string]uint64
+	priced   int // of all models
 }
 
 func newTally() *tally {
-	return &tally{map[string]map[string]uint64{}, map[string]*big.Int{}, map[string]uint64{}}
+	return &tally{map[string]map[string]uint64{}, map[string]*big.Int{}, map[string]uint64{}, 0}
 }
 
 func modelKey(name string) string {
@@ -325,18 +353,13 @@ func (t *tally) expect(list []origin) {
 		for _, f := range e.fields["flags"].([]any) {
 			s["flag "+text(f)]++
 		}
-	}
-}
-
-func (t *tally) record(list []object) {
-	for _, o := range list {
-		name := modelKey(text(o["model"]))
-		n, ok := o["cost_pico_usd"].(json.Number)
-		pico, isInt := new(big.Int).SetString(n.String(), 10)
-		if !ok || !isInt {
+		n, _ := e.fields["cost_pico_usd"].(json.Number)
+		pico, ok := new(big.Int).SetString(n.String(), 10)
+		if !ok {
 			t.unpriced[name]++
 			continue
 		}
+		t.priced++
 		if t.costs[name] == nil {
 			t.costs[name] = new(big.Int)
 		}
@@ -368,10 +391,10 @@ func (r *Report) CompareSums(t *tally, usage object) {
 			}
 		}
 		if n, _, _ := wide(o["unpriced"]); n != t.unpriced[name] {
-			r.add("sums of model %s: unpriced is %s, but there are %d such records", name, show(o["unpriced"]), t.unpriced[name])
+			r.add("sums of model %s: unpriced is %s, must be %d", name, show(o["unpriced"]), t.unpriced[name])
 		}
 		if !sameCost(o["cost_usd_estimate"], t.costs[name]) {
-			r.add("sums of model %s: cost_usd_estimate is %s, the records add up to %v pico-USD", name, show(o["cost_usd_estimate"]), t.costs[name])
+			r.add("sums of model %s: cost_usd_estimate is %s, must be %v pico-USD", name, show(o["cost_usd_estimate"]), t.costs[name])
 		}
 		for flag, v := range o["flags"].(object) {
 			if n, _, _ := wide(v); n != s["flag "+flag] {

@@ -65,15 +65,15 @@ func (g *generator) chance(of int) bool { return g.rng.Intn(of) == 0 }
 func (g *generator) pick(list ...string) string { return list[g.rng.Intn(len(list))] }
 
 func (g *generator) tokens() uint64 {
-	switch g.rng.Intn(12) {
+	switch g.rng.Intn(13) {
 	case 0:
 		return 0
 	case 1:
 		return uint64(g.rng.Intn(10))
 	case 2:
 		return uint64(g.rng.Int63n(1_000_000_000_001))
-	case 3:
-		return 200000 + uint64(g.rng.Intn(3)) - 1
+	case 3, 4: // where prices change
+		return []uint64{200000, 200000, 200001, 271999, 271999, 272000, 272000, 272001}[g.rng.Intn(8)]
 	}
 	return uint64(g.rng.Intn(200000))
 }

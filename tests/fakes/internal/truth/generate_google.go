@@ -7,7 +7,8 @@ import (
 )
 
 var googleModels = []string{"gemini-3-flash", "gemini-3-pro-high", "gemini-3.1-pro-low", "claude-opus-4-6-thinking", "gpt-oss-120b-medium",
-	"gemini-3.5-flash", "gemini-2.5-pro"}
+	"gemini-3.5-flash", "gemini-2.5-pro", "gemini-2.5-flash", "gemini-3.5-flash-extra-low", "Gemini-3.7-Flash", "gemini-3.1-flash-lite", "gemini-3-pro-image",
+	"gemini-3.1-flash-live-preview", "gemini-pro-agent", "gemma-4-31b-it"}
 
 // google invents a call of Code Assist, the Gemini API or Vertex.
 func (g *generator) google(x *exchange) {
@@ -152,7 +153,7 @@ func (g *generator) googleAnswer(x *exchange, mode, model string, envelope bool,
 		responseID      = g.id("r-")
 		named           = g.pick(model, model, "models/"+model, longName(model+"-002"), "", "-")
 		bad             = g.chance(25)
-		traffic         = g.pick("", "", "ON_DEMAND", "PROVISIONED_THROUGHPUT")
+		traffic         = g.pick("", "", "ON_DEMAND", "PROVISIONED_THROUGHPUT", "ON_DEMAND_FLEX", "ON_DEMAND_PRIORITY")
 		finish          = g.pick("STOP", "STOP", "STOP", "MAX_TOKENS", "SAFETY", "CONTINUATION", secretWord("MALFORMED_FUNCTION_CALL"), "RECITATION", "IMAGE_OTHER", "-")
 		list            []any
 	)
@@ -231,7 +232,7 @@ func (g *generator) googleAnswer(x *exchange, mode, model string, envelope bool,
 			}
 			add("totalTokenCount", total)
 			for _, name := range googleLists {
-				if g.chance(5) {
+				if g.chance(2) {
 					u = append(u, kv{name, g.modalities()})
 				}
 			}
@@ -340,7 +341,7 @@ func (g *generator) googleAnswer(x *exchange, mode, model string, envelope bool,
 func (g *generator) modalities() any {
 	out := arr{}
 	for n := g.rng.Intn(4); n > 0; n-- {
-		out = append(out, obj{{"modality", g.pick(secretWord("TEXT"), "IMAGE", "AUDIO", "VIDEO", "DOCUMENT", "MODALITY_UNSPECIFIED")}, {"tokenCount", g.rng.Intn(5000)}})
+		out = append(out, obj{{"modality", g.pick(secretWord("TEXT"), "IMAGE", "AUDIO", "AUDIO", "VIDEO", "DOCUMENT", "MODALITY_UNSPECIFIED")}, {"tokenCount", g.rng.Intn(5000)}})
 	}
 	return out
 }

@@ -11,10 +11,13 @@ func anthropicError(g *generator) func(int) any {
 	}
 }
 
+var anthropicModels = []string{"claude-sonnet-4-6", "claude-opus-4-6", "claude-haiku-4-5", "claude-opus-5-5", "claude-sonnet-4-5", "claude-opus-4-1",
+	"Claude-Sonnet-4.5", "claude-sonnet-5-5"}
+
 // anthropic invents a call of the Messages API, at Anthropic or on Vertex.
 func (g *generator) anthropic(x *exchange) {
 	x.isCall, x.f.wire, x.f.api, x.method, x.f.status = true, "anthropic", "messages", "POST", 200
-	model := g.model("claude-sonnet-4-6", "claude-opus-4-6", "claude-haiku-4-5", "claude-opus-5-5")
+	model := g.model(anthropicModels...)
 	stream := !g.chance(3)
 	body := obj{{"stream", stream}, {"max_tokens", 100}, {"messages", arr{obj{{"role", "user"}, {"content", prose(g.rng, g.rng.Intn(2000))}}}}}
 	if g.chance(3) {
@@ -101,7 +104,7 @@ func (g *generator) anthropic(x *exchange) {
 				if g.chance(2) {
 					it := append(obj{{"type", kind}}, counters(g.tokens(), true)...)
 					if kind != "message" && g.chance(2) {
-						it = append(it, kv{"model", "claude-haiku-4-5"})
+						it = append(it, kv{"model", g.model("claude-haiku-4-5", "claude-sonnet-5", "claude-opus-4-6")})
 					}
 					l = append(l, shuffled(g.rng, it))
 				}
@@ -218,7 +221,7 @@ func (g *generator) interactions(x *exchange) {
 		g.take(&u, bad, "total_tool_use_tokens", tool)
 		g.take(&u, bad, "total_tokens", input+output+thought+tool)
 		if g.chance(2) {
-			u = append(u, kv{"input_tokens_by_modality", arr{obj{{"modality", "text"}, {"tokens", 4}}, obj{{"modality", "image"}, {"tokens", 3}}}})
+			u = append(u, kv{"input_tokens_by_modality", arr{obj{{"modality", "text"}, {"tokens", 4}}, obj{{"modality", g.pick("image", "audio")}, {"tokens", g.rng.Intn(5000)}}}})
 		}
 		if g.chance(4) {
 			u = append(u, kv{"grounding_tool_count", arr{obj{{"type", "google_search"}, {"count", 2}}}})

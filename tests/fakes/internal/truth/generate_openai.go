@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-var openAIModels = []string{"gpt-5.1-2025-11-13", "gpt-5.3-codex", "gpt-5.4-mini", "gpt-5.6-sol", "o4-mini"}
+var openAIModels = []string{"gpt-5.1-2025-11-13", "gpt-5.3-codex", "gpt-5.4-mini", "gpt-5.6-sol", "o4-mini", "o4-mini", "gpt-5.4", "gpt-6-sol", "gpt-5-mini",
+	"gpt-4o-mini", "GPT-5.1-20251113", "gpt-realtime", "gpt-image-1.5", "gpt-transcribe"}
 
 func (g *generator) openAIFields(x *exchange, model string) {
 	x.method = "POST"
@@ -119,7 +120,7 @@ func (g *generator) chat(x *exchange) {
 			o = append(o, kv{"model", named})
 		}
 		if g.chance(5) {
-			o = append(o, kv{"service_tier", g.pick("default", "flex", "priority")})
+			o = append(o, kv{"service_tier", g.pick("default", "flex", "priority", "priority")})
 		}
 		return o
 	}
@@ -268,7 +269,7 @@ func (g *generator) response(model string) (names []string, events []any) {
 	base := func(status string) obj {
 		o := obj{{"id", id}, {"object", "response"}, {"status", status}, {"model", model}}
 		if g.chance(3) {
-			o = append(o, kv{"service_tier", g.pick("default", "flex", "priority", secretWord("auto"))})
+			o = append(o, kv{"service_tier", g.pick("default", "flex", "priority", "priority", secretWord("auto"))})
 		}
 		return o
 	}

@@ -53,7 +53,7 @@ func (st *Stage) Load(o RunOptions, orders io.Reader, allowance time.Duration) (
 					result.Failed++
 				}
 				for i, r := range s.records {
-					a := attempt{origin: origin{tree(r), s.index}, began: began}
+					a := attempt{origin: expectedOf(r, s.index, o.Prices, began), began: began}
 					if i < len(p.whole) {
 						a.whole = p.whole[i]
 					}
@@ -141,7 +141,7 @@ func compareKilled(attempts []attempt, recorded []object, kills []time.Time, all
 		case len(got[k]) == 0:
 			r.add("script %d: lost, %s before a kill: %s", a.script, nextKill(a.whole, kills), k)
 		case made[k] == 1:
-			for _, d := range r.differ(a.fields, got[k][0], skip) {
+			for _, d := range r.differ(a.against(got[k][0]), got[k][0], skip) {
 				r.add("script %d: %s: %s", a.script, k, d)
 			}
 		}

@@ -20,6 +20,7 @@ type RunOptions struct {
 	Script    int // only this one; -1: all
 	Wires     []string
 	Optional  []string
+	Prices    *PriceList // nil: what calls cost is not compared
 	API       string
 }
 
@@ -27,6 +28,7 @@ type RunOptions struct {
 type Result struct {
 	*Report
 	Connections, Exchanges, Failed, Fields int
+	Priced                                 int // calls that have a cost
 	ByWire                                 map[string]int
 }
 
@@ -182,7 +184,7 @@ func (r *run) compare(b batch) error {
 	}
 	expected := make([]origin, len(b.calls))
 	for i, call := range b.calls {
-		expected[i] = origin{tree(call.record), call.script}
+		expected[i] = expectedOf(call.record, call.script, r.o.Prices, b.until)
 		r.result.Fields += len(expected[i].fields)
 	}
 	optional := map[string]bool{}
@@ -191,7 +193,6 @@ func (r *run) compare(b batch) error {
 	}
 	r.result.Report.compare(expected, recorded, optional)
 	r.tally.expect(expected)
-	r.tally.record(recorded)
 	for _, o := range recorded {
 		id := text(o["id"])
 		if r.seen[id]++; r.seen[id] > 1 {
@@ -226,6 +227,7 @@ func (r *run) finish() error {
 		return err
 	}
 	r.result.CompareSums(r.tally, usage)
+	r.result.Priced = r.tally.priced
 	r.result.Exchanges, r.result.Failed = r.made, len(r.failures)
 	if len(r.failures) > 20 {
 		r.failures = r.failures[:20]

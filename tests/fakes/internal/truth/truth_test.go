@@ -163,7 +163,7 @@ func TestCompareFindsEveryKindOfDifference(t *testing.T) {
 	var expected []origin
 	var recorded []object
 	for _, r := range s.records {
-		expected = append(expected, origin{tree(r), 0})
+		expected = append(expected, origin{tree(r), 0, nil})
 		recorded = append(recorded, tree(r))
 	}
 	if r := Compare(expected, recorded, nil); r.Differences != 0 {
@@ -259,7 +259,7 @@ func TestSumsThatAreWrongAreNoticed(t *testing.T) {
 	s := newScript(Options{Seed: 1, Wires: []string{"google"}}, 0)
 	t1 := newTally()
 	for _, r := range s.records {
-		t1.expect([]origin{{tree(r), 0}})
+		t1.expect([]origin{{tree(r), 0, nil}})
 	}
 	r := &Report{}
 	r.CompareSums(t1, object{"groups": []any{}})
