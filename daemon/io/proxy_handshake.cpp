@@ -126,11 +126,13 @@ Result<std::size_t> ProxyHandshake::feed(Bytes in) {
   while (taken < in.size() && phase_ != Phase::open) {
     if (phase_ == Phase::http_answer) {
       received_.push_back(in[taken++]);
+      ++answered_;
       if (as_text(received_).ends_with("\r\n\r\n")) {
         if (auto done = on_http_head(as_text(received_)); !done) {
           return done.error();
         }
-      } else if (received_.size() >= kProxyAnswerLimit) {
+      }
+      if (answered_ >= kProxyAnswerLimit && phase_ != Phase::open) {
         return failed(ProxyErrc::too_long, "CONNECT");
       }
       continue;
@@ -166,7 +168,9 @@ Result<> ProxyHandshake::on_http_head(std::string_view head) {
   int status = 0;
   const auto* digits = line.data() + std::min<std::size_t>(line.size(), 9);
   const auto [stop, problem] = std::from_chars(digits, line.data() + line.size(), status);
-  if (!line.starts_with("HTTP/1.") || problem != std::errc{} || stop != digits + 3) {
+  // "-20" has three characters, too.
+  if (!line.starts_with("HTTP/1.") || problem != std::errc{} || stop != digits + 3 ||
+      digits[-1] != ' ' || status < 100) {
     return failed(ProxyErrc::malformed, "CONNECT");
   }
   const std::string what = "CONNECT answered " + std::to_string(status);

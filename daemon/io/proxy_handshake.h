@@ -88,7 +88,8 @@ class ProxyHandshake {
   const UpstreamProxy* proxy_;
   ProxyTarget target_;
   Phase phase_;
-  Buffer received_;  // of the message in progress
+  Buffer received_;           // of the message in progress
+  std::size_t answered_ = 0;  // octets of HTTP, interim answers among them
   Buffer output_;
 };
 

@@ -54,10 +54,9 @@ int Http2Relay::on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* hd, voi
       leg->idle_frames_left = std::min(kIdleFrameBudget, leg->idle_frames_left + kIdleFrameRefund);
       break;
     case NGHTTP2_DATA:
-      if (hd->length > 0) {
-        leg->idle_frames_left =
-            std::min(kIdleFrameBudget, leg->idle_frames_left + kIdleFrameRefund);
-      } else if ((hd->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+      // All of it may be padding. Octets give back, in on_data.
+      if ((hd->flags & NGHTTP2_FLAG_END_STREAM) == 0 &&
+          (hd->length == 0 || (hd->flags & NGHTTP2_FLAG_PADDED) != 0)) {
         is_calm = self->spend(&leg->idle_frames_left);
       }
       break;
@@ -204,6 +203,11 @@ int Http2Relay::on_invalid_frame(nghttp2_session*, const nghttp2_frame*, int, vo
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+/// Frames of types that nobody knows mean nothing (RFC 9113 section 5.5).
+int Http2Relay::on_unknown_frame(nghttp2_session*, void**, const nghttp2_frame_hd*, void*) {
+  return NGHTTP2_ERR_CANCEL;
+}
+
 int Http2Relay::on_sent(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
   Leg* leg = static_cast<Leg*>(user);
   if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) {
@@ -250,6 +254,7 @@ int Http2Relay::on_data(nghttp2_session* session,
                         void* user) {
   Leg* leg = static_cast<Leg*>(user);
   Http2Relay* self = leg->relay;
+  leg->idle_frames_left = std::min(kIdleFrameBudget, leg->idle_frames_left + kIdleFrameRefund);
   Stream* stream = stream_of(*leg, id);
   const bool from_client = leg->peer == Peer::client;
   const bool gone = stream == nullptr || (from_client ? stream->is_local || stream->upstream_closed

@@ -45,10 +45,15 @@ void Http2Relay::open(Leg* leg) {
   nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, &on_invalid_header);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &on_frame);
   nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, &on_invalid_frame);
+  nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, &on_unknown_frame);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, &on_sent);
   nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, &on_not_sent);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &on_data);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &on_close);
+  // Without this on_begin_frame would not hear of them.
+  for (unsigned type = NGHTTP2_CONTINUATION + 1U; type <= 0xff; ++type) {
+    nghttp2_option_set_user_recv_extension_type(options, static_cast<std::uint8_t>(type));
+  }
   nghttp2_option_set_no_auto_window_update(options, 1);
   nghttp2_option_set_no_closed_streams(options, 1);
   nghttp2_option_set_max_outbound_ack(options, kMaxPendingAcks);

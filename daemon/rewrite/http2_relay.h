@@ -126,6 +126,7 @@ class Http2Relay final : public Relay {
                                void* user);
   static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user);
   static int on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int code, void* user);
+  static int on_unknown_frame(nghttp2_session*, void**, const nghttp2_frame_hd* hd, void* user);
   static int on_sent(nghttp2_session*, const nghttp2_frame* frame, void* user);
   static int on_not_sent(nghttp2_session*, const nghttp2_frame* frame, int code, void* user);
   static int on_data(nghttp2_session*,

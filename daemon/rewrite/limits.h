@@ -43,14 +43,15 @@ inline constexpr std::size_t kStreamWindow = 256 * 1024;
 inline constexpr std::uint32_t kMaxStreams = 100;
 inline constexpr std::size_t kMaxHeld = 8 * 1024 * 1024;
 inline constexpr std::size_t kConnectionWindow = 1024 * 1024;
-/// CONTINUATION frames of one header block. 64 KiB of fields need four.
-inline constexpr unsigned kMaxContinuations = 8;
+/// CONTINUATION frames of one header block. 64 KiB of fields need four. nghttp2 has a limit of its
+/// own, 8, and calls what is above it a protocol error.
+inline constexpr unsigned kMaxContinuations = 7;
 /// Streams that a peer may reset without an answer having started. Answers and time give back.
 inline constexpr unsigned kResetBudget = 500;
 inline constexpr unsigned kResetRefund = 5;
 inline constexpr unsigned kResetsEachSecond = 1;
-/// Frames that carry nothing (PING, SETTINGS, PRIORITY, empty DATA, unknown). Messages and time
-/// give back.
+/// Frames that carry nothing (PING, SETTINGS, PRIORITY, DATA without octets, unknown). Messages and
+/// time give back.
 inline constexpr unsigned kIdleFrameBudget = 10'000;
 inline constexpr unsigned kIdleFrameRefund = 10;
 inline constexpr unsigned kIdleFramesEachSecond = 10;

@@ -2,6 +2,7 @@
 
 #include "daemon/http2/limits.h"
 #include "tests/daemon/http2/wire.h"
+#include "tests/support/heap.h"
 
 #include <random>
 
@@ -527,6 +528,121 @@ TEST(Http2Reader, FloodsOfControlFramesCostNothing) {
   }
   EXPECT_FALSE(run.reader.is_unparsed());
   EXPECT_TRUE(run.reader.is_idle());
+}
+
+/// A flow control window is a matter between the peers: whatever is said about one, the octets on
+/// the wire are read as they come.
+TEST(Http2Reader, WindowGamesChangeNothing) {
+  const std::uint32_t largest = 0x7FFFFFFF;
+  std::string games;
+  for (const StreamId id : {0u, 1u, 77u}) {
+    for (const std::uint32_t by : {0u, 1u, largest, largest, 0x80000000u, 0xFFFFFFFFu}) {
+      games += wire::frame(NGHTTP2_WINDOW_UPDATE, 0, id, wire::u32(by));
+    }
+  }
+  for (const std::uint32_t size : {0u, largest, 1u, 0x80000000u, 0xFFFFFFFFu, 0u}) {
+    games += wire::settings(wire::setting(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, size)) +
+             wire::settings_ack();
+  }
+  const auto play = [](const std::string& between) {
+    Wire w;
+    Peers run;
+    run.client(w.out + between);
+    run.upstream(w.in + between);
+    run.client(w.client.headers(1, wire::request("/a")) + between + wire::data(1, "question"));
+    run.upstream(w.upstream.headers(1, wire::response()) + between);
+    test::HeapGrowth heap;
+    run.recorder.keep_bodies = false;
+    for (int i = 0; i < 1000; ++i) {
+      run.client(between + wire::data(1, "more"));
+      run.upstream(wire::data(1, std::string(1000, 'x')) + between);
+      heap.look();
+    }
+    EXPECT_LT(heap.most(), 4096u);
+    run.client(wire::data(1, "", true));
+    run.upstream(between + wire::data(1, "end", true) + between);
+    EXPECT_FALSE(run.reader.is_unparsed());
+    EXPECT_TRUE(run.reader.is_idle());
+    return run.recorder.text();
+  };
+  EXPECT_EQ(play(games), play(""));
+}
+
+TEST(Http2Reader, FloodsInTheMiddleOfAStreamAreReadOverAndNotKept) {
+  const std::pair<const char*, std::string> floods[] = {
+      {"PING", wire::frame(NGHTTP2_PING, 0, 0, "12345678")},
+      {"SETTINGS", wire::settings()},
+      {"SETTINGS up and down",
+       wire::settings(wire::setting(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0x7FFFFFFF) +
+                      wire::setting(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0))},
+      {"acknowledgements", wire::settings_ack()},
+      {"table sizes, acknowledged",
+       wire::settings(wire::setting(NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, 4096))},
+      {"PRIORITY", wire::frame(NGHTTP2_PRIORITY, 0, 1, "12345")},
+      {"WINDOW_UPDATE", wire::frame(NGHTTP2_WINDOW_UPDATE, 0, 1, wire::u32(1))},
+      {"RST_STREAM of others", wire::reset(99)},
+      {"empty DATA", wire::data(1, "")},
+      {"DATA of padding alone", wire::padded_data(1, "", 200)},
+      {"DATA of others", wire::data(99, "octets")},
+      {"GOAWAY", wire::goaway(1)},
+      {"unknown", wire::frame(0x77, 0xFF, 1, "?")},
+  };
+  for (const auto& [name, frame] : floods) {
+    for (const Direction from : {Direction::request, Direction::response}) {
+      SCOPED_TRACE(std::string(name) + (from == Direction::request ? ", client" : ", upstream"));
+      const Direction to = from == Direction::request ? Direction::response : Direction::request;
+      Wire w;
+      Peers run;
+      run.client(w.out + w.client.headers(1, wire::request("/a")));
+      run.upstream(w.in + w.upstream.headers(1, wire::response()));
+      const std::string piece = frame + frame + frame;
+      const std::string answers =
+          wire::settings_ack() + wire::settings_ack() + wire::settings_ack();
+      test::HeapGrowth heap;
+      for (int i = 0; i < 5000; ++i) {
+        run.feed(from, piece);
+        run.feed(to, answers);
+        heap.look();
+      }
+      EXPECT_LT(heap.most(), 4096u);
+      EXPECT_FALSE(run.reader.is_unparsed());
+      EXPECT_EQ(run.reader.open_streams(), 1u);
+      run.client(wire::data(1, "asked", true));
+      run.upstream(wire::data(1, "answered", true));
+      EXPECT_EQ(run.recorder.streams[1].request_body, "asked");
+      EXPECT_EQ(run.recorder.streams[1].response_body, "answered");
+      EXPECT_TRUE(run.events(1).ends_with("complete\n"));
+    }
+  }
+}
+
+TEST(Http2Reader, AFloodThatMakesItUnparsedLeavesNothingBehind) {
+  for (const Direction from : {Direction::request, Direction::response}) {
+    SCOPED_TRACE(from == Direction::request ? "client" : "upstream");
+    Wire w;
+    Peers run;
+    run.client(w.out + w.client.headers(1, wire::request("/a")));
+    run.upstream(w.in);
+    test::HeapGrowth heap;
+    run.feed(from, wire::frame(NGHTTP2_HEADERS, 0, 1, ""));
+    std::size_t sent = 0;
+    for (; !run.reader.is_unparsed() && sent < 2 * kMaxContinuations; ++sent) {
+      // One field of 60 octets in each.
+      run.feed(from, wire::frame(NGHTTP2_CONTINUATION, 0, 1,
+                                 std::string("\0\4name\x32", 7) + std::string(50, 'v')));
+      heap.look();
+    }
+    EXPECT_EQ(sent, kMaxContinuations + 1);
+    EXPECT_LT(heap.most(), kMaxHeaderListBytes / 2);
+    EXPECT_TRUE(run.events(1).ends_with("lost\n"));
+    EXPECT_EQ(run.reader.open_streams(), 0u);
+    test::HeapGrowth after;
+    for (int i = 0; i < 1000; ++i) {
+      run.feed(from, wire::frame(NGHTTP2_CONTINUATION, 0, 1, std::string(1000, 'x')));
+      after.look();
+    }
+    EXPECT_LT(after.most(), 1024u);
+  }
 }
 
 TEST(Http2Reader, TableSizesThatNobodyAcknowledgesAreUnparsedAtTheLimit) {

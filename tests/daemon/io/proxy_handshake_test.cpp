@@ -82,6 +82,9 @@ TEST(ProxyHandshake, EachHttpRefusalHasItsReason) {
       {"HTTP/1.1 504 Gateway Timeout\r\n\r\n", ProxyErrc::unreachable},
       {"SSH-2.0-OpenSSH\r\n\r\n", ProxyErrc::malformed},
       {"HTTP/1.1 2000 OK\r\n\r\n", ProxyErrc::malformed},
+      {"HTTP/1.1 -20 OK\r\n\r\n", ProxyErrc::malformed},
+      {"HTTP/1.1 099 OK\r\n\r\n", ProxyErrc::malformed},
+      {"HTTP/1.1/200 OK\r\n\r\n", ProxyErrc::malformed},
       {"HTTP/1.1\r\n\r\n", ProxyErrc::malformed}};
   const auto through = proxy("http://proxy.example:3128", "user", "hunter2");
   for (const auto& [wire, expected] : cases) {
@@ -97,6 +100,20 @@ TEST(ProxyHandshake, RefusesAnHttpAnswerAboveTheLimit) {
   const auto through = proxy("http://proxy.example:3128");
   ProxyHandshake handshake(&through, {"api.example.com", 443});
   const auto fed = handshake.feed(as_bytes("HTTP/1.1 200 " + std::string(kProxyAnswerLimit, 'x')));
+  ASSERT_FALSE(fed);
+  EXPECT_EQ(fed.error().code, ProxyErrc::too_long);
+}
+
+TEST(ProxyHandshake, InterimAnswersWithoutEndPassTheLimitTogether) {
+  const auto through = proxy("http://proxy.example:3128");
+  ProxyHandshake handshake(&through, {"api.example.com", 443});
+  const std::string interim = "HTTP/1.1 100 Continue\r\n\r\n";
+  std::size_t sent = 0;
+  auto fed = handshake.feed({});
+  while (fed && sent <= kProxyAnswerLimit) {
+    fed = handshake.feed(as_bytes(interim));
+    sent += interim.size();
+  }
   ASSERT_FALSE(fed);
   EXPECT_EQ(fed.error().code, ProxyErrc::too_long);
 }

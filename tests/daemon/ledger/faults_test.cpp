@@ -93,8 +93,13 @@ TEST_F(LedgerFaults, AReadOnlyDiskIsSaid) {
   append(0, 1);
   ASSERT_TRUE(has_problem(Errc::read_only));
   EXPECT_NE(ledger_->health().remedy.find("writable"), std::string::npos);
+  EXPECT_EQ(ledger_->health().waiting, 1U);
   test::set_faults({});
   ASSERT_TRUE(ledger_->flush(kPatience));
+  EXPECT_TRUE(is_well());
+  EXPECT_EQ(ledger_->health().waiting, 0U);
+  EXPECT_EQ(ledger_->health().lost, 0U);
+  EXPECT_EQ(test::ids_in(options_.file).size(), 1U) << "what waited is in the file";
 }
 
 TEST_F(LedgerFaults, RecordsGoOnInANewFileWhenTheDirectoryComesBack) {

@@ -1,5 +1,8 @@
+#include "daemon/coding/limits.h"
+#include "daemon/sse/limits.h"
 #include "tests/daemon/coding/support.h"
 #include "tests/daemon/usage/conversation.h"
+#include "tests/daemon/usage/heap_count.h"
 
 #include <algorithm>
 #include <map>
@@ -91,22 +94,96 @@ TEST(EdgeCase02, BareAndMixedLineEnds) {
   EXPECT_EQ(read(Wire::google, bare), expected);
 }
 
-TEST(EdgeCase03, AnEventOfManyMegabytes) {
+/// A call whose body comes in pieces, and what reading it took.
+class Metered {
+ public:
+  explicit Metered(const std::string& coding = "") {
+    ResponseFacts facts;
+    facts.http_status = 200;
+    facts.content_type = "text/event-stream";
+    facts.content_encoding = coding;
+    call_.on_response_head(facts);
+    before_ = heap_count().in_use;
+    reset_heap_count();
+  }
+  void feed(const std::string& body, std::size_t piece) {
+    for (std::size_t at = 0; at < body.size(); at += piece) {
+      call_.on_response_body(as_bytes(std::string_view(body).substr(at, piece)));
+    }
+  }
+  [[nodiscard]] std::size_t most_held() const { return heap_count().most - before_; }
+  [[nodiscard]] Record finish() {
+    Call::End end;
+    end.body_complete = true;
+    return call_.finish(end);
+  }
+
+ private:
+  Call call_{Endpoint{Provider::google, Api::code_assist, Wire::google, false, "m"}, CallFacts()};
+  std::size_t before_ = 0;
+};
+
+std::string image_event(std::size_t size) {
   std::mt19937 random(3);
-  std::string image(11 * 1024 * 1024, 'A');
+  std::string image(size, 'A');
   for (char& c : image) {
     c = static_cast<char>('A' + random() % 26);  // what does not compress a thousandfold
   }
-  const std::string body = event(
+  return event(
       R"({"candidates":[{"content":{"parts":[{"inlineData":{"data":")" + image +
       R"("}}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":1290}})");
+}
+
+TEST(EdgeCase03, AnEventOfManyMegabytes) {
   Exchange exchange;
-  exchange.body = coding::pack(body, coding::kGzip);
+  exchange.body = coding::pack(image_event(11 << 20), coding::kGzip);
   exchange.coding = "gzip";
   const Record record = read(exchange, {1000, 2000, 3000});
   ASSERT_TRUE(record.usage);
   EXPECT_EQ(record.usage->output_total, 1290u);
   EXPECT_EQ(record.flags, Flags());
+}
+
+// The pieces are small: who looked at the event from its beginning with each of them would look at
+// hundreds of gigabytes. A buffer that grows as it should has taken a few times the event in all.
+TEST(EdgeCase03, MemoryIsBoundedByTheEventAndWorkIsLinear) {
+  std::size_t taken[2] = {};
+  for (const std::size_t doubled : {0u, 1u}) {
+    const std::size_t size = std::size_t{6 << 20} << doubled;
+    const std::string body = coding::pack(image_event(size), coding::kGzip);
+    Metered metered("gzip");
+    metered.feed(body, 256);
+    EXPECT_LE(metered.most_held(), 3 * size + (1 << 20))
+        << "the old and the new buffer as it grows";
+    taken[doubled] = heap_count().in_all;
+    EXPECT_LE(taken[doubled], 6 * size);
+    EXPECT_LE(heap_count().requests, 1000u) << "none for each piece";
+    const Record record = metered.finish();
+    ASSERT_TRUE(record.usage);
+    EXPECT_EQ(record.usage->output_total, 1290u);
+  }
+  EXPECT_LE(taken[1], 3 * taken[0]);
+}
+
+TEST(EdgeCase03, AnEventAboveTheCapHoldsNoMoreThanTheCap) {
+  const std::string megabyte(1 << 20, 'x');
+  std::size_t at_the_cap = 0;
+  for (const std::size_t times : {1u, 4u}) {
+    Metered metered;
+    metered.feed("data: {\"x\":\"", 100);
+    for (std::size_t sent = 0; sent < times * sse::kMaxEventBytes + megabyte.size();
+         sent += megabyte.size()) {
+      metered.feed(megabyte, 16384);
+    }
+    EXPECT_LE(metered.most_held(), 3 * sse::kMaxEventBytes);
+    if (times == 1) {
+      at_the_cap = heap_count().in_all;
+    } else {
+      EXPECT_LE(heap_count().in_all, at_the_cap + (1 << 20)) << "above the cap nothing is kept";
+    }
+    metered.feed("\"}\n\n" + kGoogle, 100);
+    EXPECT_EQ(metered.finish().flags, Flags{"event_too_large"});
+  }
 }
 
 TEST(EdgeCase04, SeveralMembersAndFrames) {
@@ -574,6 +651,48 @@ TEST(EdgeCase29, BombsEndlessLinesAndEndlessStreams) {
     tiny += "data: {}\n\n";
   }
   EXPECT_EQ(read(Wire::google, tiny + kGoogle), read(Wire::google, kGoogle));
+}
+
+// A gzip member of 64 MiB of blanks, again and again: 10 GB to who believes it. It is read until
+// the ratio is passed, which is known from counts, and then costs nothing however much more comes.
+TEST(EdgeCase29, ABombOfTenGigabytesCostsItsBudget) {
+  const std::string member = coding::pack(std::string(64 << 20, ' '), coding::kGzip);
+  ASSERT_LT(member.size(), std::size_t{100} << 10);
+  constexpr std::size_t kMembers = 160;
+  for (const bool in_one_event : {true, false}) {
+    SCOPED_TRACE(in_one_event ? "an event" : "white space");
+    Metered metered("gzip");
+    if (in_one_event) {
+      metered.feed(coding::pack("data: ", coding::kGzip), 100);
+    }
+    metered.feed(member, 1024);
+    const std::size_t taken = heap_count().in_all;
+    const std::size_t requests = heap_count().requests;
+    EXPECT_LE(metered.most_held(), 3 * coding::kRatioGrace + (1 << 20))
+        << "no more than what may come out before the ratio counts";
+    for (std::size_t i = 1; i < kMembers; ++i) {
+      metered.feed(member, 16384);
+    }
+    EXPECT_EQ(heap_count().in_all, taken) << "nothing is decoded any more";
+    EXPECT_EQ(heap_count().requests, requests);
+    EXPECT_TRUE(metered.finish().flags.contains("decode_error"));
+  }
+}
+
+TEST(EdgeCase29, AnEndlessStreamOfTinyEventsTakesNoMemory) {
+  std::string tiny;
+  for (int i = 0; i < 10000; ++i) {
+    tiny += "data: {}\n\n";
+  }
+  Metered metered;
+  metered.feed(kGoogle + tiny, 1000);
+  const std::size_t held = metered.most_held();
+  for (int i = 0; i < 20; ++i) {
+    metered.feed(tiny, 1000);
+  }
+  EXPECT_EQ(metered.most_held(), held);
+  EXPECT_LE(held, 1u << 18);
+  EXPECT_EQ(metered.finish().usage->total, 844u);
 }
 
 TEST(EdgeCase30, IterationsWithCompactionAndAdvisor) {
