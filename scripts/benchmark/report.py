@@ -163,6 +163,20 @@ def soak_text(soak):
             (' ' + '; '.join(soak['problems']) if soak['problems'] else truth))
 
 
+def together(runs):
+    """One result of several runs. A scenario is of one run as a whole, the last that has it: only figures of one run are compared."""
+    whole = dict(runs[-1])
+    if len(runs) > 1:
+        found = {s['name']: s for run in runs for s in run['scenarios']}
+        whole['scenarios'] = list(found.values())
+        whole['soak'] = [s for run in runs for s in run.get('soak', ())]
+        whole['command'] = '`, `'.join(run['command'] for run in runs)
+        whole['skipped'] = {k: v for run in runs for k, v in run['skipped'].items()}
+        whole['versions'] = {k: v for run in runs for k, v in run['versions'].items()}
+        whole['targets'] = verdicts(whole)
+    return whole
+
+
 def problems(results):
     """Everything that makes a figure of ours doubtful."""
     found = [f'{s["name"]}: {p}' for s in results['scenarios'] for p in s['peers'].get(OURS, {}).get('problems', ())]

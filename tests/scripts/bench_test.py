@@ -158,6 +158,16 @@ class Tables(unittest.TestCase):
         self.assertEqual(['soak: 3 events lost', 'soak: memory grows by 7 KiB a minute'],
                          report.problems({'scenarios': [], 'soak': [soak(False, 3)]}))
 
+    def test_runs_of_parts_make_one_table(self):
+        one, other, again = results(direct=('mb_per_s', 5)), results(direct=('mb_per_s', 6)), results(direct=('mb_per_s', 7))
+        other['scenarios'][0]['name'] = 'bulk-h2-identity-8'
+        one['command'], other['command'], again['command'] = 'a', 'b', 'c'
+        whole = report.together([one, other, again])
+        self.assertEqual('a`, `b`, `c', whole['command'])
+        figures = {s['name']: s['peers']['direct']['figures']['mb_per_s']['median'] for s in whole['scenarios']}
+        self.assertEqual({'bulk-h1-identity-8': 7, 'bulk-h2-identity-8': 6}, figures)
+        self.assertEqual(one, report.together([one]))
+
     def test_fills_the_document_between_its_marks(self):
         found = results(direct=('mb_per_s', 5))
         text = report.markdown(found)
