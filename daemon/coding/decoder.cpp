@@ -133,11 +133,9 @@ void Decoder::feed(Bytes in, Sink* out) {
   }
 }
 
-Status Decoder::finish(Sink* out) {
-  if (sniffing_ && status_ == Status::good) {
-    sniffing_ = false;
-    const Buffer held = std::move(held_);
-    run(held, out);
+Status Decoder::finish() {
+  if (sniffing_ && status_ == Status::good && !held_.empty()) {
+    status_ = Status::truncated;  // it was cut inside its magic number: none of it is text
   }
   if (status_ == Status::good && coded_ > 0 && chain_ != nullptr) {
     // Every stage but the first is at its end when the first is, unless it was cut itself.

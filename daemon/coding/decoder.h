@@ -54,7 +54,7 @@ class Decoder {
   void feed(Bytes in, Sink* out);
 
   /// The body ended. @return the final status.
-  [[nodiscard]] Status finish(Sink* out);
+  [[nodiscard]] Status finish();
 
   [[nodiscard]] Status status() const { return status_; }
 

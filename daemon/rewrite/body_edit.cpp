@@ -465,7 +465,7 @@ EditedBody edit_body(const BodyEdits& edits,
     coding::Decoder decoder(content_encoding, budget);
     Collector collector;
     decoder.feed(body, &collector);
-    switch (decoder.finish(&collector)) {
+    switch (decoder.finish()) {
       case coding::Status::good:
         break;
       case coding::Status::too_large:

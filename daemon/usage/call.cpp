@@ -98,8 +98,7 @@ void Call::on_request_end() {
   if (request_ == nullptr) {
     return;
   }
-  ToRequest sink(&request_->reader);
-  (void)request_->decoder.finish(&sink);  // keys that were cut off are simply not known
+  (void)request_->decoder.finish();  // keys that were cut off are simply not known
   take_request(&record_);
   request_.reset();
 }
@@ -172,8 +171,7 @@ Record Call::finish(const End& end) {
     if (!response_facts_->request_id.empty()) {
       record.request_id = clip(response_facts_->request_id, kMaxIdBytes);
     }
-    ToResponse sink(response_->reader.get());
-    const coding::Status status = response_->decoder.finish(&sink);
+    const coding::Status status = response_->decoder.finish();
     response_->reader->finish();
     response_->reader->fill(&record);
     has_ended = response_->reader->has_ended();

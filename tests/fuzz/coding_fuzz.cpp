@@ -30,7 +30,7 @@ Outcome read(std::string_view encoding, Bytes body, fuzz::Split split) {
   coding::Decoder decoder(encoding, budget);
   Text out;
   fuzz::feed_split(body, split, [&](Bytes piece) { decoder.feed(piece, &out); });
-  const coding::Status status = decoder.finish(&out);
+  const coding::Status status = decoder.finish();
   return {out.text, status};
 }
 

@@ -37,7 +37,7 @@ Outcome decode(std::string_view encoding, Bytes body, fuzz::Split split) {
   coding::Decoder decoder(encoding, budget);
   Text out;
   fuzz::feed_split(body, split, [&](Bytes piece) { decoder.feed(piece, &out); });
-  const coding::Status status = decoder.finish(&out);
+  const coding::Status status = decoder.finish();
   return {out.text, status == coding::Status::good,
           status != coding::Status::good && status != coding::Status::truncated};
 }

@@ -1,6 +1,8 @@
 #include "daemon/relay/observer.h"
+#include "daemon/usage/flags.h"
 #include "tests/fuzz/fuzz.h"
 
+#include <algorithm>
 #include <string>
 
 /// Input: what the client sent, a line "=====", what upstream sent.
@@ -36,13 +38,23 @@ std::vector<usage::Record> read(Bytes client, Bytes upstream, fuzz::Split split)
   return records;
 }
 
+/// How much comes out of a damaged coding before its fault is noticed depends on the split, so of
+/// such a record only the fault itself is compared.
+bool is_same(const usage::Record& one, const usage::Record& other) {
+  const bool is_damaged = one.flags.contains(usage::flag::kDecodeError);
+  return is_damaged == other.flags.contains(usage::flag::kDecodeError) &&
+         (is_damaged || one == other);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto [client, upstream] = fuzz::part({data, size}, "=====\n");
   const auto whole = read(client, upstream, fuzz::Split::whole);
   for (const fuzz::Split split : fuzz::splits({data, size})) {
-    fuzz::require(read(client, upstream, split) == whole, "any split is equivalent");
+    const auto other = read(client, upstream, split);
+    fuzz::require(std::equal(other.begin(), other.end(), whole.begin(), whole.end(), is_same),
+                  "any split is equivalent");
   }
   return 0;
 }

@@ -66,8 +66,15 @@ TEST(Decoder, ABombBetweenTwoCodingsIsStoppedToo) {
 }
 
 TEST(Decoder, GivesBackOctetsThatOnlyLookLikeAMagicNumber) {
-  EXPECT_EQ(decode("", "\x1F", 1), (Decoded{"\x1F", Status::good}));
+  EXPECT_EQ(decode("", "\x1Fok", 1), (Decoded{"\x1Fok", Status::good}));
   EXPECT_EQ(decode("", "\x28\xB5ok", 1), (Decoded{"\x28\xB5ok", Status::good}));
+}
+
+TEST(Decoder, ABodyCutInsideItsMagicNumberIsTruncated) {
+  for (const std::string& wire : {pack(kText, kGzip).substr(0, 1), pack_zstd(kText).substr(0, 1),
+                                  pack_zstd(kText).substr(0, 3)}) {
+    EXPECT_EQ(decode("", wire), (Decoded{"", Status::truncated}));
+  }
 }
 
 TEST(Decoder, StopsAtTheTotalBudget) {

@@ -95,7 +95,7 @@ inline Decoded decode(std::string_view coding,
   Decoder decoder(coding, budget);
   decoder.feed(as_bytes(wire.substr(0, cut)), &out);
   decoder.feed(as_bytes(wire.substr(cut)), &out);
-  const Status status = decoder.finish(&out);
+  const Status status = decoder.finish();
   return {out.text, status};
 }
 
