@@ -29,11 +29,11 @@ ParentReference: trajectoryId=1 stepIndex=2:uint32 trajectoryType=3:TrajectoryTy
 Workspace: workspaceFolderAbsoluteUri=1 gitRootAbsoluteUri=2 branchName=4
 TrajectoryMetadata: workspaces=1*:Workspace createdAt=2:Timestamp
 Trajectory: trajectoryId=1 steps=2*:Step generatorMetadata=3*:GeneratorMetadata trajectoryType=4:TrajectoryType parentReferences=5*:ParentReference cascadeId=6 metadata=7:TrajectoryMetadata source=8:TrajectorySource executorMetadatas=9*:ExecutorMetadata
-Step: type=1:StepType status=4:StepStatus metadata=5:StepMetadata viewFile=14:ViewFile userInput=19:UserInput plannerResponse=20:PlannerResponse errorMessage=24:ErrorMessage runCommand=28:RunCommand checkpoint=30:Checkpoint error=31:ErrorDetails requestedInteraction=56:RequestedInteraction notifyUser=94:NotifyUser ephemeralMessage=103:Content conversationHistory=111:Content systemMessage=114:SystemMessage generic=140:Generic invokeSubagent=143:InvokeSubagent
+Step: type=1:StepType status=4:StepStatus metadata=5:StepMetadata userInput=19:UserInput plannerResponse=20:PlannerResponse errorMessage=24:ErrorMessage runCommand=28:RunCommand checkpoint=30:Checkpoint error=31:ErrorDetails requestedInteraction=56:RequestedInteraction notifyUser=94:NotifyUser ephemeralMessage=103:Content conversationHistory=111:Content systemMessage=114:SystemMessage generic=140:Generic invokeSubagent=143:InvokeSubagent
 StepSourceInfo: trajectoryId=1 stepIndex=2:uint32 metadataIndex=3:uint32 cascadeId=4
 RetryInfo: sherlogLink=1 usage=2:ModelUsageStats error=3 traceId=4 retryReason=5
 StepMetadata: createdAt=1:Timestamp source=3:StepSource toolCall=4:ChatToolCall viewableAt=6:Timestamp finishedGeneratingAt=7:Timestamp completedAt=8:Timestamp modelUsage=9:ModelUsageStats generatorModel=11:Model executionId=12 requestedModel=13:ModelOrAlias sourceTrajectoryStepInfo=20:StepSourceInfo retryInfos=28*:RetryInfo
-ViewFile: content=-
+
 UserInput: userResponse=2 items=3*:TextOrScopeItem isQueuedMessage=6:bool clientType=8:ClientType media=9*:Media userConfig=12:CascadeConfig
 PlannerResponse: response=1 thinking=3 thinkingRedacted=5:bool messageId=6 toolCalls=7*:ChatToolCall modifiedResponse=8 thinkingDuration=11:Duration stopReason=12:StopReason thinkingSignature=14:bytes providerAssignedMessageId=15
 ErrorDetails: userErrorMessage=1 shortError=2 fullError=3 isBenign=4:bool details=5 errorId=6 errorCode=7:uint32 modelErrorMessage=9
@@ -47,7 +47,7 @@ SystemMessage: message=1
 Generic: name=- question=- options=-*
 InvokeSubagent: subagentName=1 prompt=2 result=3 resumedConversationId=4 conversationId=5 background=6:bool
 FilePermissionRequest: absolutePathUri=1 isDirectory=2:bool blockReason=3:BlockReason
-RequestedInteraction: runCommand=3:Empty openBrowserUrl=4:Empty filePermission=19:FilePermissionRequest askQuestion=-:Empty permission=-:Empty
+RequestedInteraction: runCommand=3:Empty openBrowserUrl=4:Empty filePermission=19:FilePermissionRequest elicitation=20:Empty askQuestion=-:Empty permission=-:Empty
 ChatModel: systemPrompt=1 model=3:Model usage=4:ModelUsageStats timeToFirstToken=11:Duration streamingDuration=12:Duration retries=14:int32 retryInfos=17*:RetryInfo responseModel=19
 GeneratorMetadata: chatModel=1:ChatModel stepIndices=2*:uint32 executionId=4 error=5
 ExecutorMetadata: terminationReason=1:Termination numGeneratorInvocations=2:int32 lastStepIdx=3:int32 executionId=9
