@@ -97,71 +97,6 @@ func TestUnknownFieldsAndNumbersAreKeptApart(t *testing.T) {
 	same(t, got, parse(t, `{"type":123}`))
 }
 
-// apply is the client's side of ls-protocol 3.6, once by replacing elements and once by merging.
-func apply(m *Message, into Object, diff Object, merge bool) {
-	list, _ := diff["fieldDiffs"].([]any)
-	for _, item := range list {
-		d := item.(Object)
-		f := m.byNum[int(number(d["fieldNumber"]))]
-		switch {
-		case d["clear"] == true:
-			delete(into, f.Name)
-		case d["updateSingular"] != nil:
-			into[f.Name] = value(f, into[f.Name], d["updateSingular"].(Object), true)
-		case d["updateRepeated"] != nil:
-			r := d["updateRepeated"].(Object)
-			old, _ := into[f.Name].([]any)
-			next := make([]any, number(r["newLength"]))
-			copy(next, old)
-			values, _ := r["updateValues"].([]any)
-			for k, v := range values {
-				i := number(r["updateIndices"].([]any)[k])
-				next[i] = value(f, next[i], v.(Object), merge)
-			}
-			into[f.Name] = next
-		case d["updateMap"] != nil:
-			entries, _ := into[f.Name].(Object)
-			if entries == nil {
-				entries = Object{}
-				into[f.Name] = entries
-			}
-			for _, k := range d["updateMap"].(Object)["mapKeyDiffs"].([]any) {
-				key := k.(Object)["mapKey"].(Object)["stringValue"].(string)
-				if k.(Object)["clear"] == true {
-					delete(entries, key)
-				} else {
-					entries[key] = value(f, entries[key], k.(Object)["updateSingular"].(Object), merge)
-				}
-			}
-		}
-	}
-}
-
-func number(v any) int64 {
-	text, _ := v.(json.Number)
-	n, _ := text.Int64()
-	return n
-}
-
-func value(f *Field, old any, v Object, merge bool) any {
-	for key, inner := range v {
-		switch {
-		case key == "messageValue":
-			into, ok := old.(Object)
-			if !ok || !merge {
-				into = Object{}
-			}
-			apply(f.Message, into, inner.(Object), merge)
-			return into
-		case key == "enumValue":
-			return f.Enum.Name(uint64(number(inner)))
-		default:
-			return inner
-		}
-	}
-	return nil
-}
-
 func TestDiffsLeadFromOneStateToTheNext(t *testing.T) {
 	states := []string{
 		`{}`,
@@ -187,7 +122,7 @@ func TestDiffsLeadFromOneStateToTheNext(t *testing.T) {
 			}
 			same(t, back, diff)
 			plain, _ := Plain(back)
-			apply(m, state, plain.(Object), merge)
+			m.apply(state, plain.(Object), merge)
 			same(t, state, json.RawMessage(states[i]))
 		}
 	}
@@ -202,7 +137,7 @@ func TestDiffsOfMapsRemoveKeys(t *testing.T) {
 	m, _ := Lookup("CascadeTrajectorySummaries")
 	state := parse(t, from)
 	plain, _ := Plain(diff)
-	apply(m, state, plain.(Object), true)
+	m.apply(state, plain.(Object), true)
 	same(t, state, json.RawMessage(to))
 	if diff, err := Diff("CascadeTrajectorySummaries", json.RawMessage(to), json.RawMessage(to)); err != nil || len(diff) != 0 {
 		t.Fatalf("%v %v", diff, err)

@@ -5,6 +5,7 @@ package schema
 const commonTable = `
 Timestamp: seconds=1:int64 nanos=2:int32
 Duration: seconds=1:int64 nanos=2:int32
+Times: seconds=1:int64 nanos=2:int32
 Empty:
 Metadata: ideName=1 extensionVersion=2 apiKey=3 locale=4 os=5 disableTelemetry=6:bool ideVersion=7 hardware=8 sessionId=10 extensionName=12 lsTimestamp=16:Timestamp extensionPath=17 userTags=18* deviceFingerprint=24 triggerId=25 id=27 userTierId=29 regionCode=30
 TextOrScopeItem: text=1 item=2:Empty
