@@ -271,7 +271,9 @@ func TestWhatIsCorrelatedWithTheUpstream(t *testing.T) {
 		}
 	}
 	for form, prefix := range map[string]string{"agent-uuid": "agent-", "none": ""} {
-		r := launch(t, "e1", func(k *Knobs) { k.RequestIDForm, k.Labels, k.ConversationID, k.CopyResponseID = form, false, false, false })
+		r := launch(t, "e1", func(k *Knobs) {
+			k.RequestIDForm, k.Labels, k.ConversationID, k.CopyResponseID = form, false, false, false
+		})
 		id := r.say("x")
 		req := r.brain.request(0)
 		text := fmt.Sprint(dig(req, "request", "systemInstruction"))
