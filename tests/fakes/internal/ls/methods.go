@@ -175,12 +175,15 @@ func (s *Server) addTrackedWorkspace(_ context.Context, body []byte) (object, er
 }
 
 func (s *Server) setWorkingDirectories(_ context.Context, body []byte) (object, error) {
+	if s.knobs.Era == "e1" { // as ever: whatever it is
+		return object{}, nil
+	}
 	var req struct{ DirectoryUris []string }
 	if err := json.Unmarshal(body, &req); err != nil {
 		return nil, err
 	}
 	for _, uri := range req.DirectoryUris {
-		if s.knobs.Era != "e1" && !strings.HasPrefix(uri, "file:///") {
+		if !strings.HasPrefix(uri, "file:///") {
 			return nil, refuse(400, "invalid_argument", "%q is no file URI", uri)
 		}
 	}

@@ -1,9 +1,11 @@
 package ls
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -438,5 +440,53 @@ func TestAuxiliaryCalls(t *testing.T) {
 			t.Errorf("%s: %v %v", body, r.brain.others, r.brain.types)
 		}
 		r.brain.mu.Unlock()
+	}
+}
+
+func TestDirectCallsDoNotKnowTheEndpoint(t *testing.T) {
+	for direct, reaches := range map[bool]bool{false: true, true: false} {
+		s, _, b := build(t, "e3", func(k *Knobs) {
+			k.Aux, k.DirectCalls = true, direct
+			k.UnleashURL, k.Resolve["*"] = "http://127.0.0.1:1/", "127.0.0.1:1"
+			k.Resolve["127.0.0.1"] = "127.0.0.1"
+		})
+		s.afterLogin()
+		if got := len(b.others) == 1 && b.others[0] == "loadCodeAssist"; got != reaches {
+			t.Errorf("%v: %v", direct, b.others)
+		}
+	}
+}
+
+func TestTheEndpointCanBeChanged(t *testing.T) {
+	r := launch(t, "e3", nil)
+	other := newBrain(t)
+	if status, _ := r.try("SetCloudCodeURL", object{"url": "nowhere"}); status != 400 {
+		t.Error(status)
+	}
+	r.must("SetCloudCodeURL", object{"url": other.URL})
+	r.say("x [[ls:grow;size=64K]]")
+	if len(other.requests) != 1 || len(r.brain.requests) != 0 {
+		t.Errorf("%d and %d requests", len(other.requests), len(r.brain.requests))
+	}
+}
+
+func TestNothingIsServedBeforeTheLoginWhenSo(t *testing.T) {
+	s, _, _ := build(t, "e2", func(k *Knobs) { k.WaitForLogin = true }, "--extension_server_port", "1")
+	ask := func(ctx context.Context) string {
+		req := httptest.NewRequest("POST", servicePath+"Heartbeat", strings.NewReader("{}")).WithContext(ctx)
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set(CSRFHeader, "tok")
+		w := httptest.NewRecorder()
+		s.serve(w, req, false)
+		return w.Body.String()
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	if got := ask(ctx); got != "" {
+		t.Errorf("served: %s", got)
+	}
+	s.loggedInAs("fake-access-token", "")
+	if got := ask(context.Background()); !strings.Contains(got, "lastExtensionHeartbeat") {
+		t.Errorf("not served: %s", got)
 	}
 }

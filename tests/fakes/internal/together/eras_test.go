@@ -66,6 +66,9 @@ func TestATurnInEveryEra(t *testing.T) {
 				t.Errorf("%v: %s in %v", c.args, name, args)
 			}
 		}
+		if stdin, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/0", r.ready.LSPID)); (stdin == "/dev/null") != (c.agent == "hub") {
+			t.Errorf("%v: stdin is %s", c.args, stdin)
+		}
 		cascade := r.send("hello")
 		got, calls := r.ended(cascade), r.calls(cascade)
 		if len(calls) != 1 || calls[0].Trajectory != got.Trajectory.TrajectoryID ||
