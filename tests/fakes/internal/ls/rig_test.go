@@ -167,7 +167,7 @@ func launchLoggedOut(t *testing.T, era string, change func(*Knobs), args ...stri
 	ctx, stop := context.WithCancel(context.Background())
 	r := &rig{t: t, s: s, brain: b, log: lines, ended: make(chan int, 1), stop: stop}
 	go func() { r.ended <- s.Run(ctx) }()
-	t.Cleanup(stop)
+	t.Cleanup(r.end)
 	select {
 	case <-lines.up:
 	case status := <-r.ended:
@@ -175,6 +175,28 @@ func launchLoggedOut(t *testing.T, era string, change func(*Knobs), args ...stri
 	}
 	r.url = fmt.Sprintf("https://127.0.0.1:%d", s.HTTPSPort)
 	return r
+}
+
+// end stops the server and every turn, so that nothing is written when the test is over.
+func (r *rig) end() {
+	r.stop()
+	r.s.mu.Lock()
+	var all []*cascade
+	for _, c := range r.s.cascades {
+		all = append(all, c)
+	}
+	r.s.mu.Unlock()
+	for _, c := range all {
+		c.mu.Lock()
+		busy, ended := c.busy, c.ended
+		if c.queue = nil; c.stop != nil {
+			c.stop()
+		}
+		c.mu.Unlock()
+		if busy {
+			<-ended
+		}
+	}
 }
 
 // web trusts what the server made at its start.

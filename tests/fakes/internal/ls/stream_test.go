@@ -1,13 +1,13 @@
 package ls
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"antigravity-proxy/fakes/internal/schema"
 )
@@ -62,6 +62,7 @@ func (v *agentView) done() bool {
 func TestAgentStateLeadsToTheTrajectory(t *testing.T) {
 	for _, binary := range []bool{false, true} {
 		r := launch(t, "e2", func(k *Knobs) { k.PostMS = 1 })
+		open := r.gate()
 		id := r.begin()
 		l := r.listen("StreamAgentStateUpdates", object{"conversationId": id, "subscriberId": "s"}, binary)
 		var v agentView
@@ -76,7 +77,9 @@ func TestAgentStateLeadsToTheTrajectory(t *testing.T) {
 			if err != nil || end != "" {
 				t.Fatalf("%s %v", end, err)
 			}
-			v.take(u["update"].(object))
+			if v.take(u["update"].(object)); len(v.texts) > 0 {
+				open()
+			}
 		}
 		want, _ := schema.Plain(dig(r.get(id), "trajectory", "steps"))
 		if !reflect.DeepEqual(v.steps, want) {
@@ -278,13 +281,8 @@ func TestReactiveStreamsAreOffLaterOn(t *testing.T) {
 }
 
 func TestHeartbeatsMayBeNeeded(t *testing.T) {
-	r := launch(t, "e2", func(k *Knobs) { k.HeartbeatExitMS = 1 })
-	select {
-	case status := <-r.ended:
-		if status != 0 || !strings.Contains(r.log.String(), "No heartbeat") {
-			t.Errorf("%d %s", status, r.log)
-		}
-	case <-time.After(20 * time.Second):
-		t.Error("it lives on")
+	s, lines, _ := build(t, "e2", func(k *Knobs) { k.HeartbeatExitMS = 1 })
+	if status := s.Run(context.Background()); status != 0 || !strings.Contains(lines.String(), "No heartbeat") {
+		t.Errorf("%d %s", status, lines)
 	}
 }

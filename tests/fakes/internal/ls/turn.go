@@ -68,6 +68,7 @@ func (s *Server) turn(ctx context.Context, c *cascade, t turn) error {
 	}
 	c.mu.Lock()
 	c.status = idle
+	c.stop = nil // what comes now is too late to cancel anything
 	c.lastExec = t.executor
 	c.executors = append(c.executors, object{"terminationReason": "EXECUTOR_TERMINATION_REASON_" + reason,
 		"numGeneratorInvocations": rounds, "lastStepIdx": len(c.steps) - 1, "executionId": t.executor})
