@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -16,12 +17,26 @@ import (
 
 func main() {
 	cfg := ide.Config{Events: os.Stdout, Log: os.Stderr}
+	flag.StringVar(&cfg.Era, "era", "e1", "e1, e2 or `e3`")
 	flag.StringVar(&cfg.LSBinary, "ls-binary", "", "language server `path`")
-	flag.StringVar(&cfg.Workspace, "workspace", "", "open `folder`, absolute; none when empty")
+	flag.Func("workspace", "open `folder`, absolute; repeated, each has a language server of its own", func(folder string) error {
+		if cfg.Workspace == "" {
+			cfg.Workspace = folder
+		} else {
+			cfg.Workspaces = append(cfg.Workspaces, folder)
+		}
+		return nil
+	})
+	flag.BoolVar(&cfg.Core, "core", false, "one more language server without workspace and LSP")
+	flag.BoolVar(&cfg.Hub, "hub", false, "the desktop application (e3): no extension server, no metadata")
+	flag.BoolVar(&cfg.Persistent, "persistent", false, "the language server stays, and is taken over (e2, e3)")
+	track := flag.String("track", "auto", "on, off or auto: AddTrackedWorkspace after the start; auto is off in e1")
+	keys := flag.String("uss-keys", "", "`keys` of the login row: old, new; those of the era when empty")
+	fail := flag.String("extension-fail", "", "METHOD=STATUS, comma separated: callbacks that are refused")
 	flag.StringVar(&cfg.Endpoint, "cloud-code-endpoint", "https://daily-cloudcode-pa.googleapis.com", "`URL`")
-	flag.StringVar(&cfg.AppDataDir, "app-data-dir", "antigravity", "data directory `name`")
-	flag.StringVar(&cfg.IDEVersion, "ide-version", "1.18.3", "product `version`")
-	flag.StringVar(&cfg.CSRF, "csrf-token", "", "`token` of both directions; random when empty")
+	flag.StringVar(&cfg.AppDataDir, "app-data-dir", "", "data directory `name`; that of the era when empty")
+	flag.StringVar(&cfg.IDEVersion, "ide-version", "", "product `version`; one of the era when empty")
+	flag.StringVar(&cfg.CSRF, "csrf-token", "", "`token` of the first language server, in e1 of both directions; random when empty")
 	loggedOut := flag.Bool("logged-out", false, "send no login row until SIGUSR1")
 	upstream := flag.Bool("upstream", false, "let the own language server call the upstream")
 	noUpstream := flag.Bool("no-upstream", false, "the own language server makes no calls (default)")
@@ -32,6 +47,26 @@ func main() {
 	if cfg.LSBinary == "" || flag.NArg() > 0 || (*upstream && *noUpstream) {
 		fmt.Fprintln(os.Stderr, "fake-ide: --ls-binary is needed, and --upstream excludes --no-upstream")
 		os.Exit(2)
+	}
+	cfg.Track = *track == "on" || (*track == "auto" && cfg.Era != "e1")
+	for _, key := range strings.FieldsFunc(*keys, func(r rune) bool { return r == ',' }) {
+		if ide.Keys[key] == "" {
+			fmt.Fprintf(os.Stderr, "fake-ide: unknown key %q\n", key)
+			os.Exit(2)
+		}
+		cfg.Keys = append(cfg.Keys, key)
+	}
+	for _, item := range strings.FieldsFunc(*fail, func(r rune) bool { return r == ',' }) {
+		method, status, _ := strings.Cut(item, "=")
+		number, err := strconv.Atoi(status)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "fake-ide: want METHOD=STATUS, got %q\n", item)
+			os.Exit(2)
+		}
+		if cfg.Fail == nil {
+			cfg.Fail = map[string]int{}
+		}
+		cfg.Fail[method] = number
 	}
 	cfg.LoggedIn, cfg.Upstream = !*loggedOut, *upstream
 	if *env != "" {

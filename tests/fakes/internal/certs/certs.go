@@ -83,7 +83,10 @@ func Open(dir string, names []string) (*Store, error) {
 }
 
 // SelfSigned makes a certificate like the one the real language server carries: CN=localhost.
-func SelfSigned() (tls.Certificate, error) {
+func SelfSigned() (tls.Certificate, error) { return Localhost("good") }
+
+// Localhost is SelfSigned with something wrong: expired, no-san, wrong-name.
+func Localhost(kind string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, err
@@ -93,6 +96,17 @@ func SelfSigned() (tls.Certificate, error) {
 	t.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 	t.KeyUsage = x509.KeyUsageDigitalSignature
 	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	switch kind {
+	case "good":
+	case "expired":
+		t.NotBefore, t.NotAfter = time.Now().Add(-48*time.Hour), time.Now().Add(-24*time.Hour)
+	case "no-san":
+		t.DNSNames, t.IPAddresses = nil, nil
+	case "wrong-name":
+		t.Subject.CommonName, t.DNSNames, t.IPAddresses = "other.example.test", []string{"other.example.test"}, nil
+	default:
+		return tls.Certificate{}, fmt.Errorf("unknown kind of certificate %q", kind)
+	}
 	c, err := sign(t, t, key, key)
 	if err != nil {
 		return tls.Certificate{}, err

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -18,15 +19,19 @@ import (
 	"antigravity-proxy/fakes/internal/uuid"
 )
 
-// client is what the model calls go through: no proxy from the environment (U37), Go's own trust,
-// so SSL_CERT_FILE and SSL_CERT_DIR decide, and gzip asked for by hand as the real one does.
-func (s *Server) client() *http.Client {
+// client is what calls go through: Go's own trust, so SSL_CERT_FILE and SSL_CERT_DIR decide, gzip asked
+// for by hand as the real one does, and a proxy from the environment only when told so (U37).
+func (s *Server) client(obeysProxy bool) *http.Client {
 	t := &http.Transport{
 		DialContext:           s.knobs.Resolve.Func(""),
 		DisableCompression:    true,
 		TLSHandshakeTimeout:   20 * time.Second,
 		ResponseHeaderTimeout: 5 * time.Minute,
 		TLSClientConfig:       &tls.Config{},
+	}
+	if proxy := os.Getenv("HTTPS_PROXY"); obeysProxy && proxy != "" {
+		to, err := url.Parse(proxy)
+		t.Proxy = func(*http.Request) (*url.URL, error) { return to, err }
 	}
 	switch s.knobs.ALPN {
 	case "none":
@@ -38,6 +43,12 @@ func (s *Server) client() *http.Client {
 		t.ForceAttemptHTTP2 = true
 	}
 	return &http.Client{Transport: t}
+}
+
+// auxProxy says whether what is no model call obeys HTTPS_PROXY: by knob, or by field 34 of the
+// metadata where that has an effect (U16).
+func (s *Server) auxProxy() bool {
+	return s.knobs.Proxy != "off" || (s.knobs.Field34 == "effective" && s.metadata["field_34"] == "1")
 }
 
 type statusError struct {
@@ -88,6 +99,8 @@ func (s *Server) agentRequest(c *cascade, t turn, index int, contents []any) obj
 	seg2 := c.id
 	if s.knobs.Seg2 == "random" {
 		seg2 = uuid.New()
+	} else if s.knobs.Seg2 == "parent" && c.parent != "" {
+		seg2 = c.parent
 	}
 	requestID := fmt.Sprintf("agent/%s/%d/%s/%d", seg2, time.Now().UnixMilli(), c.trajectory, index)
 	switch s.knobs.RequestIDForm {
@@ -115,23 +128,43 @@ func (s *Server) agentRequest(c *cascade, t turn, index int, contents []any) obj
 		"sessionId": s.session,
 	}
 	if s.knobs.Labels {
-		labels := object{"trajectory_id": c.trajectory, "last_step_index": fmt.Sprint(index - 1),
-			"model_enum": t.model.enum, "used_claude": fmt.Sprint(strings.HasPrefix(t.model.upstream, "claude")),
-			"used_claude_conservative": "false"}
-		c.mu.Lock()
-		if c.lastExec != "" {
-			labels["last_execution_id"] = c.lastExec
-		}
-		c.mu.Unlock()
-		inner["labels"] = labels
+		inner["labels"] = s.labels(c, t, index)
 	}
 	return object{"project": "fake-project", "requestId": requestID, "request": inner,
 		"model": t.model.upstream, "userAgent": "antigravity", "requestType": "agent"}
 }
 
+// labels of a request (U3); all values are strings.
+func (s *Server) labels(c *cascade, t turn, index int) object {
+	claude := fmt.Sprint(strings.HasPrefix(t.model.upstream, "claude"))
+	all := object{"trajectory_id": c.trajectory, "last_step_index": fmt.Sprint(index - 1),
+		"model_enum": t.model.enum, "used_claude": claude, "used_claude_conservative": "false",
+		"request_id": fmt.Sprintf("%s-%d", c.trajectory, index), "used_non_gemini_model": fmt.Sprint(t.model.thirdParty())}
+	c.mu.Lock()
+	if c.lastExec != "" {
+		all["last_execution_id"] = c.lastExec
+	}
+	c.mu.Unlock()
+	out := object{}
+	for _, name := range list(s.knobs.LabelNames) {
+		if value, ok := all[name]; ok {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+// bareRequest is one without a conversation.
+func (s *Server) bareRequest(m model, prompt, kind string) object {
+	return object{"project": "fake-project", "requestId": kind + "/" + uuid.New(),
+		"request": object{"contents": []any{user(prompt)},
+			"generationConfig": object{"maxOutputTokens": 16384}, "sessionId": s.session},
+		"model": m.upstream, "userAgent": "antigravity", "requestType": kind}
+}
+
 type unsized struct{ io.Reader }
 
-func (s *Server) post(ctx context.Context, target string, body []byte, contentType string) (*http.Response, error) {
+func (s *Server) post(ctx context.Context, via *http.Client, target string, body []byte, contentType string) (*http.Response, error) {
 	var reader io.Reader = bytes.NewReader(body)
 	if s.knobs.Framing == "chunked" {
 		reader = unsized{reader}
@@ -150,12 +183,18 @@ func (s *Server) post(ctx context.Context, target string, body []byte, contentTy
 	if version == "" {
 		version = "unknown"
 	}
-	req.Header.Set("User-Agent", "antigravity/ide/"+version+" "+runtime.GOOS+"/"+runtime.GOARCH)
-	return s.upstream.Do(req)
+	kind := "ide"
+	if s.agy || s.hub() {
+		kind = "hub"
+	}
+	req.Header.Set("User-Agent", "antigravity/"+kind+"/"+version+" "+runtime.GOOS+"/"+runtime.GOARCH)
+	return via.Do(req)
 }
 
 func (s *Server) method(name string) string {
-	return strings.TrimSuffix(s.flags.Endpoint, "/") + "/v1internal:" + name
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.TrimSuffix(s.endpoint, "/") + "/v1internal:" + name
 }
 
 func plainBody(resp *http.Response) (io.Reader, error) {
@@ -174,7 +213,7 @@ func (s *Server) generate(ctx context.Context, request object, r *reply, grown f
 	if err != nil {
 		return err
 	}
-	resp, err := s.post(ctx, s.method("streamGenerateContent?alt=sse"), body, "application/json")
+	resp, err := s.post(ctx, s.upstream, s.method("streamGenerateContent?alt=sse"), body, "application/json")
 	if err != nil {
 		return err
 	}
@@ -269,68 +308,4 @@ func (r *reply) event(data []byte) error {
 		}
 	}
 	return nil
-}
-
-// aux makes one call whose failure is only logged.
-func (s *Server) aux(target string, body []byte, contentType string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	resp, err := s.post(ctx, target, body, contentType)
-	if err != nil {
-		s.logf("aux.go:44", "auxiliary call failed: %v", err)
-		return
-	}
-	io.Copy(io.Discard, resp.Body)
-	resp.Body.Close()
-}
-
-func (s *Server) auxJSON(target string, v object) {
-	body, _ := json.Marshal(v)
-	s.aux(target, body, "application/json")
-}
-
-func (s *Server) afterLogin() {
-	if !s.knobs.Aux || !s.knobs.Upstream {
-		return
-	}
-	s.auxJSON(s.method("loadCodeAssist"), object{"metadata": object{"ideType": "ANTIGRAVITY"}})
-	s.auxJSON(s.knobs.UnleashURL, object{"appName": "codeium-language-server"})
-	s.mu.Lock()
-	refresh := s.refresh
-	s.mu.Unlock()
-	if refresh != "" {
-		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}
-		s.aux(s.knobs.TokenURL, []byte(form.Encode()), "application/x-www-form-urlencoded")
-	}
-}
-
-func (s *Server) metrics(c *cascade, r *reply) {
-	s.auxJSON(s.method("recordCodeAssistMetrics"), object{"project": "fake-project", "requestId": uuid.New(),
-		"metadata": object{"ideType": "ANTIGRAVITY", "ideVersion": s.metadata["ide_version"], "platform": "LINUX_AMD64"},
-		"metrics": []any{object{"timestamp": time.Now().UTC().Format(time.RFC3339Nano),
-			"conversationOffered": object{"status": "ACTION_STATUS_NO_ERROR", "traceId": r.trace,
-				"trajectoryId": c.trajectory, "isAgentic": true, "initiationMethod": "AGENT",
-				"streamingLatency": object{"firstMessageLatency": "0.1s", "totalLatency": "0.3s"}}}}})
-}
-
-// checkpoint asks for a title of the conversation; such a request has no labels.
-func (s *Server) checkpoint(c *cascade, t turn) {
-	request := object{"project": "fake-project", "requestId": "checkpoint/" + uuid.New(),
-		"request": object{"contents": []any{user("Give this conversation a title: " + clip(t.text, 200))},
-			"generationConfig": object{"maxOutputTokens": 16384}, "sessionId": s.session},
-		"model": t.model.upstream, "userAgent": "antigravity", "requestType": "checkpoint"}
-	r := &reply{model: t.model, messageID: "bot-" + uuid.New()}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	if err := s.generate(ctx, request, r, func() {}); err != nil {
-		s.logf("checkpoint.go:77", "checkpoint failed: %v", err)
-		return
-	}
-	st := step("CHECKPOINT", "DONE", "SYSTEM")
-	title := clip(r.text.String(), 40)
-	st["checkpoint"] = object{"userIntent": clip(t.text, 200), "conversationTitle": title}
-	c.add(st)
-	c.mu.Lock()
-	c.summary = title
-	c.mu.Unlock()
 }

@@ -22,6 +22,22 @@ func AppendVarint(b []byte, num int, v uint64) []byte {
 	return binary.AppendUvarint(b, v)
 }
 
+// AppendTag appends the head of a field.
+func AppendTag(b []byte, num, wire int) []byte {
+	return binary.AppendUvarint(b, uint64(num)<<3|uint64(wire))
+}
+
+// AppendPacked appends a bare value of wire type 0 (varint), 1 (8 bytes) or 5 (4 bytes).
+func AppendPacked(b []byte, wire int, v uint64) []byte {
+	switch wire {
+	case 1:
+		return binary.LittleEndian.AppendUint64(b, v)
+	case 5:
+		return binary.LittleEndian.AppendUint32(b, uint32(v))
+	}
+	return binary.AppendUvarint(b, v)
+}
+
 // AppendBytes appends a length-delimited field.
 func AppendBytes(b []byte, num int, v []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(num)<<3|2)

@@ -44,15 +44,53 @@ func TestMain(m *testing.M) {
 }
 
 type rig struct {
-	t     *testing.T
-	truth *upstream.Truth
-	url   string
-	csrf  string
+	t      *testing.T
+	truth  *upstream.Truth
+	url    string
+	csrf   string
+	home   string
+	ready  event
+	events chan event
+	kept   []event
+	ide    *exec.Cmd
+}
+
+// event is one line of fake-ide.
+type event struct {
+	Event         string
+	Own, Core     bool
+	HTTPSPort     int    `json:"https_port"`
+	HTTPPort      int    `json:"http_port"`
+	LSPPort       int    `json:"lsp_port"`
+	ExtensionPort int    `json:"extension_server_port"`
+	ExtensionCSRF string `json:"extension_server_csrf_token"`
+	CSRF          string `json:"csrf_token"`
+	LSPID         int    `json:"ls_pid"`
+	PID           int
+	Starts        int
+	Status        string
+	Workspace     string
+	Version       string
 }
 
 // start runs upstream, IDE and the IDE's language server, with calls allowed.
 func start(t *testing.T, knobs ...string) *rig {
-	dir := t.TempDir()
+	t.Helper()
+	return startIDE(t, []string{"--workspace", "/srv/u/my-proj"}, knobs...)
+}
+
+func startIDE(t *testing.T, args []string, knobs ...string) *rig {
+	t.Helper()
+	r := &rig{t: t, home: t.TempDir()}
+	r.run(args, knobs...)
+	r.until("login", func() bool { status, _ := r.try("GetUserStatus", "{}", r.csrf); return status == 200 })
+	return r
+}
+
+// run starts the IDE and waits until its language server is up.
+func (r *rig) run(args []string, knobs ...string) {
+	t, dir := r.t, r.home
+	t.Helper()
 	store, err := certs.Open(filepath.Join(dir, "certs"), upstream.DefaultNames)
 	if err != nil {
 		t.Fatal(err)
@@ -62,12 +100,12 @@ func start(t *testing.T, knobs ...string) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	truth := upstream.NewTruth(nil)
-	go upstream.New(upstream.Config{Certs: store, Truth: truth, Pace: 10 * time.Millisecond}).Serve(l)
+	r.truth = upstream.NewTruth(nil)
+	go upstream.New(upstream.Config{Certs: store, Truth: r.truth, Pace: 10 * time.Millisecond}).Serve(l)
 	env := append([]string{"HOME=" + dir, "SSL_CERT_FILE=" + store.CAFile, "SSL_CERT_DIR=/dev/null",
 		"FAKE_LS_RESOLVE=*=" + l.Addr().String(), "FAKE_LS_RETRY_MS=1", "FAKE_LS_POST_MS=20", "FAKE_LS_PRE_MS=5"}, knobs...)
-	cmd := exec.Command(filepath.Join(bin, "fake-ide"), "--ls-binary", filepath.Join(bin, "fake-language-server"),
-		"--upstream", "--workspace", "/srv/u/my-proj", "--ls-env", strings.Join(env, ","))
+	cmd := exec.Command(filepath.Join(bin, "fake-ide"), append([]string{"--ls-binary", filepath.Join(bin, "fake-language-server"),
+		"--upstream", "--ls-env", strings.Join(env, ",")}, args...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -75,28 +113,62 @@ func start(t *testing.T, knobs ...string) *rig {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("fake-ide: %v", err)
+	r.ide, r.events, r.kept = cmd, make(chan event, 256), nil
+	t.Cleanup(func() { r.quit() })
+	go func() {
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			var e event
+			if json.Unmarshal(lines.Bytes(), &e) == nil {
+				r.events <- e
+			}
 		}
-	})
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		var ready struct {
-			Event     string
-			HTTPSPort int    `json:"https_port"`
-			CSRF      string `json:"csrf_token"`
-		}
-		if json.Unmarshal(lines.Bytes(), &ready) == nil && ready.Event == "ready" {
-			go io.Copy(io.Discard, out)
-			r := &rig{t, truth, fmt.Sprintf("https://127.0.0.1:%d", ready.HTTPSPort), ready.CSRF}
-			r.until("login", func() bool { status, _ := r.try("GetUserStatus", "{}", r.csrf); return status == 200 })
-			return r
+		close(r.events)
+	}()
+	r.take(r.await("ready"))
+}
+
+// take makes calls go to the language server of an event.
+func (r *rig) take(ready event) {
+	r.ready, r.csrf, r.url = ready, ready.CSRF, fmt.Sprintf("https://127.0.0.1:%d", ready.HTTPSPort)
+}
+
+// await is the next event of this name; others are kept for those who ask for them.
+func (r *rig) await(name string) event {
+	r.t.Helper()
+	for i, e := range r.kept {
+		if e.Event == name {
+			r.kept = append(r.kept[:i:i], r.kept[i+1:]...)
+			return e
 		}
 	}
-	t.Fatal("fake-ide never became ready")
-	return nil
+	limit := time.After(60 * time.Second)
+	for {
+		select {
+		case e, ok := <-r.events:
+			if !ok {
+				r.t.Fatalf("fake-ide ended before: %s", name)
+			}
+			if e.Event == name {
+				return e
+			}
+			r.kept = append(r.kept, e)
+		case <-limit:
+			r.t.Fatalf("waited in vain for: %s", name)
+		}
+	}
+}
+
+// quit ends the IDE as a user would.
+func (r *rig) quit() {
+	if r.ide == nil {
+		return
+	}
+	r.ide.Process.Signal(syscall.SIGTERM)
+	if err := r.ide.Wait(); err != nil {
+		r.t.Errorf("fake-ide: %v", err)
+	}
+	r.ide = nil
 }
 
 var web = &http.Client{Timeout: 10 * time.Second,
