@@ -6,6 +6,7 @@
 #include "daemon/api/http_server.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/times.h"
+#include "daemon/app/attached_ls.h"
 #include "daemon/app/correlation.h"
 #include "daemon/app/helper_over_bus.h"
 #include "daemon/app/interception.h"
@@ -131,6 +132,7 @@ class Daemon {
   Result<> start_interception();
   Result<> start_bus();
   void start_supervisor();
+  Result<> attach_ls();
   void drive(const ls::EndpointSource* source);
   Result<> start_api();
   asio::awaitable<void> watch_rules();
@@ -178,6 +180,7 @@ class Daemon {
   std::unique_ptr<HelperOverBus> helper_;
   std::unique_ptr<ls::ProcessScan> finder_;
   std::unique_ptr<ls::Supervisor> supervisor_;
+  std::unique_ptr<AttachedLs> attached_;
   std::unique_ptr<ls::LsDriver> driver_;
   std::unique_ptr<Turns> turns_;
   std::unique_ptr<daemon_bus::DaemonObject> object_;
@@ -483,6 +486,17 @@ void Daemon::start_supervisor() {
   }
 }
 
+Result<> Daemon::attach_ls() {
+  auto attached = AttachedLs::open(config_.attached_ls);
+  if (!attached) {
+    return attached.error();
+  }
+  attached_ = std::move(*attached);
+  correlation_->on_instance(AttachedLs::kInstance);
+  drive(attached_.get());
+  return {};
+}
+
 void Daemon::drive(const ls::EndpointSource* source) {
   ls::LsDriver::Options driving;
   driving.watcher = correlation_.get();
@@ -516,7 +530,9 @@ api::VisibilityRules Daemon::visibility() {
   rules.daemon_uid = ::geteuid();
   rules.ls_uid = uid_of_account(kLsAccount);
   rules.session_uid = [this] {
-    return supervisor_ ? uid_of_account(supervisor_->session_user()) : std::nullopt;
+    return supervisor_ ? uid_of_account(supervisor_->session_user())
+           : attached_ ? uid_of_account(config_.language_server_user)
+                       : std::nullopt;
   };
   rules.is_member = [](std::uint32_t uid) {
     return api::is_group_member(uid, kGroup);
@@ -595,6 +611,10 @@ Result<> Daemon::start() {
       return done;
     }
     start_supervisor();
+  } else if (config_.attached_ls.port != 0) {
+    if (auto done = attach_ls(); !done) {
+      return done;
+    }
   }
   if (auto done = start_api(); !done) {
     return done;
