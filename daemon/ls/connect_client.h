@@ -1,25 +1,16 @@
 #pragma once
 
 #include "common/base/result.h"
-#include "common/base/secret.h"
+#include "daemon/ls/endpoint.h"
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 
 #include <boost/asio/awaitable.hpp>
 
 namespace agp::ls {
-
-/// Where one language server listens and how to be let in. Immutable once published.
-struct Endpoint {
-  std::string instance;  // the helper's id
-  std::uint16_t port = 0;
-  Secret<std::string> csrf_token;
-  std::string certificate_pem;  // of its install; empty: could not be read
-};
 
 /// Unary calls of the Connect protocol with JSON bodies over TLS on 127.0.0.1. One call at a time.
 class ConnectClient {

@@ -98,7 +98,7 @@ LsDriver::LsDriver(const EndpointSource* source) : LsDriver(source, Options{}) {
 LsDriver::LsDriver(const EndpointSource* source, Options options)
     : source_(source), options_(options) {}
 
-asio::awaitable<Result<TurnResult>> LsDriver::run_turn(TurnRequest request) {
+asio::awaitable<Result<TurnResult>> LsDriver::run_turn(TurnRequest request, TurnSink* sink) {
   auto endpoint = source_->endpoint();
   if (!endpoint) {
     co_return Error{Errc::not_ready, source_->unavailable_reason()};
@@ -109,7 +109,7 @@ asio::awaitable<Result<TurnResult>> LsDriver::run_turn(TurnRequest request) {
   Watch watch(options_.watcher, endpoint->instance);
   ConnectClient client(std::move(endpoint));
   std::string cascade_id = request.cascade_id;
-  auto result = co_await drive(&client, std::move(request), &cascade_id, &watch);
+  auto result = co_await drive(&client, std::move(request), &cascade_id, &watch, sink);
   const auto state = co_await asio::this_coro::cancellation_state;
   const bool is_cancelled = state.cancelled() != asio::cancellation_type::none;
   if (is_cancelled) {
@@ -128,7 +128,8 @@ asio::awaitable<Result<TurnResult>> LsDriver::run_turn(TurnRequest request) {
 asio::awaitable<Result<TurnResult>> LsDriver::drive(ConnectClient* client,
                                                     TurnRequest request,
                                                     std::string* cascade_id,
-                                                    Watch* watch) {
+                                                    Watch* watch,
+                                                    TurnSink* sink) {
   auto model = co_await resolve(client, request.model);
   if (!model) {
     co_return model.error();
@@ -143,6 +144,9 @@ asio::awaitable<Result<TurnResult>> LsDriver::drive(ConnectClient* client,
       co_await client->call("SendUserCascadeMessage", std::move(message), options_.send_limit);
   if (!sent) {
     co_return with_context("the message was not accepted", sent.error());
+  }
+  if (sink != nullptr) {
+    sink->on_started(*cascade_id, slug(model->label));
   }
   auto executor = co_await asio::this_coro::executor;
   asio::steady_timer timer(executor);
@@ -162,6 +166,11 @@ asio::awaitable<Result<TurnResult>> LsDriver::drive(ConnectClient* client,
     const auto verdict =
         answer ? core.feed(*answer, now) : core.on_poll_failed(answer.error(), now);
     watch->see(core);
+    while (auto event = core.next_event()) {
+      if (sink != nullptr) {
+        sink->on_event(*event);
+      }
+    }
     if (verdict != TurnCore::Verdict::again) {
       watch->end(core);
     }

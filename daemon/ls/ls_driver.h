@@ -6,6 +6,7 @@
 #include "daemon/ls/models.h"
 #include "daemon/ls/turn.h"
 #include "daemon/ls/turn_core.h"
+#include "daemon/ls/turn_sink.h"
 
 #include <chrono>
 #include <memory>
@@ -44,9 +45,11 @@ class LsDriver {
 
   /// One turn, from question to answer. Cancelling the coroutine (terminal cancellation, as by
   /// awaitable_operators `||`) stops the turn in the language server too.
+  /// @param sink  is told while the turn goes on; outlives it; may be null.
   /// @return Errc::not_ready, unknown_model, model_failed, needs_user, no_answer, canceled, or the
   ///         code of the call that failed. Contexts are for the person who asked.
-  [[nodiscard]] boost::asio::awaitable<Result<TurnResult>> run_turn(TurnRequest request);
+  [[nodiscard]] boost::asio::awaitable<Result<TurnResult>> run_turn(TurnRequest request,
+                                                                    TurnSink* sink = nullptr);
 
   /// The models the language server offers now.
   [[nodiscard]] boost::asio::awaitable<Result<std::vector<Model>>> models();
@@ -57,7 +60,8 @@ class LsDriver {
   boost::asio::awaitable<Result<TurnResult>> drive(ConnectClient* client,
                                                    TurnRequest request,
                                                    std::string* cascade_id,
-                                                   Watch* watch);
+                                                   Watch* watch,
+                                                   TurnSink* sink);
   boost::asio::awaitable<Result<ModelCatalogue>> catalogue(ConnectClient* client);
   boost::asio::awaitable<Result<Model>> resolve(ConnectClient* client, std::string name);
   boost::asio::awaitable<Result<std::size_t>> begin(ConnectClient* client, std::string* cascade_id);

@@ -3,6 +3,7 @@
 #include "daemon/ls/errors.h"
 #include "daemon/ls/ls_driver.h"
 #include "daemon/ls/supervisor.h"
+#include "daemon/ls/turn_sink.h"
 #include "tests/daemon/ls/fake_connect_server.h"
 
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -268,6 +270,38 @@ TEST(LsDriver, TellsTheEndOfATurnThatFailed) {
   LsDriver driver(&source, options);
   EXPECT_FALSE(wait(&io, driver.run_turn({"", "hi", "", ""})));
   EXPECT_EQ(notes.said, (std::vector<std::string>{"ls1 has C1", "ls1 C1 runs", "ls1 C1 rests"}));
+}
+
+/// Writes down what a turn tells.
+class Told final : public TurnSink {
+ public:
+  void on_started(const std::string& cascade_id, const std::string& model) override {
+    said.push_back("started " + cascade_id + ' ' + model);
+  }
+  void on_event(const TurnEvent& event) override {
+    if (const auto* grown = std::get_if<TextGrown>(&event)) {
+      said.push_back("text " + grown->delta);
+    } else if (const auto* done = std::get_if<TurnDone>(&event)) {
+      said.push_back("done " + done->stop_reason);
+    } else if (const auto* status = std::get_if<RunStatusChanged>(&event)) {
+      said.push_back("is " + status->status);
+    }
+  }
+  std::vector<std::string> said;
+};
+
+TEST(LsDriver, TellsATurnWhileItGoesOn) {
+  asio::io_context io;
+  Play play;
+  FakeConnectServer server(&io, std::ref(play));
+  Source source;
+  source.current = endpoint_of(server);
+  LsDriver driver(&source, quick());
+  Told told;
+  ASSERT_TRUE(wait(&io, driver.run_turn({"", "6 x 7?", "", ""}, &told)));
+  EXPECT_EQ(told.said,
+            (std::vector<std::string>{"started C1 gemini-3-flash", "is IDLE", "is RUNNING",
+                                      "text forty-two", "is IDLE", "done stop"}));
 }
 
 TEST(LsDriver, NamesTheKnownModelsAndStartsNothingForAnUnknownOne) {

@@ -87,18 +87,18 @@ asio::awaitable<void> serve(std::shared_ptr<State> state, tcp::socket socket) {
     received.erase(0, head_end + 4 + call.body.size());
     state->calls.push_back(call);
     const auto reply = state->answer(call);
-    if (reply.close_instead) {
+    if (reply.close_instead && reply.raw.empty()) {
       co_return;
     }
     if (reply.never) {
       continue;
     }
-    const std::string out = "HTTP/1.1 " + std::to_string(reply.status) +
-                            " X\r\nContent-Type: application/json\r\nContent-Length: " +
-                            std::to_string(reply.body.size()) + "\r\n\r\n" + reply.body;
-    const auto octets = asio::buffer(out);
+    const std::string head_and_body = "HTTP/1.1 " + std::to_string(reply.status) +
+                                      " X\r\nContent-Type: application/json\r\nContent-Length: " +
+                                      std::to_string(reply.body.size()) + "\r\n\r\n" + reply.body;
+    const auto octets = asio::buffer(reply.raw.empty() ? head_and_body : reply.raw);
     auto [write_error, n] = co_await asio::async_write(stream, octets, kTuple);
-    if (write_error) {
+    if (write_error || reply.close_instead) {
       co_return;
     }
   }

@@ -20,6 +20,7 @@ class FakeConnectServer {
     std::string body = "{}";
     bool close_instead = false;  // the connection ends without an answer
     bool never = false;          // no answer at all
+    std::string raw = {};        // sent as it is in place of status and body
   };
   struct Call {
     std::string head;
