@@ -75,7 +75,8 @@ Schema proxy_schema(Config* config, RawLists* raw) {
       {{"managed", LanguageServerMode::managed}, {"off", LanguageServerMode::off}},
       "managed: start a language server of our own; off: only capture what others start.");
   schema.text("language_server.user", &config->language_server_user, "auto",
-              "User whose IDE session is used; auto: the only one that runs the IDE.");
+              "User whose IDE session is used; auto: the only one that runs the IDE. While "
+              "several do, auto uses none, and status asks for a name here.");
   schema.integer<std::uint32_t>("ledger.raw_days", &config->ledger.raw_days, 90, 1, 36'500,
                                 "Age in days at which single records are deleted; their sums "
                                 "stay, by quarter-hour.");
