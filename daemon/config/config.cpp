@@ -75,7 +75,8 @@ Schema proxy_schema(Config* config, RawLists* raw) {
       {{"managed", LanguageServerMode::managed}, {"off", LanguageServerMode::off}},
       "managed: start a language server of our own; off: only capture what others start.");
   schema.text("language_server.user", &config->language_server_user, "auto",
-              "User whose IDE session is used; auto: the only one that runs the IDE.");
+              "User whose IDE session is used; auto: the only one that runs the IDE. While "
+              "several do, auto uses none, and status asks for a name here.");
   schema.integer<std::uint16_t>(
       "language_server.attach_port", &config->attached_ls.port, 0, 0, 65'535,
       "HTTPS port on 127.0.0.1 of a language server that is driven although somebody else started "

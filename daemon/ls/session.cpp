@@ -150,7 +150,7 @@ std::string Session::unusable_reason() const {
   if (kind == Kind::agy) {
     return "holds its language server inside itself and offers no login to share";
   }
-  if (is_wrapper) {
+  if (!wrapper.empty()) {
     return "is a wrapper, and the language server behind it does not run";
   }
   if (extension_server_port == 0) {
@@ -209,11 +209,11 @@ std::optional<Session> recognise(const ProcessFacts& process) {
   if (!program) {
     return std::nullopt;
   }
+  const std::string wrapper(*program != 0 ? arguments[0] : std::string_view());
   arguments.erase(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(*program));
   // The link cannot be read of other users' processes: argv[0] stands in for it. The name in
   // /proc/<pid>/comm is cut to 15 characters and of no use.
-  const bool is_wrapper = *program != 0;
-  const std::string_view path = exe.empty() || is_wrapper ? arguments[0] : exe;
+  const std::string_view path = exe.empty() || !wrapper.empty() ? arguments[0] : exe;
   if (std::find(arguments.begin(), arguments.end(), "multicall") != arguments.end()) {
     return std::nullopt;  // a helper process of the hub, not a server
   }
@@ -233,7 +233,7 @@ std::optional<Session> recognise(const ProcessFacts& process) {
   session.binary_path = path.starts_with('/') ? std::string(path) : std::string();
   session.kind = kind;
   session.is_remote = is_remote_install(named);
-  session.is_wrapper = is_wrapper;
+  session.wrapper = wrapper;
   if (kind == Kind::agy) {
     session.era = Era::e3;
     return session;  // its arguments are a user's words: none is kept

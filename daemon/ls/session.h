@@ -42,7 +42,7 @@ struct Session {
   std::string version;                     // of the product; empty when nothing says it
   std::string gemini_dir;                  // as given: relative to the home directory, or empty
   bool is_persistent = false;              // outlives the IDE, and writes a discovery file
-  bool is_wrapper = false;                 // an interpreter or tracer that runs one as its child
+  std::string wrapper;                     // an interpreter or tracer that runs one as its child
   bool has_lost_extension_server = false;  // the port it was started with is not served any more
   std::vector<pid_t> ancestors;            // parent first
   std::vector<pid_t> wrappers;             // processes that only stand in front of this one

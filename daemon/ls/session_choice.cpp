@@ -20,7 +20,7 @@ bool is_one_start(const Session& a, const Session& b) {
 }
 
 bool is_same_program(const Session& a, const Session& b) {
-  return a.is_wrapper == b.is_wrapper && a.binary_path == b.binary_path;
+  return a.wrapper == b.wrapper && a.binary_path == b.binary_path;
 }
 
 /// Users choose these texts, and arguments may be long.
@@ -65,11 +65,14 @@ std::vector<Session> without_wrappers(std::vector<Session> sessions) {
   }
   std::vector<bool> is_wrapper(sessions.size(), false);
   for (std::size_t child = 0; child < sessions.size(); ++child) {
-    for (std::size_t parent = 0; parent < sessions.size() && !is_gone[child]; ++parent) {
-      if (!is_gone[parent] && is_ancestor(sessions[parent], sessions[child]) &&
-          is_one_start(sessions[parent], sessions[child])) {
-        is_wrapper[parent] = true;
-        sessions[child].wrappers.push_back(sessions[parent].pid);
+    const auto& ancestors = sessions[child].ancestors;
+    for (auto pid = ancestors.rbegin(); pid != ancestors.rend() && !is_gone[child]; ++pid) {
+      for (std::size_t parent = 0; parent < sessions.size(); ++parent) {
+        if (!is_gone[parent] && sessions[parent].pid == *pid &&
+            is_one_start(sessions[parent], sessions[child])) {
+          is_wrapper[parent] = true;
+          sessions[child].wrappers.push_back(*pid);
+        }
       }
     }
   }

@@ -1,13 +1,13 @@
 #include "daemon/ls/exit_watch.h"
 
-#include "common/base/unique_fd.h"
 #include "daemon/ls/process_scan.h"
 
+#include <csignal>
 #include <cstdint>
 
 #include <boost/asio/io_context.hpp>
-#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,17 +18,13 @@ namespace {
 class Process {
  public:
   Process() {
-    int ends[2];
-    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     pid = ::fork();
     if (pid == 0) {
-      ::close(ends[1]);
-      char c = 0;
-      (void)!::read(ends[0], &c, 1);  // the end of the file is the word to go
-      ::_exit(0);
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      for (;;) {
+        ::pause();
+      }
     }
-    ::close(ends[0]);
-    life_.reset(ends[1]);
     start_time = start_time_of("/proc", pid).value_or(0);
   }
   ~Process() {
@@ -38,7 +34,11 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  void end() { life_.reset(); }
+  void end() const {
+    if (pid > 0) {
+      ::kill(pid, SIGKILL);
+    }
+  }
   void reap() {
     if (pid > 0) {
       ::waitpid(pid, nullptr, 0);
@@ -48,9 +48,6 @@ class Process {
 
   pid_t pid = -1;
   std::uint64_t start_time = 0;
-
- private:
-  UniqueFd life_;
 };
 
 class ExitWatchTest : public ::testing::Test {

@@ -44,7 +44,7 @@ TEST(WithoutWrappers, KeepsTheChildOfAnotherProgramAndNamesTheWrapper) {
 
 TEST(WithoutWrappers, KeepsTheChildOfAnInterpreterAlsoUnderTheSamePath) {
   auto script = session(10, {5});
-  script.is_wrapper = true;
+  script.wrapper = "/bin/sh";
   const auto kept = without_wrappers(list(std::move(script), session(11, {10})));
   ASSERT_EQ(kept.size(), 1U);
   EXPECT_EQ(kept[0].pid, 11);

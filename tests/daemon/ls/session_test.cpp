@@ -234,11 +234,11 @@ TEST(Recognise, SeesAWrapperScriptAndATracerAsWrappers) {
   facts.cmdline.insert(0, joined({"/bin/bash"}));
   const auto script = recognise(facts);
   ASSERT_TRUE(script);
-  EXPECT_TRUE(script->is_wrapper);
+  EXPECT_EQ(script->wrapper, "/bin/bash");
   EXPECT_EQ(script->binary_path, kBinary);
   EXPECT_FALSE(script->is_usable());
   facts.cmdline = joined({"/usr/bin/graftcp", "-n"}) + ide().cmdline;
-  EXPECT_TRUE(recognise(facts)->is_wrapper);
+  EXPECT_EQ(recognise(facts)->wrapper, "/usr/bin/graftcp");
   facts.cmdline = joined({"/usr/bin/strings", kBinary});
   EXPECT_FALSE(recognise(facts)) << "a program that reads the binary is none";
 }
