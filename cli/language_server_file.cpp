@@ -3,6 +3,7 @@
 #include "common/base/unique_fd.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string_view>
 
 #include <fcntl.h>
@@ -14,6 +15,11 @@ namespace {
 constexpr std::string_view kGoBuildInfo = "\xff Go buildinf:";
 constexpr std::size_t kBlock = 1024 * 1024;
 constexpr std::size_t kOverlap = 64;  // longer than anything that is looked for
+
+// std::string::find is some ten times slower, and there is much to look through.
+bool has(const std::string& window, std::string_view what) {
+  return ::memmem(window.data(), window.size(), what.data(), what.size()) != nullptr;
+}
 
 }  // namespace
 
@@ -37,9 +43,9 @@ LanguageServerFile inspect_language_server(const std::string& path,
       break;
     }
     window.resize(kept + static_cast<std::size_t>(n));
-    out.is_go = out.is_go || window.find(kGoBuildInfo) != std::string::npos;
+    out.is_go = out.is_go || has(window, kGoBuildInfo);
     for (std::size_t i = 0; i < flags.size(); ++i) {
-      seen[i] = seen[i] || window.find(flags[i]) != std::string::npos;
+      seen[i] = seen[i] || has(window, flags[i]);
     }
   }
   for (std::size_t i = 0; i < flags.size(); ++i) {
