@@ -1,5 +1,7 @@
 #include "cli/command.h"
 
+#include "cli/doctor_command.h"
+#include "cli/ide_patch_command.h"
 #include "cli/options.h"
 #include "cli/policy_command.h"
 #include "cli/render.h"
@@ -27,6 +29,8 @@ Verbs:
   replay     FILE...: reads recorded exchanges and shows the records they make
   policy     show, check HOST [METHOD PATH], reload: what is opened, passed on or blocked
   config     check: every fault of the configuration files
+  doctor     checks everything, layer by layer, with the remedy of what is wrong
+  ide-patch  status, apply, revert, forget: a setting in old builds of the IDE
   version    version of this command
 
 Options of every verb:
@@ -68,7 +72,7 @@ Output status(const Options& arguments, Daemon& daemon, const Style& style) {
   const auto& text = std::get<StatusText>(rendered);
   Output output;
   output.exit = text.is_degraded ? Exit::failed : Exit::ok;
-  output.out = arguments.json ? document : text.text;
+  output.out = arguments.json ? document : text.text + undone_patches(daemon, style);
   return output;
 }
 
@@ -83,6 +87,12 @@ Output run(const std::vector<std::string>& words, Daemon& daemon, bool color) {
   }
   if (is_usage_verb(verb)) {
     return run_usage(words, daemon, color);
+  }
+  if (verb == "doctor") {
+    return run_doctor(words, daemon, color);
+  }
+  if (verb == "ide-patch") {
+    return run_ide_patch(words, daemon);
   }
   if (verb == "replay") {
     return run_replay(words);

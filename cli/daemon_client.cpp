@@ -1,5 +1,6 @@
 #include "cli/daemon_client.h"
 
+#include "cli/ide_patch_client.h"
 #include "common/base/unique_fd.h"
 
 #include <cerrno>
@@ -344,6 +345,14 @@ Answer<std::string> BusDaemon::check_policy(const std::string& host,
 
 Answer<std::string> BusDaemon::reload_policy() {
   return call("ReloadPolicy", {}, kHumanPatience);
+}
+
+Answer<std::string> BusDaemon::ide_patch_status() {
+  return cli::ide_patch_status("/etc/antigravity-proxy/helper.yaml");
+}
+
+Answer<std::string> BusDaemon::change_ide_patch(IdePatchChange change) {
+  return cli::change_ide_patch(change);
 }
 
 }  // namespace agp::cli

@@ -20,7 +20,9 @@ struct Failure {
 template <class T>
 using Answer = std::variant<T, Failure>;
 
-/// The daemon as the command sees it.
+enum class IdePatchChange;
+
+/// The daemon, and the helper for ide-patch, as the command sees them.
 class Daemon {
  public:
   Daemon() = default;
@@ -45,6 +47,8 @@ class Daemon {
                                                          const std::string& method,
                                                          const std::string& path) = 0;
   [[nodiscard]] virtual Answer<std::string> reload_policy() = 0;
+  [[nodiscard]] virtual Answer<std::string> ide_patch_status() = 0;
+  [[nodiscard]] virtual Answer<std::string> change_ide_patch(IdePatchChange change) = 0;
 };
 
 /// Over the system bus, blocking.
@@ -61,6 +65,8 @@ class BusDaemon final : public Daemon {
                                                  const std::string& method,
                                                  const std::string& path) override;
   [[nodiscard]] Answer<std::string> reload_policy() override;
+  [[nodiscard]] Answer<std::string> ide_patch_status() override;
+  [[nodiscard]] Answer<std::string> change_ide_patch(IdePatchChange change) override;
 };
 
 }  // namespace agp::cli

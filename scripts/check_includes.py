@@ -59,7 +59,9 @@ ROOTS = {
     # What the command says about the files without a daemon is what the daemon would say.
     # A replay reads recorded exchanges by the code that reads live ones, and shows them as the API does.
     'cli': ('common/', 'daemon/config/', 'daemon/policy/', 'daemon/relay/observer.h', 'daemon/http1/reader.h',
-            'daemon/usage/', 'daemon/cost/pricer.h', 'daemon/api/record_json.h', 'daemon/api/rfc3339.h'),
+            'daemon/usage/', 'daemon/cost/pricer.h', 'daemon/api/record_json.h', 'daemon/api/rfc3339.h',
+            # What it says about the IDE's extension without privilege is what the helper would say.
+            'helper/config.h', 'helper/core/', 'helper/os/extension_store.h'),
 }
 
 # Third-party headers: pattern -> folders that may include them (a trailing / means all below).

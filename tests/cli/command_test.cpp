@@ -28,7 +28,8 @@ TEST(Command, NoVerbIsAWrongCommandLine) {
 }
 
 TEST(Command, EveryVerbHasHelp) {
-  for (const char* verb : {"status", "usage", "records", "export", "replay", "version"}) {
+  for (const char* verb :
+       {"status", "usage", "records", "export", "replay", "doctor", "ide-patch", "version"}) {
     const auto output = run_words({verb, "--help"});
     EXPECT_EQ(output.exit, Exit::ok);
     EXPECT_TRUE(has(output.out, std::string("antigravity-proxy ") + verb));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,11 @@ class FakeDaemon final : public Daemon {
     return check_answer;
   }
   Answer<std::string> reload_policy() override { return reload_answer; }
+  Answer<std::string> ide_patch_status() override { return ide_patch_answer; }
+  Answer<std::string> change_ide_patch(IdePatchChange change) override {
+    ide_patch_change = change;
+    return ide_patch_answer;
+  }
 
   Answer<std::string> status_answer = R"({"state":"ok","version":"1.0","problems":[]})";
   Answer<std::string> usage_answer =
@@ -49,6 +55,8 @@ class FakeDaemon final : public Daemon {
   Answer<std::string> policy_answer;
   Answer<std::string> check_answer;
   Answer<std::string> reload_answer;
+  Answer<std::string> ide_patch_answer = R"({"changed":false,"files":[]})";
+  std::optional<IdePatchChange> ide_patch_change;
   std::map<std::string, std::string> asked;
   std::vector<std::string> checked;
 };
