@@ -200,6 +200,7 @@ Result<SessionFinder::Found> ProcessScan::find(std::optional<std::uint64_t> keep
   if (const auto uid = allowed ? allowed : only_user(sessions)) {
     complete_persistent(&sessions, *uid);
   }
+  check_extension_servers(&sessions);
   for (Session& session : sessions) {
     complete_version(&session);
   }
@@ -277,11 +278,9 @@ std::optional<Session> ProcessScan::look_at(pid_t pid) {
   return recognise(facts);
 }
 
-/// A persistent language server tells ports, token and version in a file, and may have lost the
-/// IDE its command line speaks of.
+/// A persistent language server tells ports, token and version in a file.
 void ProcessScan::complete_persistent(std::vector<Session>* sessions, uid_t uid) {
   std::optional<std::string> home;
-  std::optional<std::array<std::string, 2>> tables;
   for (Session& session : *sessions) {
     if (!session.is_persistent || session.uid != uid) {
       continue;
@@ -294,16 +293,29 @@ void ProcessScan::complete_persistent(std::vector<Session>* sessions, uid_t uid)
             path.empty() ? path : read_file_of(session.uid, path, kDiscoveryLimit))) {
       (void)complete(&session, std::move(*file));  // an old file is as good as none
     }
+  }
+}
+
+/// Whether the extension servers of their command lines can be reached from here. A persistent
+/// language server may lose its own at any time; any other goes down with it, and is asked about
+/// until that was seen once: the kernel's table is long on a busy machine.
+void ProcessScan::check_extension_servers(std::vector<Session>* sessions) {
+  std::optional<std::array<std::string, 2>> tables;
+  for (Session& session : *sessions) {
+    bool& is_served = known_[{session.pid, session.start_time}].is_served;
+    if (session.extension_server_port == 0 || (is_served && !session.is_persistent)) {
+      continue;
+    }
     if (!tables) {
       tables = {read_file(options_.proc + "/net/tcp", kSocketsLimit),
                 read_file(options_.proc + "/net/tcp6", kSocketsLimit)};
     }
     const auto& [four, six] = *tables;
-    const bool is_whole = !four.empty() && four.size() + six.size() < kSocketsLimit;
-    session.has_lost_extension_server =
-        session.extension_server_port != 0 && is_whole &&
-        !listens(four, session.extension_server_port, session.uid) &&
-        !listens(six, session.extension_server_port, session.uid);
+    is_served = listens(four, session.extension_server_port, session.uid) ||
+                listens(six, session.extension_server_port, session.uid);
+    const bool is_whole =
+        !four.empty() && four.size() < kSocketsLimit && six.size() < kSocketsLimit;
+    session.has_lost_extension_server = is_whole && !is_served;
   }
 }
 

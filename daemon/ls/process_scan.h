@@ -65,6 +65,7 @@ class ProcessScan final : public SessionFinder {
                                     const std::vector<uid_t>& excluded);
   std::optional<Session> look_at(pid_t pid);
   void complete_persistent(std::vector<Session>* sessions, uid_t uid);
+  void check_extension_servers(std::vector<Session>* sessions);
   void complete_version(Session* session);
   std::chrono::system_clock::time_point time_of(const Session& session);
   void forget_but(const std::vector<Session>& sessions);
@@ -78,6 +79,7 @@ class ProcessScan final : public SessionFinder {
   struct Known {
     std::optional<std::string> version;
     std::optional<std::chrono::system_clock::time_point> since;
+    bool is_served = false;  // its extension server, seen once
   };
   std::map<std::pair<pid_t, std::uint64_t>, Known> known_;  // by pid and start time
 };

@@ -161,11 +161,15 @@ std::string Session::unusable_reason() const {
   if (csrf_token.empty()) {
     return "has no CSRF token on its command line";
   }
-  if (has_lost_extension_server) {
+  const std::string port = std::to_string(extension_server_port);
+  if (has_lost_extension_server && is_persistent) {
     return "outlived the IDE that started it, and nothing of this user listens on its extension "
            "server's port " +
-           std::to_string(extension_server_port) +
-           " any more: quit the IDE, end this process and start the IDE again";
+           port + " any more: quit the IDE, end this process and start the IDE again";
+  }
+  if (has_lost_extension_server) {
+    return "is out of reach: nothing of this user listens on its extension server's port " + port +
+           " in this machine's own network, as when the editor's part runs in a container";
   }
   return {};
 }

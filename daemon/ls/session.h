@@ -43,7 +43,7 @@ struct Session {
   std::string gemini_dir;                  // as given: relative to the home directory, or empty
   bool is_persistent = false;              // outlives the IDE, and writes a discovery file
   std::string wrapper;                     // an interpreter or tracer that runs one as its child
-  bool has_lost_extension_server = false;  // the port it was started with is not served any more
+  bool has_lost_extension_server = false;  // nothing of its user serves that port here
   std::vector<pid_t> ancestors;            // parent first
   std::vector<pid_t> wrappers;             // processes that only stand in front of this one
   std::uint16_t https_port = 0;            // its own listeners, 0 when nothing says them

@@ -433,6 +433,20 @@ TEST_F(Fixture, LooksForTheIdeThatEndedWhileOursStarted) {
   EXPECT_EQ(take(), (Words{"unusable", "stop 1"}));
 }
 
+TEST_F(Fixture, UsesNobodysLoginOnceASecondUserStartsTheIde) {
+  start();
+  run_up();
+  fire();
+  core->on_scan(ScanOutcome{std::nullopt, {"ada", "bob"}, {}, {}}, now);
+  EXPECT_EQ(take(), (Words{"scan", "unusable", "stop 1"}));
+  core->on_ls_stopped({}, now);
+  EXPECT_EQ(take(), Words{"problem language-server-user"});
+  EXPECT_NE(problem.message.find("ada, bob"), std::string::npos);
+  fire();
+  core->on_scan(session(7), now);
+  EXPECT_EQ(take(), (Words{"scan", "clear language-server-user", "bundle"}));
+}
+
 TEST_F(Fixture, TheTimerOfALookThatWasTakenEarlierDoesNothing) {
   start();
   run_up();

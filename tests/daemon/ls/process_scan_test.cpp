@@ -259,8 +259,31 @@ TEST_F(ProcessScanTest, SeesThatAPersistentOneOutlivedItsIde) {
   const auto found = scan().find({});
   EXPECT_FALSE(found->session);
   EXPECT_NE(found->outcome.hint.find("outlived the IDE"), std::string::npos);
-  add(21, 54321, ide());
+  add(21, 54321, ide({"--extension_server_port=4001"}));
+  write("net/tcp", listener(4000, 54322) + listener(4001, 54321));
   EXPECT_EQ(scan().find({})->session->pid, 21);
+}
+
+TEST_F(ProcessScanTest, RefusesOneWhoseEditorIsInAnotherNetwork) {
+  add(20, 54321, ide());
+  add(21, 54321, ide({"--extension_server_port=4001"}));
+  write("net/tcp", listener(4001, 54321));
+  auto scanner = scan();
+  const auto found = scanner.find({});
+  ASSERT_TRUE(found->session);
+  EXPECT_EQ(found->session->pid, 21);
+  EXPECT_NE(found->all.sessions[0].reason.find("container"), std::string::npos);
+  write("net/tcp", listener(4000, 54321));
+  EXPECT_EQ(scanner.find({})->session->pid, 20) << "one that was not there is asked about again";
+}
+
+TEST_F(ProcessScanTest, BelievesInAnExtensionServerThatItSawOnce) {
+  add(20, 54321, ide());
+  write("net/tcp", listener(4000, 54321));
+  auto scanner = scan();
+  EXPECT_TRUE(scanner.find({})->session);
+  write("net/tcp", listener(4001, 54321));
+  EXPECT_TRUE(scanner.find({})->session);
 }
 
 TEST_F(ProcessScanTest, SaysWhatHidesTheProcessesOfOthers) {
