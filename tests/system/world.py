@@ -30,6 +30,7 @@ DROP_IN = '/etc/antigravity-proxy/{}.yaml.d/50-test.yaml'
 APT = ('apt-get', '-qq', '-y', '-o', 'Dpkg::Use-Pty=0')
 # One of the places where the real one is installed, so that no configuration is needed for it.
 LS_BINARY = '/usr/share/antigravity/resources/app/extensions/antigravity/bin/language_server_linux_x64'
+LS_KNOBS = f'{LS_BINARY.rpartition("/")[0]}/fake-ls.json'
 DAEMON = 'antigravity-proxy.service'
 HELPER = 'antigravity-proxy-helper.service'
 # The fields of /v1/usage that the upstream's ground truth has too.
@@ -158,7 +159,7 @@ class World:
         poll(lambda: self.box.run('systemctl', 'is-active', HELPER, check=False).out.strip() != 'activating',
              30, 'the helper is not half started')
         self.box.run("systemctl stop 'antigravity-*' 2>/dev/null; systemctl reset-failed", check=False)
-        self.box.run('rm -rf /var/lib/antigravity-proxy/* /run/systemd/system/antigravity-proxy.service.d '
+        self.box.run(f'rm -rf {LS_KNOBS} /var/lib/antigravity-proxy/* /run/systemd/system/antigravity-proxy.service.d '
                      '/etc/antigravity-proxy/*.yaml.d; systemctl daemon-reload')
         self.configure()
         shown = self.box.run('journalctl', '--sync', check=False) and \
@@ -184,10 +185,14 @@ class World:
                                  + '\n'.join(errors[:5]))
         return report
 
-    def start_ide(self):
+    def start_ide(self, *arguments, era='', user='dev', name='fake-ide'):
         """The editor's stand-in with its own language server, run by an ordinary user."""
-        self.box.unit('fake-ide', f'{DOUBLES}/fake-ide', '--ls-binary', LS_BINARY,
-                      properties=('User=dev', 'WorkingDirectory=/home/dev', 'Environment=HOME=/home/dev'))
+        self.box.unit(name, f'{DOUBLES}/fake-ide', '--ls-binary', LS_BINARY, *(['--era', era] if era else []), *arguments,
+                      properties=(f'User={user}', f'WorkingDirectory=/home/{user}', f'Environment=HOME=/home/{user}'))
+
+    def language_server_knobs(self, **knobs):
+        """Of every language server that starts from now on; the file beside the binary is gone with the next reset()."""
+        self.box.write(LS_KNOBS, json.dumps(knobs))
 
     def wait_language_server(self, seconds=40):
         """Until the daemon has found the IDE and its own language server answers."""
@@ -240,12 +245,12 @@ END
 
     # What the product says
 
-    def http(self, path, method='GET', body=None, check=True, timeout=60):
+    def http(self, path, method='GET', body=None, check=True, timeout=60, user=None, headers=()):
         """Returns (status, document or text)."""
-        command = ['curl', '-sS', '-X', method, '-w', '\n%{http_code}']
+        command = ['curl', '-sS', '-X', method, '-w', '\n%{http_code}', *(f'-H{header}' for header in headers)]
         if body is not None:
             command += ['-H', 'Content-Type: application/json', '--data-binary', '@-']
-        output = self.box.run(*command, f'http://127.0.0.1:8741{path}', check=check, timeout=timeout,
+        output = self.box.run(*command, f'http://127.0.0.1:8741{path}', check=check, timeout=timeout, user=user,
                               stdin=json.dumps(body) if body is not None else None)
         text, _, status = output.out.rpartition('\n')
         try:
