@@ -55,7 +55,7 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr auto kGoodbye = 2s;       // for readers of usage streams to be told
+constexpr auto kGoodbye = 5s;       // for turns to be cancelled, and readers of streams to be told
 constexpr auto kStreamGrace = 1s;   // for what ends because the language server has stopped
 constexpr auto kReadyLimit = 20s;   // a helper that does not answer must not fail the start
 constexpr auto kLedgerGrace = 10s;  // then what they cost must reach the disk

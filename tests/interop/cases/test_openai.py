@@ -12,42 +12,30 @@ MODEL = 'gemini-3-flash'
 TEXT_EVENTS = ['response.output_text.delta']
 
 
-class OpenAi(Case):
+class Turns(Case):
+    """With an IDE whose language server is driven."""
+
     era = 'e1'
 
     @classmethod
     def setUpClass(cls):
-        cls.ide = None
-        if openai_package.FOUND in os.environ:
-            cls.ide = cls.world.start_ide(cls.era)
-            cls.world.restart_daemon(language_server=cls.ide)
+        cls.ide = cls.world.start_ide(cls.era)
+        cls.world.restart_daemon(language_server=cls.ide)
 
     @classmethod
     def tearDownClass(cls):
-        if cls.ide:
-            cls.world.end('ide')
-            cls.world.restart_daemon()
+        cls.world.end('ide')
+        cls.world.restart_daemon()
 
     def is_quiet(self):
         """The language server keeps its connections, so that only the ledger tells."""
         return self.world.status()['ledger']['waiting'] == 0
-
-    def setUp(self):
-        if not self.ide:
-            self.skipTest(os.environ.get(openai_package.MISSING, 'the client library was not fetched'))
-        super().setUp()
 
     def replace_ide(self):
         """After a death: the IDE has another language server by now, on another port."""
         self.world.end('ide')
         type(self).ide = self.world.start_ide(self.era)
         self.world.restart_daemon(language_server=self.ide)
-
-    def ask(self, scenario, input, uid=DAEMON, timeout=60, **more):
-        done = self.world.run('node', CLIENTS / 'openai_client.mjs', os.environ[openai_package.FOUND], f'{API}/v1', scenario,
-                              json.dumps({'model': MODEL, 'input': input, **more}), uid=uid, timeout=timeout)
-        self.assertEqual(0, done.code, str(done))
-        return json.loads(done.text)
 
     def assertUsage(self, usage, measured, names=('input_tokens', 'output_tokens', 'total_tokens')):
         """What the client was told is what upstream sent for this conversation."""
@@ -63,6 +51,21 @@ class OpenAi(Case):
     def assertError(self, answer, status, code, param=None):
         self.assertIn('error', answer)
         self.assertEqual((status, code, param), tuple(answer['error'].get(key) for key in ('status', 'code', 'param')), answer)
+
+
+class OpenAi(Turns):
+    """The library for Node."""
+
+    def setUp(self):
+        if openai_package.FOUND not in os.environ:
+            self.skipTest(os.environ.get(openai_package.MISSING, 'the client library was not fetched'))
+        super().setUp()
+
+    def ask(self, scenario, input, uid=DAEMON, timeout=60, **more):
+        done = self.world.run('node', CLIENTS / 'openai_client.mjs', os.environ[openai_package.FOUND], f'{API}/v1', scenario,
+                              json.dumps({'model': MODEL, 'input': input, **more}), uid=uid, timeout=timeout)
+        self.assertEqual(0, done.code, str(done))
+        return json.loads(done.text)
 
     def test_a_response(self):
         answer = self.ask('response', 'What is six times seven?', instructions='Be brief.')
@@ -156,6 +159,51 @@ class OpenAi(Case):
             self.assertIn(answer['error']['status'], (502, 503, 504), answer)
         else:
             self.assertEqual('failed', answer['last']['status'], answer)
+        self.assertEqual('partial', self.new_records(1)[0]['outcome'])
+
+
+class OpenAiPython(Turns):
+    """Debian's package of the library for Python."""
+
+    era = 'e2'
+
+    def setUp(self):
+        self.need(module='openai')
+        super().setUp()
+
+    def ask(self, scenario, input, **more):
+        done = self.world.run('/usr/bin/python3', CLIENTS / 'openai_client.py', f'{API}/v1', scenario,
+                              json.dumps({'model': MODEL, 'input': input, **more}), uid=DAEMON)
+        self.assertEqual(0, done.code, str(done))
+        return json.loads(done.text)
+
+    def test_responses(self):
+        whole = self.ask('response', 'What is six times seven?')
+        self.assertEqual('completed', whole.get('status'), whole)
+        self.assertUsage(whole['usage'], whole['measured'])
+        streamed = self.ask('stream', 'Tell me more.')
+        self.assertEqual(('response.created', 'response.completed'), (streamed['events'][0], streamed['events'][-1]))
+        self.assertEqual(streamed['last']['text'], streamed['text'])
+        self.assertUsage(streamed['last']['usage'], streamed['last']['measured'])
+        first, second = self.ask('turns', 'What is the first?')
+        self.assertEqual(first['id'], second['previous'])
+        self.assertEqual(first['measured']['cascade_id'], second['measured']['cascade_id'])
+
+    def test_chat_completions(self):
+        messages = [{'role': 'system', 'content': 'Be brief.'}, {'role': 'user', 'content': 'One?'}]
+        names = ('prompt_tokens', 'completion_tokens', 'total_tokens')
+        for scenario in ('chat', 'chat_stream'):
+            answer = self.ask(scenario, messages)
+            self.assertNotIn('error', answer)
+            self.assertUsage(answer['usage'], answer['measured'], names)
+
+    def test_errors(self):
+        self.assertError(self.ask('response', 'Hi', temperature=0.2), 400, 'unsupported_parameter', 'temperature')
+        self.assertError(self.ask('response', 'Hi', previous_response_id='resp_made_up'), 404, 'previous_response_not_found',
+                         'previous_response_id')
+
+    def test_a_client_that_leaves_stops_the_turn(self):
+        self.assertTrue(self.ask('abort', 'Go on and on. [[fake:slow;pace=300ms]]').get('delta'))
         self.assertEqual('partial', self.new_records(1)[0]['outcome'])
 
 
