@@ -103,14 +103,14 @@ class DirectHelper final : public HelperPort {
         binary,
         "--enable_lsp",
         "--extension_server_port=" + std::to_string(spec.extension_server_port),
-        "--csrf_token=" + spec.csrf_token.expose(),
+        "--csrf_token=" + spec.extension_csrf_token.expose(),
         "--server_port=" + std::to_string(spec.server_port),
         "--lsp_port=" + std::to_string(spec.lsp_port),
         "--workspace_id=" + spec.workspace_id,
         "--cloud_code_endpoint=https://daily-cloudcode-pa.googleapis.com",
         "--app_data_dir=antigravity-own"};
     child_ = std::make_unique<Child>(words, environment, spec.stdin_fd.get());
-    co_return control::StartedLs{"own", "own"};
+    co_return control::StartedLs{"own", "own", true};  // era E1
   }
   asio::awaitable<Result<>> stop_language_server(std::string) override {
     child_.reset();
