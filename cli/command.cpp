@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "cli/language_server_command.h"
 #include "cli/options.h"
 #include "cli/policy_command.h"
 #include "cli/render.h"
@@ -25,6 +26,7 @@ Verbs:
   records    single calls, newest first
   export     all records as CSV, JSON or NDJSON
   replay     FILE...: reads recorded exchanges and shows the records they make
+  ls         start, stop, restart, status: the language server of the service
   policy     show, check HOST [METHOD PATH], reload: what is opened, passed on or blocked
   config     check: every fault of the configuration files
   version    version of this command
@@ -86,6 +88,9 @@ Output run(const std::vector<std::string>& words, Daemon& daemon, bool color) {
   }
   if (verb == "replay") {
     return run_replay(words);
+  }
+  if (verb == "ls") {
+    return run_language_server(words, daemon, color);
   }
   const bool is_version = !words.empty() && words.front() == "--version";
   const auto arguments = parse_options(

@@ -346,4 +346,20 @@ Answer<std::string> BusDaemon::reload_policy() {
   return call("ReloadPolicy", {}, kHumanPatience);
 }
 
+Answer<std::string> BusDaemon::language_server() {
+  return call("LanguageServer");
+}
+
+Answer<std::string> BusDaemon::start_language_server() {
+  return call("StartLanguageServer", {}, kHumanPatience);
+}
+
+Answer<std::string> BusDaemon::stop_language_server() {
+  return call("StopLanguageServer", {}, kHumanPatience);
+}
+
+Answer<std::string> BusDaemon::restart_language_server() {
+  return call("RestartLanguageServer", {}, kHumanPatience);
+}
+
 }  // namespace agp::cli

@@ -45,6 +45,11 @@ class Daemon {
                                                          const std::string& method,
                                                          const std::string& path) = 0;
   [[nodiscard]] virtual Answer<std::string> reload_policy() = 0;
+  [[nodiscard]] virtual Answer<std::string> language_server() = 0;
+  /// Answers once it is done, or known that it cannot be for now.
+  [[nodiscard]] virtual Answer<std::string> start_language_server() = 0;
+  [[nodiscard]] virtual Answer<std::string> stop_language_server() = 0;
+  [[nodiscard]] virtual Answer<std::string> restart_language_server() = 0;
 };
 
 /// Over the system bus, blocking.
@@ -61,6 +66,10 @@ class BusDaemon final : public Daemon {
                                                  const std::string& method,
                                                  const std::string& path) override;
   [[nodiscard]] Answer<std::string> reload_policy() override;
+  [[nodiscard]] Answer<std::string> language_server() override;
+  [[nodiscard]] Answer<std::string> start_language_server() override;
+  [[nodiscard]] Answer<std::string> stop_language_server() override;
+  [[nodiscard]] Answer<std::string> restart_language_server() override;
 };
 
 }  // namespace agp::cli
