@@ -2,6 +2,7 @@
 
 #include "cli/doctor_command.h"
 #include "cli/ide_patch_command.h"
+#include "cli/language_server_command.h"
 #include "cli/options.h"
 #include "cli/policy_command.h"
 #include "cli/render.h"
@@ -27,6 +28,7 @@ Verbs:
   records    single calls, newest first
   export     all records as CSV, JSON or NDJSON
   replay     FILE...: reads recorded exchanges and shows the records they make
+  ls         start, stop, restart, status: the language server of the service
   policy     show, check HOST [METHOD PATH], reload: what is opened, passed on or blocked
   config     check: every fault of the configuration files
   doctor     checks everything, layer by layer, with the remedy of what is wrong
@@ -96,6 +98,9 @@ Output run(const std::vector<std::string>& words, Daemon& daemon, bool color) {
   }
   if (verb == "replay") {
     return run_replay(words);
+  }
+  if (verb == "ls") {
+    return run_language_server(words, daemon, color);
   }
   const bool is_version = !words.empty() && words.front() == "--version";
   const auto arguments = parse_options(

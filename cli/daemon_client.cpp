@@ -355,4 +355,20 @@ Answer<std::string> BusDaemon::change_ide_patch(IdePatchChange change) {
   return cli::change_ide_patch(change);
 }
 
+Answer<std::string> BusDaemon::language_server() {
+  return call("LanguageServer");
+}
+
+Answer<std::string> BusDaemon::start_language_server() {
+  return call("StartLanguageServer", {}, kHumanPatience);
+}
+
+Answer<std::string> BusDaemon::stop_language_server() {
+  return call("StopLanguageServer", {}, kHumanPatience);
+}
+
+Answer<std::string> BusDaemon::restart_language_server() {
+  return call("RestartLanguageServer", {}, kHumanPatience);
+}
+
 }  // namespace agp::cli

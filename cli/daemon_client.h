@@ -49,6 +49,11 @@ class Daemon {
   [[nodiscard]] virtual Answer<std::string> reload_policy() = 0;
   [[nodiscard]] virtual Answer<std::string> ide_patch_status() = 0;
   [[nodiscard]] virtual Answer<std::string> change_ide_patch(IdePatchChange change) = 0;
+  [[nodiscard]] virtual Answer<std::string> language_server() = 0;
+  /// Answers once it is done, or known that it cannot be for now.
+  [[nodiscard]] virtual Answer<std::string> start_language_server() = 0;
+  [[nodiscard]] virtual Answer<std::string> stop_language_server() = 0;
+  [[nodiscard]] virtual Answer<std::string> restart_language_server() = 0;
 };
 
 /// Over the system bus, blocking.
@@ -67,6 +72,10 @@ class BusDaemon final : public Daemon {
   [[nodiscard]] Answer<std::string> reload_policy() override;
   [[nodiscard]] Answer<std::string> ide_patch_status() override;
   [[nodiscard]] Answer<std::string> change_ide_patch(IdePatchChange change) override;
+  [[nodiscard]] Answer<std::string> language_server() override;
+  [[nodiscard]] Answer<std::string> start_language_server() override;
+  [[nodiscard]] Answer<std::string> stop_language_server() override;
+  [[nodiscard]] Answer<std::string> restart_language_server() override;
 };
 
 }  // namespace agp::cli

@@ -24,6 +24,16 @@ struct StatusText {
 };
 [[nodiscard]] Answer<StatusText> render_status(std::string_view document, const Style& style);
 
+/// The language server, and what a command about it ends with.
+struct LanguageServerText {
+  std::string text;
+  bool is_usable = false;
+  bool is_stopped = false;  // on request
+  bool is_failing = false;
+};
+[[nodiscard]] Answer<LanguageServerText> render_language_server(std::string_view document,
+                                                                const Style& style);
+
 /// A document about the policy, and what the command ends with after showing it.
 struct PolicyText {
   std::string text;

@@ -131,7 +131,7 @@ agp::Result<std::string> random_id() {
 /// The real machine behind the ports.
 struct Machine {
   explicit Machine(const std::string& config)
-      : operations({&firewall, &directory, &accounts, &programs, &units,
+      : operations({&firewall, &directory, &accounts, &programs, &units, &directory,
                     [config] { return agp::helper::load_settings(config); },
                     [] { return static_cast<std::int64_t>(std::time(nullptr)); }, random_id}),
         ide_patch(

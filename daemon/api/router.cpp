@@ -228,9 +228,9 @@ Step handle(const Request& request, const Visibility& who, usage::Micros now) {
     case Endpoint::schemas:
       return schema_step(request);
     case Endpoint::status:
-      return StatusJob{[now](const StatusReport& report) {
+      return StatusJob{[now, may_drive = who.may_drive](const StatusReport& report) {
         Response response;
-        response.body = render_status(report, now);
+        response.body = render_status(may_drive ? report : without_log(report), now);
         return response;
       }};
     case Endpoint::metrics:

@@ -74,6 +74,34 @@ json::value policy_value(const StatusReport& report) {
                       {"request_rules_hosts", strings(policy.request_rules)}};
 }
 
+json::object server_value(const LanguageServerStatus& server) {
+  json::value exit = nullptr;
+  if (server.last_exit) {
+    exit = json::object{{"result", server.last_exit->result},
+                        {"status", server.last_exit->status},
+                        {"at", to_rfc3339(server.last_exit->at)}};
+  }
+  return {{"mode", server.mode},
+          {"state", server.state},
+          {"usable", server.is_usable},
+          {"waits_for", or_null(server.waits_for)},
+          {"instance", or_null(server.instance)},
+          {"user", or_null(server.user)},
+          {"stopped_on_request", server.is_held},
+          {"crashes", server.crashes},
+          {"last_exit", std::move(exit)},
+          {"log", strings(server.log)}};
+}
+
+json::array problems_value(const std::vector<Problem>& problems) {
+  json::array out;
+  for (const auto& problem : problems) {
+    out.push_back(json::object{
+        {"code", problem.code}, {"message", problem.message}, {"remedy", problem.remedy}});
+  }
+  return out;
+}
+
 }  // namespace
 
 void judge(StatusReport& report) {
@@ -105,6 +133,11 @@ void judge(StatusReport& report) {
   }
 }
 
+StatusReport without_log(StatusReport report) {
+  report.language_server.log.clear();
+  return report;
+}
+
 std::string render_status(const StatusReport& report, usage::Micros now) {
   json::object out;
   out["schema"] = "antigravity-proxy.status.v1";
@@ -120,11 +153,7 @@ std::string render_status(const StatusReport& report, usage::Micros now) {
       json::object{{"not_after", time_or_null(report.ca_not_after)}, {"file", report.ca_file}};
   out["ledger"] = ledger_value(report);
   out["prices"] = json::object{{"version", report.price_version}, {"date", report.price_date}};
-  out["language_server"] = json::object{{"mode", report.ls_mode},
-                                        {"state", report.ls_state},
-                                        {"waits_for", or_null(report.ls_waits_for)},
-                                        {"instance", or_null(report.ls_instance)},
-                                        {"user", or_null(report.ls_user)}};
+  out["language_server"] = server_value(report.language_server);
   out["sockets"] = json::object{{"api", strings(report.sockets.api)},
                                 {"intercept", strings(report.sockets.intercept)},
                                 {"connect", strings(report.sockets.connect)},
@@ -132,12 +161,25 @@ std::string render_status(const StatusReport& report, usage::Micros now) {
   out["interception"] = report.interception ? json::value(interception_value(*report.interception))
                                             : json::value(nullptr);
   out["policy"] = policy_value(report);
-  json::array problems;
+  out["problems"] = problems_value(report.problems);
+  return json::serialize(out) + "\n";
+}
+
+std::string render_language_server(const StatusReport& report, usage::Micros now) {
+  json::object out;
+  out["schema"] = "antigravity-proxy.language-server.v1";
+  out["generated_at"] = to_rfc3339(now);
+  out["capture_active"] = report.capture_active;
+  out["language_server"] = server_value(report.language_server);
+  std::vector<Problem> problems;
   for (const auto& problem : report.problems) {
-    problems.push_back(json::object{
-        {"code", problem.code}, {"message", problem.message}, {"remedy", problem.remedy}});
+    // What the life cycle says: its words have dashes. Without capture no language server starts.
+    if (problem.code.starts_with("language-server") || problem.code == "ide" ||
+        problem.code == "helper" || problem.code == "process-scan") {
+      problems.push_back(problem);
+    }
   }
-  out["problems"] = std::move(problems);
+  out["problems"] = problems_value(problems);
   return json::serialize(out) + "\n";
 }
 

@@ -27,6 +27,27 @@ struct Sockets {
   std::vector<std::string> reverse;  // "127.0.0.1:8743 for https://api.example.com"
 };
 
+/// The daemon's own language server: how it is, and how it came to that.
+struct LanguageServerStatus {
+  std::string mode;                      // "managed", "off"
+  std::string state;                     // "running", "probing", "crash-loop", ...
+  std::optional<std::string> waits_for;  // in words: "the IDE of user NAME to be started"
+  std::optional<std::string> instance;
+  std::optional<std::string> user;
+  bool is_held = false;       // stopped on request, until it is started again
+  bool is_settled = true;     // nothing changes by itself within seconds
+  bool is_usable = false;     // it can be driven
+  std::uint64_t crashes = 0;  // ends of its own in a row
+  struct Exit {
+    std::string result;  // systemd's word: "exit-code", "signal", "oom-kill", ...
+    int status = 0;      // exit status, or number of the signal
+    usage::Micros at{};
+  };
+  std::optional<Exit> last_exit;
+  /// What it wrote last, without secrets; for those who may drive it.
+  std::vector<std::string> log;
+};
+
 /// Filled by the composition root. An empty optional is "not known", never "no".
 struct StatusReport {
   enum class State {
@@ -51,11 +72,7 @@ struct StatusReport {
   std::string price_version;  // of the table that estimates use; empty: there is none
   std::string price_date;     // when its list was published: "2026-09-23"
 
-  std::string ls_mode;                      // "managed", "off"
-  std::string ls_state;                     // "running", "starting", "waiting", "stopped", ...
-  std::optional<std::string> ls_waits_for;  // in words: "the IDE of user NAME to be started"
-  std::optional<std::string> ls_instance;
-  std::optional<std::string> ls_user;
+  LanguageServerStatus language_server;
 
   Sockets sockets;
   std::optional<InterceptionStatus> interception;
@@ -79,6 +96,13 @@ struct StatusReport {
 /// one.
 void judge(StatusReport& report);
 
+/// What may be shown to those who may not drive the language server.
+[[nodiscard]] StatusReport without_log(StatusReport report);
+
 [[nodiscard]] std::string render_status(const StatusReport& report, usage::Micros now);
+
+/// The part about the language server, with the problems that keep it from running: the document
+/// antigravity-proxy.language-server.v1.
+[[nodiscard]] std::string render_language_server(const StatusReport& report, usage::Micros now);
 
 }  // namespace agp::api

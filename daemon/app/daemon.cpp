@@ -132,6 +132,7 @@ class Daemon {
   Result<> start_interception();
   Result<> start_bus();
   void start_supervisor();
+  void order_language_server(daemon_bus::LanguageServerOrder order);
   Result<> attach_ls();
   void drive(const ls::EndpointSource* source);
   Result<> start_api();
@@ -440,6 +441,9 @@ Result<> Daemon::start_bus() {
   ports.reload_policy = [this] {
     return policy::render_reload(policy_->reload());
   };
+  ports.order_language_server = [this](daemon_bus::LanguageServerOrder order) {
+    order_language_server(order);
+  };
   ports.visibility = visibility();
   ports.now = wall_clock;
   auto object = daemon_bus::DaemonObject::create(bus_.get(), std::move(ports));
@@ -483,6 +487,26 @@ void Daemon::start_supervisor() {
   if (config_.capture_mode == daemon_config::CaptureMode::service) {
     asio::co_spawn(control_, watch_rules(),
                    [](const std::exception_ptr& problem) { log_unhandled(problem, "rules"); });
+  }
+}
+
+void Daemon::order_language_server(daemon_bus::LanguageServerOrder order) {
+  using Order = ls::Supervisor::Order;
+  if (!supervisor_ || stop_order_.is_stopping()) {
+    return;
+  }
+  log::notice("somebody asks for the language server to be started, stopped or restarted",
+              {{"ORDER", static_cast<int>(order)}});
+  switch (order) {
+    case daemon_bus::LanguageServerOrder::start:
+      supervisor_->request(Order::start);
+      break;
+    case daemon_bus::LanguageServerOrder::stop:
+      supervisor_->request(Order::stop);
+      break;
+    case daemon_bus::LanguageServerOrder::restart:
+      supervisor_->request(Order::restart);
+      break;
   }
 }
 

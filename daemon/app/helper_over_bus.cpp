@@ -47,17 +47,19 @@ asio::awaitable<Result<control::StartedLs>> HelperOverBus::start_language_server
     control::StartSpec spec) {
   bus::HelperStart request;
   request.server_port = spec.server_port;
+  request.http_port = spec.http_port;
   request.lsp_port = spec.lsp_port;
   request.extension_server_port = spec.extension_server_port;
   request.csrf_token = spec.csrf_token.expose();
   request.extension_csrf_token = spec.extension_csrf_token.expose();
   request.workspace_id = spec.workspace_id;
   request.binary_index = spec.binary_index;
-  auto done = co_await client_->start_language_server(std::move(request), std::move(spec.stdin_fd));
+  auto done = co_await client_->start_language_server(std::move(request), std::move(spec.stdin_fd),
+                                                      std::move(spec.log_fd));
   if (!done) {
     co_return translate(done.error());
   }
-  co_return control::StartedLs{done->id, done->unit};
+  co_return control::StartedLs{done->id, done->unit, done->has_one_token};
 }
 
 asio::awaitable<Result<>> HelperOverBus::stop_language_server(std::string id) {
@@ -76,7 +78,7 @@ asio::awaitable<Result<control::HelperStatus>> HelperOverBus::status() {
   is_reachable_ = true;
   control::HelperStatus status;
   for (const auto& server : answer->language_servers) {
-    status.running.push_back({server.id, server.unit});
+    status.running.push_back({server.id, server.unit, false});
   }
   for (const auto& binary : answer->binaries) {
     if (binary.usable) {

@@ -13,15 +13,38 @@ usage::Micros to_micros(std::chrono::system_clock::time_point at) {
   return std::chrono::time_point_cast<std::chrono::microseconds>(at);
 }
 
+void add_language_server(const ls::Supervisor& supervisor, api::LanguageServerStatus& status) {
+  const auto& lifecycle = supervisor.lifecycle();
+  const auto endpoint = supervisor.endpoint();
+  status.is_usable = endpoint != nullptr;
+  if (endpoint) {
+    status.state = "running";
+    status.instance = endpoint->instance;
+  } else {
+    status.state =
+        lifecycle.is_crash_loop() ? "crash-loop" : control::to_string(supervisor.phase());
+  }
+  if (!supervisor.session_user().empty()) {
+    status.user = supervisor.session_user();
+  }
+  status.is_held = lifecycle.is_held();
+  status.is_settled = supervisor.is_settled();
+  status.crashes = lifecycle.crashes();
+  if (const auto& exit = supervisor.last_exit()) {
+    status.last_exit =
+        api::LanguageServerStatus::Exit{exit->result, exit->status, to_micros(exit->at)};
+  }
+  status.log = supervisor.last_log_lines();
+}
+
 void add_supervision(const ls::Supervisor& supervisor, api::StatusReport& report) {
   report.capture_active = supervisor.is_capturing();
-  report.ls_state = supervisor.endpoint() ? "running" : control::to_string(supervisor.phase());
-  if (!supervisor.session_user().empty()) {
-    report.ls_user = supervisor.session_user();
-  }
+  add_language_server(supervisor, report.language_server);
   for (const auto& problem : supervisor.problems()) {
     if (problem.severity == control::Severity::waiting) {
-      report.ls_waits_for = problem.message;
+      if (!supervisor.lifecycle().is_held()) {
+        report.language_server.waits_for = problem.message;
+      }
       if (report.state == State::ok) {
         report.state = State::waiting;
       }
@@ -142,11 +165,11 @@ api::StatusReport assemble_status(const StatusSources& from, usage::Micros now) 
   report.price_date = from.price_date;
   report.sockets = from.sockets;
   report.policy = from.policy;
-  report.ls_mode =
+  report.language_server.mode =
       from.config->language_server_mode == LanguageServerMode::managed && from.is_service
           ? "managed"
           : "off";
-  report.ls_state = "stopped";
+  report.language_server.state = "stopped";
   if (from.helper != nullptr) {
     report.helper_reachable = from.helper->is_reachable();
     report.redirect_v4 = report.redirect_v6 = from.helper->is_redirected();

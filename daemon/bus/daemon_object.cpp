@@ -12,15 +12,18 @@
 #include "daemon/bus/record_dictionary.h"
 #include "daemon1_adaptor.h"
 
+#include <chrono>
 #include <list>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -31,6 +34,9 @@ namespace asio = boost::asio;
 
 constexpr std::size_t kMaxCalls = 32;
 constexpr std::chrono::seconds kBusPatience(5);
+constexpr std::chrono::seconds kOrderPatience(45);  // a start is given 30 to answer
+constexpr std::chrono::milliseconds kOrderLook(100);
+constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kMaxExports = 8;              // at the same time, of the calls
 constexpr std::chrono::minutes kExportPatience(1);  // for a reader to take anything at all
 constexpr std::size_t kMaxQuestion = 32U << 10U;    // octets of host, method and path together
@@ -362,7 +368,80 @@ class DaemonObject::Object final
     if (!who) {
       co_return refuse(reply, who.error());
     }
-    reply.returnResults(api::render_status(ports_.status(), ports_.now()));
+    reply.returnResults(api::render_status(status_for(*who), ports_.now()));
+  }
+
+  api::StatusReport status_for(const api::Visibility& who) {
+    return who.may_drive ? ports_.status() : api::without_log(ports_.status());
+  }
+
+  void LanguageServer(sdbus::Result<std::string>&& reply) override {
+    accept(std::move(reply), [](std::shared_ptr<Object> self, std::string sender, auto r) {
+      return self->language_server(std::move(sender), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> language_server(std::string sender, sdbus::Result<std::string> reply) {
+    auto who = co_await identify(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    reply.returnResults(api::render_language_server(status_for(*who), ports_.now()));
+  }
+
+  void StartLanguageServer(sdbus::Result<std::string>&& reply) override {
+    accept_order(std::move(reply), LanguageServerOrder::start);
+  }
+  void StopLanguageServer(sdbus::Result<std::string>&& reply) override {
+    accept_order(std::move(reply), LanguageServerOrder::stop);
+  }
+  void RestartLanguageServer(sdbus::Result<std::string>&& reply) override {
+    accept_order(std::move(reply), LanguageServerOrder::restart);
+  }
+
+  void accept_order(sdbus::Result<std::string>&& reply, LanguageServerOrder order) {
+    accept(std::move(reply), [order](std::shared_ptr<Object> self, std::string sender, auto r) {
+      return self->order_language_server(std::move(sender), std::move(r), order);
+    });
+  }
+
+  // Whoever may drive the language server may also start and stop it; others are polkit's to judge.
+  asio::awaitable<Result<api::Visibility>> may_order(std::string sender) {
+    std::string same = sender;
+    auto who = co_await identify(std::move(same));
+    if (!who || who->may_drive) {
+      co_return who;
+    }
+    std::string action = kActionControlLanguageServer;
+    auto allowed = co_await authority_->check(std::move(sender), std::move(action));
+    if (!allowed) {
+      co_return allowed.error();
+    }
+    co_return who;
+  }
+
+  asio::awaitable<void> order_language_server(std::string sender,
+                                              sdbus::Result<std::string> reply,
+                                              LanguageServerOrder order) {
+    auto who = co_await may_order(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    if (!ports_.order_language_server) {
+      co_return refuse(reply, Error(bus::Errc::failed, "there is no language server here"));
+    }
+    ports_.order_language_server(order);
+    const auto end = std::chrono::steady_clock::now() + kOrderPatience;
+    asio::steady_timer pause(connection_->executor());
+    while (!ports_.status().language_server.is_settled && !is_ending_ &&
+           std::chrono::steady_clock::now() < end) {
+      pause.expires_after(kOrderLook);
+      auto [ec] = co_await pause.async_wait(kTuple);
+      if (ec) {
+        break;
+      }
+    }
+    reply.returnResults(api::render_language_server(status_for(*who), ports_.now()));
   }
 
   void GetPolicy(sdbus::Result<std::string>&& reply) override {

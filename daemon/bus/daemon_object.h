@@ -21,7 +21,12 @@ namespace agp::daemon_bus {
 
 inline constexpr char kBusName[] = "org.antigravityproxy.Daemon1";
 inline constexpr char kActionReloadPolicy[] = "org.antigravityproxy.reload-policy";
+inline constexpr char kActionControlLanguageServer[] =
+    "org.antigravityproxy.control-language-server";
 inline constexpr char kObjectPath[] = "/org/antigravityproxy/Daemon1";
+
+/// What people ask of the language server.
+enum class LanguageServerOrder { start, stop, restart };
 
 /// Everything the object asks others for. All of it outlives the object.
 struct DaemonPorts {
@@ -32,6 +37,8 @@ struct DaemonPorts {
   std::function<std::string()> policy;
   std::function<std::string(std::string host, std::string method, std::string path)> check_policy;
   std::function<std::string()> reload_policy;
+  /// Begins to carry it out; `status` says when that is done. Empty without a supervisor.
+  std::function<void(LanguageServerOrder)> order_language_server;
   api::VisibilityRules visibility;
   std::function<usage::Micros()> now;
 };

@@ -156,17 +156,19 @@ asio::awaitable<Result<HelperBundle>> HelperClient::ensure_trust_bundle(std::str
 }
 
 asio::awaitable<Result<HelperServer>> HelperClient::start_language_server(HelperStart request,
-                                                                          UniqueFd input) {
-  const sdbus::UnixFd fd(input.release(), sdbus::adopt_fd);
-  auto asked = impl_->call<std::string, std::string>(
-      "StartLanguageServer", request.server_port, request.lsp_port, request.extension_server_port,
-      request.csrf_token, request.extension_csrf_token, request.workspace_id, request.binary_index,
-      fd);
+                                                                          UniqueFd input,
+                                                                          UniqueFd log) {
+  const sdbus::UnixFd input_fd(input.release(), sdbus::adopt_fd);
+  const sdbus::UnixFd log_fd(log.release(), sdbus::adopt_fd);
+  auto asked = impl_->call<std::string, std::string, bool>(
+      "LaunchLanguageServer", request.server_port, request.http_port, request.lsp_port,
+      request.extension_server_port, request.csrf_token, request.extension_csrf_token,
+      request.workspace_id, request.binary_index, input_fd, log_fd);
   auto answer = co_await std::move(asked);
   if (!answer) {
     co_return answer.error();
   }
-  HelperServer server{std::get<0>(*answer), std::get<1>(*answer), {}};
+  HelperServer server{std::get<0>(*answer), std::get<1>(*answer), {}, std::get<2>(*answer)};
   co_return server;
 }
 

@@ -24,7 +24,8 @@ struct HelperBundle {
 struct HelperServer {
   std::string id;
   std::string unit;
-  std::string active_state;  // empty in the answer to a start
+  std::string active_state;    // empty in the answer to a start
+  bool has_one_token = false;  // only in the answer to a start
 };
 
 struct HelperBinary {
@@ -54,9 +55,10 @@ struct HelperStart {
   std::uint16_t lsp_port = 0;
   std::uint16_t extension_server_port = 0;
   std::string csrf_token;
-  std::string extension_csrf_token;  // empty: not passed on
+  std::string extension_csrf_token;  // empty: the same
   std::string workspace_id;          // empty: not passed on
   std::uint32_t binary_index = 0;
+  std::uint16_t http_port = 0;  // 0: left to the language server
 };
 
 /// Called from the connection's executor. Any may be empty.
@@ -83,9 +85,9 @@ class HelperClient {
   [[nodiscard]] boost::asio::awaitable<Result<bool>> ensure_redirect();
   [[nodiscard]] boost::asio::awaitable<Result<bool>> remove_redirect();
   [[nodiscard]] boost::asio::awaitable<Result<HelperBundle>> ensure_trust_bundle(std::string pem);
-  /// @param input closed here once the helper has its copy.
+  /// @param input, log closed here once the helper has its copies.
   [[nodiscard]] boost::asio::awaitable<Result<HelperServer>> start_language_server(
-      HelperStart request, UniqueFd input);
+      HelperStart request, UniqueFd input, UniqueFd log);
   [[nodiscard]] boost::asio::awaitable<Result<>> stop_language_server(std::string id);
   [[nodiscard]] boost::asio::awaitable<Result<HelperStatus>> status();
 

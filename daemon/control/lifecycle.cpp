@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <string.h>
+
 namespace agp::control {
 namespace {
 
@@ -20,6 +22,9 @@ constexpr const char* kUser = "language-server-user";
 constexpr const char* kScan = "process-scan";
 constexpr const char* kBinary = "language-server-binary";
 constexpr const char* kServer = "language-server";
+constexpr const char* kHeld = "language-server-stopped";
+// So many ends in a row are no accident any more.
+constexpr unsigned kCrashLoop = 3;
 
 Duration backoff(unsigned failures, const Settings& settings) {
   Duration delay = settings.first_backoff;
@@ -27,6 +32,22 @@ Duration backoff(unsigned failures, const Settings& settings) {
     delay *= 2;
   }
   return std::min(delay, settings.last_backoff);
+}
+
+/// systemd's words for an end, in ours.
+std::string end_text(const std::string& result, int status) {
+  if (result == "signal" || result == "core-dump") {
+    const char* name = ::sigabbrev_np(status);
+    return "killed by signal " + std::to_string(status) +
+           (name == nullptr ? "" : std::string(" SIG") + name);
+  }
+  if (result == "oom-kill") {
+    return "killed because it took too much memory";
+  }
+  if (result == "exit-code" || result == "success") {
+    return "exit status " + std::to_string(status);
+  }
+  return result + ", status " + std::to_string(status);
 }
 
 std::string join(const std::vector<std::string>& names) {
@@ -67,6 +88,8 @@ const char* to_string(Phase phase) {
       return "stopping-ls";
     case Phase::backing_off:
       return "backing-off";
+    case Phase::held:
+      return "stopped-on-request";
     case Phase::stopping:
       return "stopping";
     case Phase::stopped:
@@ -93,6 +116,100 @@ void Lifecycle::stop(TimePoint) {
   ++timer_;  // whatever was armed is stale now
   set_usable(false);
   finish_stop();
+}
+
+void Lifecycle::hold(TimePoint now) {
+  held_ = true;
+  restart_wanted_ = false;
+  if (in_flight_) {
+    return;  // settled with the answer
+  }
+  switch (phase_) {
+    case Phase::waiting_for_ide:
+      rest_held();
+      return;
+    case Phase::backing_off:
+      if (blame_ == Blame::language_server) {
+        rest_held();
+      }
+      return;  // else capture is not there yet; the next cycle ends in the hold
+    case Phase::probing:
+    case Phase::running:
+      (void)settle(now);  // it does settle
+      return;
+    case Phase::idle:
+    case Phase::ensuring_bundle:
+    case Phase::ensuring_redirect:
+    case Phase::capturing:
+    case Phase::asking_helper:
+    case Phase::clearing:
+    case Phase::scanning:
+    case Phase::starting:
+    case Phase::stopping_ls:
+    case Phase::held:
+    case Phase::stopping:
+    case Phase::stopped:
+      return;
+  }
+}
+
+void Lifecycle::resume(TimePoint now) {
+  held_ = false;
+  ls_failures_ = 0;
+  crashes_ = 0;
+  clear(kHeld);
+  if (phase_ == Phase::held || phase_ == Phase::backing_off) {
+    begin_cycle();
+  } else if (phase_ == Phase::stopping_ls && after_stop_ == Phase::held) {
+    after_stop_ = Phase::ensuring_bundle;
+  } else if (phase_ == Phase::waiting_for_ide && !in_flight_) {
+    scan(now);
+  }
+}
+
+void Lifecycle::restart(TimePoint now) {
+  resume(now);
+  const bool has_one =
+      phase_ == Phase::starting || phase_ == Phase::probing || phase_ == Phase::running;
+  if (!has_one) {
+    return;  // one that is stopping comes back by itself
+  }
+  restart_wanted_ = true;
+  if (!in_flight_) {
+    (void)settle(now);  // it does settle
+  }
+}
+
+bool Lifecycle::is_crash_loop() const {
+  return crashes_ >= kCrashLoop && phase_ != Phase::held;
+}
+
+bool Lifecycle::is_settled() const {
+  if (restart_wanted_) {
+    return false;
+  }
+  switch (phase_) {
+    case Phase::idle:
+    case Phase::capturing:
+    case Phase::backing_off:
+    case Phase::held:
+    case Phase::stopped:
+      return true;
+    case Phase::waiting_for_ide:
+    case Phase::running:
+      return !held_;
+    case Phase::ensuring_bundle:
+    case Phase::ensuring_redirect:
+    case Phase::asking_helper:
+    case Phase::clearing:
+    case Phase::scanning:
+    case Phase::starting:
+    case Phase::probing:
+    case Phase::stopping_ls:
+    case Phase::stopping:
+      return false;
+  }
+  return false;
 }
 
 void Lifecycle::on_trust_bundle(Result<> outcome, TimePoint now) {
@@ -197,6 +314,10 @@ void Lifecycle::on_scan_while_running(Result<ScanOutcome> outcome, TimePoint now
     return;
   }
   if (outcome->session == session_) {
+    if (is_crash_loop() && now - ready_at_ >= settings_.proven_after) {
+      crashes_ = 0;
+      clear(kServer);
+    }
     if (now - probed_at_ >= settings_.heartbeat) {
       probe(now);
     } else {
@@ -251,20 +372,27 @@ void Lifecycle::on_probe(Result<> outcome, TimePoint now) {
     if (phase_ == Phase::probing) {
       phase_ = Phase::running;
       ready_at_ = now;
-      clear(kServer);
+      if (!is_crash_loop()) {  // that takes longer to be believed
+        clear(kServer);
+      }
       set_usable(true);
     }
     look_later(now);
     return;
   }
   if (phase_ == Phase::probing) {
+    if (std::exchange(listening_, false)) {
+      probe(now);
+      return;
+    }
     if (now - started_at_ < settings_.ready_limit) {
       arm(settings_.probe_pause);
       return;
     }
     report({kServer,
             "the language server was started but does not answer: " + outcome.error().text(),
-            "see journalctl -u 'antigravity-ls-*'", Severity::failing});
+            "see what it wrote last: antigravity-proxy ls status", Severity::failing});
+    crashes_ = 0;
     stop_ls(Phase::backing_off);
     return;
   }
@@ -274,8 +402,18 @@ void Lifecycle::on_probe(Result<> outcome, TimePoint now) {
     return;
   }
   report({kServer, "the language server stopped answering: " + outcome.error().text(),
-          "it is being restarted; see journalctl -u 'antigravity-ls-*'", Severity::failing});
+          "it is being restarted; see what it wrote last: antigravity-proxy ls status",
+          Severity::failing});
+  crashes_ = 0;
   stop_ls(Phase::backing_off);
+}
+
+void Lifecycle::on_ls_listening(TimePoint now) {
+  if (phase_ == Phase::starting || (phase_ == Phase::probing && in_flight_)) {
+    listening_ = true;
+  } else if (phase_ == Phase::probing) {
+    probe(now);
+  }
 }
 
 void Lifecycle::on_ls_stopped(Result<> outcome, TimePoint now) {
@@ -297,6 +435,8 @@ void Lifecycle::on_ls_stopped(Result<> outcome, TimePoint now) {
   }
   if (after_stop_ == Phase::ensuring_bundle) {
     begin_cycle();
+  } else if (held_) {
+    rest_held();
   } else if (after_stop_ == Phase::waiting_for_ide) {
     wait_for_ide(last_scan_);
   } else {
@@ -308,7 +448,7 @@ void Lifecycle::on_ls_exited(const std::string& id,
                              const std::string& result,
                              int status,
                              TimePoint now) {
-  std::string detail = result + ", status " + std::to_string(status);
+  std::string detail = end_text(result, status);
   if (ls_id_.empty() || id != ls_id_) {
     // The signal may overtake the answer that tells us the id.
     early_exits_.emplace_back(id, std::move(detail));
@@ -380,6 +520,7 @@ void Lifecycle::on_timer(std::uint64_t id, TimePoint now) {
     case Phase::scanning:
     case Phase::starting:
     case Phase::stopping_ls:
+    case Phase::held:
     case Phase::stopping:
     case Phase::stopped:
       return;
@@ -441,6 +582,10 @@ void Lifecycle::next_left_over(TimePoint now) {
     ask(StopLs{stop_target_});
     return;
   }
+  if (held_) {
+    rest_held();
+    return;
+  }
   if (binaries_.empty()) {
     std::string message = "there is no Antigravity language server that may be started";
     for (const auto& each : refused_) {
@@ -466,6 +611,7 @@ void Lifecycle::start_ls() {
   ensured_ = false;
   phase_ = Phase::starting;
   missed_heartbeats_ = 0;
+  listening_ = false;
   early_exits_.clear();
   // The install that the IDE itself runs from is the one whose version fits its extension.
   auto chosen = std::find_if(
@@ -520,19 +666,45 @@ void Lifecycle::ls_crashed(TimePoint now) {
   const bool was_ready = phase_ == Phase::running;
   ls_id_.clear();
   set_usable(false);
+  if (held_) {
+    rest_held();
+    return;
+  }
+  restart_wanted_ = false;  // that is what happens anyway
   if (was_ready && now - ready_at_ >= settings_.proven_after) {
     ls_failures_ = 0;
+    crashes_ = 0;
   }
+  ++crashes_;
   if (!was_ready && ls_failures_ == 0) {
     // Most likely another program took one of its ports: other ports are chosen each time.
     ++ls_failures_;
     begin_cycle();
     return;
   }
-  report({kServer, "the language server ended unexpectedly (" + detail + ")",
-          "it is restarted by itself; if this goes on, see journalctl -u 'antigravity-ls-*'",
-          Severity::failing});
+  if (is_crash_loop()) {
+    report({kServer, "the language server is in a crash loop: it ends each time (" + detail + ")",
+            "see what it wrote last: antigravity-proxy ls status; it is tried again by itself, "
+            "every 30 seconds in the end",
+            Severity::failing});
+  } else {
+    report({kServer, "the language server ended unexpectedly (" + detail + ")",
+            "it is restarted by itself; if this goes on, see: antigravity-proxy ls status",
+            Severity::failing});
+  }
   back_off(Blame::language_server);
+}
+
+void Lifecycle::rest_held() {
+  phase_ = Phase::held;
+  ++timer_;  // whatever was armed is stale now
+  session_.reset();
+  ensured_ = false;
+  for (const char* code : {kIde, kUser, kScan, kBinary, kServer}) {
+    clear(code);  // nobody waits for that now
+  }
+  report({kHeld, "the language server was stopped on request, and stays stopped",
+          "start it with: antigravity-proxy ls start", Severity::waiting});
 }
 
 void Lifecycle::helper_failure(const Error& error, const std::string& what) {
@@ -631,6 +803,21 @@ bool Lifecycle::settle(TimePoint now) {
     } else {
       stop_ls(Phase::ensuring_bundle);
     }
+    return true;
+  }
+  const bool is_about_ls = phase_ == Phase::scanning || phase_ == Phase::waiting_for_ide ||
+                           phase_ == Phase::starting || phase_ == Phase::probing ||
+                           phase_ == Phase::running;
+  if (held_ && is_about_ls) {
+    if (ls_id_.empty()) {
+      rest_held();
+    } else {
+      stop_ls(Phase::held);
+    }
+    return true;
+  }
+  if (std::exchange(restart_wanted_, false) && is_about_ls && !ls_id_.empty()) {
+    stop_ls(Phase::ensuring_bundle);
     return true;
   }
   return false;

@@ -115,6 +115,7 @@ using Command = std::variant<EnsureTrustBundle,
 /// scanning ─found─> starting ─> probing ─> running; found later: through ensuring_bundle again,
 /// so that no language server ever starts before bundle and redirect are known to be there.
 /// Anything that fails ─> backing_off ─timer─> ensuring_bundle. stop() ─> stopping ─> stopped.
+/// hold() ─> held, with bundle and redirect in place as ever; resume() ─> ensuring_bundle.
 enum class Phase {
   idle,               // start() not called, or capture is off
   ensuring_bundle,    // waits for the helper
@@ -129,6 +130,7 @@ enum class Phase {
   running,            // it answers
   stopping_ls,        // it is being stopped, because the IDE went away, changed, or it hangs
   backing_off,        // timer runs until the next attempt
+  held,               // somebody asked for no language server; everything else goes on
   stopping,           // stop() was called; waits for what is under way
   stopped,
 };
@@ -145,12 +147,21 @@ class Lifecycle {
   /// Stops the language server. Redirect and bundle are left to the unit that releases them.
   void stop(TimePoint now);
 
+  /// Stops the language server, and starts none until resume() or restart().
+  void hold(TimePoint now);
+  /// Ends a hold, or the pause after a failure, whose count starts anew.
+  void resume(TimePoint now);
+  /// Stops the language server, if there is one, and starts it again.
+  void restart(TimePoint now);
+
   void on_trust_bundle(Result<> outcome, TimePoint now);
   void on_redirect(Result<> outcome, TimePoint now);
   void on_helper_status(Result<HelperStatus> outcome, TimePoint now);
   void on_scan(Result<ScanOutcome> outcome, TimePoint now);
   void on_ls_started(Result<StartedLs> outcome, TimePoint now);
   void on_probe(Result<> outcome, TimePoint now);
+  /// The language server that is being probed says that it listens: it is asked at once.
+  void on_ls_listening(TimePoint now);
   void on_ls_stopped(Result<> outcome, TimePoint now);
   /// Any language server's end, ours or not, even before the answer that names it.
   void on_ls_exited(const std::string& id, const std::string& result, int status, TimePoint now);
@@ -166,6 +177,13 @@ class Lifecycle {
   [[nodiscard]] std::optional<Command> next_command();
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] bool is_capturing() const { return capturing_; }
+  /// Somebody asked for no language server, and it is not running or on its way out.
+  [[nodiscard]] bool is_held() const { return held_; }
+  /// Ends of its own in a row, without running for a while in between.
+  [[nodiscard]] unsigned crashes() const { return crashes_; }
+  [[nodiscard]] bool is_crash_loop() const;
+  /// Nothing is under way that would change the phase by itself within seconds.
+  [[nodiscard]] bool is_settled() const;
 
  private:
   enum class Blame { helper, language_server };
@@ -183,6 +201,7 @@ class Lifecycle {
   void wait_for_ide(const ScanOutcome& outcome);
   void on_scan_while_running(Result<ScanOutcome> outcome, TimePoint now);
   void ls_crashed(TimePoint now);
+  void rest_held();
   void helper_failure(const Error& error, const std::string& what);
   void back_off(Blame blame);
   void report(ReportProblem problem);
@@ -202,11 +221,15 @@ class Lifecycle {
   bool ensured_ = false;                    // bundle and redirect were put in place in this cycle
   bool ide_exited_ = false;                 // noticed since the last look
   bool redirect_lost_ = false;              // noticed while a command was under way
+  bool held_ = false;                       // no language server is wanted
+  bool restart_wanted_ = false;             // asked for while a command was under way
+  bool listening_ = false;                  // said so while it was being probed
   std::optional<std::string> exit_detail_;  // our language server ended, not yet dealt with
   Blame blame_ = Blame::helper;
   std::uint64_t timer_ = 0;
   unsigned helper_failures_ = 0;
   unsigned ls_failures_ = 0;
+  unsigned crashes_ = 0;  // of these, ends of its own, in a row
   unsigned missed_heartbeats_ = 0;
   std::optional<IdeSession> session_;  // the one the language server runs, or shall run, for
   ScanOutcome last_scan_;

@@ -6,18 +6,22 @@
 #include "daemon/ls/metadata.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <sys/random.h>
 
 namespace agp::ls {
 namespace asio = boost::asio;
 namespace {
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+constexpr int kPorts = 3;  // of each language server
 
 control::TimePoint now() {
   return std::chrono::steady_clock::now();
@@ -36,6 +40,34 @@ struct InstallFacts {
 
 asio::awaitable<InstallFacts> read_install(std::string binary_path) {
   co_return InstallFacts{metadata_for(binary_path), bundled_certificate(binary_path)};
+}
+
+/// What the extension server of this session wants to hear. Until era E2 it was the language
+/// server's own token.
+Secret<std::string> callback_token(const Session& session) {
+  return Secret<std::string>(session.extension_csrf_token.empty()
+                                 ? session.csrf_token.expose()
+                                 : session.extension_csrf_token.expose());
+}
+
+/// A random UUID, the customary form of these tokens.
+Result<Secret<std::string>> fresh_token() {
+  std::array<unsigned char, 16> random{};
+  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
+    return errno_error("random token");
+  }
+  random[6] = static_cast<unsigned char>((random[6] & 0x0fU) | 0x40U);  // version 4, RFC 9562
+  random[8] = static_cast<unsigned char>((random[8] & 0x3fU) | 0x80U);
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (std::size_t i = 0; i < random.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) {
+      text += '-';
+    }
+    text += kDigits[random[i] >> 4U];
+    text += kDigits[random[i] & 0x0fU];
+  }
+  return Secret<std::string>(std::move(text));
 }
 
 /// Free at this moment. Another program may still take it before the language server does: its
@@ -109,10 +141,37 @@ void Supervisor::request_stop() {
   woken();
 }
 
+void Supervisor::request(Order order) {
+  switch (order) {
+    case Order::start:
+      lifecycle_.resume(now());
+      break;
+    case Order::stop:
+      lifecycle_.hold(now());
+      break;
+    case Order::restart:
+      lifecycle_.restart(now());
+      break;
+  }
+  woken();
+}
+
+std::vector<std::string> Supervisor::last_log_lines() const {
+  return log_ ? log_->log().last_lines() : std::vector<std::string>();
+}
+
 void Supervisor::on_language_server_exited(const std::string& id,
                                            const std::string& result,
                                            int status) {
-  log::notice("a language server ended", {{"UNIT", id}, {"RESULT", result}, {"STATUS", status}});
+  if (started_ && started_->instance == id && log_) {
+    log_->drain();
+  }
+  const auto lines = last_log_lines();
+  log::notice("a language server ended", {{"UNIT", id},
+                                          {"RESULT", result},
+                                          {"STATUS", status},
+                                          {"LAST_WORDS", lines.empty() ? "" : lines.front()}});
+  last_exit_ = LastExit{id, result, status, std::chrono::system_clock::now()};
   lifecycle_.on_ls_exited(id, result, status, now());
   woken();
 }
@@ -132,6 +191,9 @@ std::string Supervisor::unavailable_reason() const {
     if (!problem.message.empty()) {
       return problem.message + "; " + problem.remedy;
     }
+  }
+  if (lifecycle_.is_held()) {
+    return "the language server was stopped on request; start it with: antigravity-proxy ls start";
   }
   if (!options_.settings.capture) {
     return "capture.mode is off in proxy.yaml, so no language server is started";
@@ -269,26 +331,33 @@ asio::awaitable<void> Supervisor::start(control::StartLs command) {
     lifecycle_.on_ls_started(memfd.error(), now());
     co_return;
   }
+  auto own_token = fresh_token();
+  if (!own_token) {
+    lifecycle_.on_ls_started(own_token.error(), now());
+    co_return;
+  }
   control::StartSpec spec;
-  spec.server_port = ports->first;
-  spec.lsp_port = ports->second;
+  spec.server_port = ports->https;
+  spec.http_port = ports->http;
+  spec.lsp_port = ports->lsp;
   spec.extension_server_port = session_->extension_server_port;
-  // Era E1 has one token for both directions: the language server must carry the IDE's own.
-  spec.csrf_token = Secret<std::string>(session_->csrf_token.expose());
-  spec.extension_csrf_token = Secret<std::string>(session_->extension_csrf_token.expose());
+  spec.csrf_token = Secret<std::string>(own_token->expose());
+  spec.extension_csrf_token = callback_token(*session_);
   spec.workspace_id = session_->workspace_id;
   spec.binary_index = command.binary_index;
   spec.stdin_fd = std::move(*memfd);
+  open_log(&spec);
   auto endpoint = std::make_shared<Endpoint>();
   endpoint->port = spec.server_port;
-  endpoint->csrf_token = Secret<std::string>(session_->csrf_token.expose());
   endpoint->certificate_pem = std::move(facts.certificate_pem);
+  auto shared_token = callback_token(*session_);
   auto started = co_await helper_->start_language_server(std::move(spec));
   if (started) {
     endpoint->instance = started->id;
+    endpoint->csrf_token = std::move(started->has_one_token ? shared_token : *own_token);
     started_ = std::move(endpoint);
     log::notice("language server started",
-                {{"UNIT", started->unit}, {"PORT", ports->first}, {"USER", session_user_}});
+                {{"UNIT", started->unit}, {"PORT", ports->https}, {"USER", session_user_}});
   }
   lifecycle_.on_ls_started(std::move(started), now());
 }
@@ -298,27 +367,58 @@ asio::awaitable<Result<>> Supervisor::probe() {
   const std::string method = "Heartbeat";
   const std::string body = "{}";
   auto answer = co_await client.call(method, body, options_.probe_limit);
-  if (!answer) {
+  if (answer) {
+    co_return Result<>();
+  }
+  if (lifecycle_.phase() != control::Phase::probing || !log_) {
     co_return answer.error();
   }
-  co_return Result<>();
+  // Why it is not ready, for the case that it never will be.
+  const auto port = log_->log().https_port();
+  std::string why = answer.error().context;
+  why += !port                     ? "; it has not said yet that it listens"
+         : *port != started_->port ? "; it says that it listens on port " + std::to_string(*port) +
+                                         ", not on the one it was given"
+                                   : "; it says that it listens";
+  co_return Error(answer.error().code, std::move(why));
 }
 
-/// The next pair of the range whose ports are both free; never the one used last.
-Result<std::pair<std::uint16_t, std::uint16_t>> Supervisor::free_ports() {
+/// A pipe that cannot be made costs the log and nothing else.
+void Supervisor::open_log(control::StartSpec* spec) {
+  std::vector<Secret<std::string>> secrets;
+  secrets.emplace_back(spec->csrf_token.expose());
+  secrets.emplace_back(spec->extension_csrf_token.expose());
+  auto pipe = LogPipe::open(
+      executor_, ServerLog(std::move(secrets)),
+      [this] {
+        lifecycle_.on_ls_listening(now());
+        woken();
+      },
+      &spec->log_fd);
+  if (pipe) {
+    log_ = std::move(*pipe);
+  } else {
+    log_.reset();
+    log::warning("the language server's log cannot be read, going on", {{"ERROR", pipe.error()}});
+  }
+}
+
+/// The next three of the range that are all free; never those used last.
+Result<Supervisor::ServerPorts> Supervisor::free_ports() {
   const int size = options_.last_port - options_.first_port + 1;
-  for (int tried = 0; tried + 1 < size; tried += 2) {
-    if (next_port_ + 1 > options_.last_port) {
+  for (int tried = 0; tried + kPorts <= size; tried += kPorts) {
+    if (next_port_ + kPorts - 1 > options_.last_port) {
       next_port_ = options_.first_port;
     }
-    const std::uint16_t server = next_port_;
-    const auto lsp = static_cast<std::uint16_t>(server + 1);
-    next_port_ = static_cast<std::uint16_t>(server + 2);
-    if (is_free(executor_, server) && is_free(executor_, lsp)) {
-      return std::pair(server, lsp);
+    const std::uint16_t https = next_port_;
+    const auto http = static_cast<std::uint16_t>(https + 1);
+    const auto lsp = static_cast<std::uint16_t>(https + 2);
+    next_port_ = static_cast<std::uint16_t>(https + kPorts);
+    if (is_free(executor_, https) && is_free(executor_, http) && is_free(executor_, lsp)) {
+      return ServerPorts{https, http, lsp};
     }
   }
-  return Error{Errc::unavailable, "no two free ports between " +
+  return Error{Errc::unavailable, "no three free ports between " +
                                       std::to_string(options_.first_port) + " and " +
                                       std::to_string(options_.last_port)};
 }

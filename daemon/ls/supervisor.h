@@ -3,9 +3,11 @@
 #include "daemon/control/lifecycle.h"
 #include "daemon/ls/exit_watch.h"
 #include "daemon/ls/helper_port.h"
+#include "daemon/ls/log_pipe.h"
 #include "daemon/ls/ls_driver.h"
 #include "daemon/ls/process_scan.h"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,6 +21,14 @@
 #include <boost/asio/thread_pool.hpp>
 
 namespace agp::ls {
+
+/// How a language server of ours ended last.
+struct LastExit {
+  std::string instance;
+  std::string result;  // systemd's word
+  int status = 0;      // exit status, or number of the signal
+  std::chrono::system_clock::time_point at;
+};
 
 /// Carries out what control::Lifecycle decides: asks the helper, looks for the IDE, probes the
 /// language server. All methods on the executor's one thread.
@@ -47,6 +57,12 @@ class Supervisor final : public EndpointSource {
   /// Stops the language server and ends run().
   void request_stop();
 
+  /// What people ask for; each is carried out as soon as possible.
+  enum class Order { start, stop, restart };
+  void request(Order order);
+  /// Whether the last order has been carried out, as far as that does not wait for others.
+  [[nodiscard]] bool is_settled() const { return !pending_ && lifecycle_.is_settled(); }
+
   // Signals of the helper.
   void on_language_server_exited(const std::string& id, const std::string& result, int status);
   void on_helper_available();
@@ -60,6 +76,11 @@ class Supervisor final : public EndpointSource {
   [[nodiscard]] control::Phase phase() const { return lifecycle_.phase(); }
   /// Name of the user whose IDE session is in use, empty while there is none.
   [[nodiscard]] const std::string& session_user() const { return session_user_; }
+  [[nodiscard]] const control::Lifecycle& lifecycle() const { return lifecycle_; }
+  /// Of this daemon's language servers; none before the first end.
+  [[nodiscard]] const std::optional<LastExit>& last_exit() const { return last_exit_; }
+  /// What the language server that was started last wrote last, without secrets. Not for everybody.
+  [[nodiscard]] std::vector<std::string> last_log_lines() const;
   /// All that the last look recognised, of any user: show each user only its own. Empty before
   /// the first look, and while no language server is managed. on_change tells when it changes.
   [[nodiscard]] const SessionList& sessions() const { return sessions_; }
@@ -72,7 +93,13 @@ class Supervisor final : public EndpointSource {
   boost::asio::awaitable<void> scan();
   boost::asio::awaitable<void> start(control::StartLs command);
   boost::asio::awaitable<Result<>> probe();
-  Result<std::pair<std::uint16_t, std::uint16_t>> free_ports();
+  struct ServerPorts {
+    std::uint16_t https = 0;
+    std::uint16_t http = 0;
+    std::uint16_t lsp = 0;
+  };
+  Result<ServerPorts> free_ports();
+  void open_log(control::StartSpec* spec);
   void changed();
 
   boost::asio::any_io_executor executor_;
@@ -86,6 +113,8 @@ class Supervisor final : public EndpointSource {
   std::optional<std::pair<std::uint64_t, control::TimePoint>> armed_;
   std::optional<Session> session_;
   std::string session_user_;
+  std::unique_ptr<LogPipe> log_;  // of the language server that was started last
+  std::optional<LastExit> last_exit_;
   SessionList sessions_;
   ExitWatch ide_watch_;
   std::shared_ptr<const Endpoint> started_;  // of the language server that was started last

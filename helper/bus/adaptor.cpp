@@ -315,13 +315,74 @@ class Adaptor::Object final
     if (!allowed) {
       co_return refuse(call, reply, allowed.error());
     }
-    auto started = operations_->start_language_server(request, std::move(*input));
+    core::ServerStreams streams{std::move(*input), {}};
+    auto started = operations_->start_language_server(request, std::move(streams));
     if (!started) {
       co_return refuse(call, reply, started.error());
     }
     log::notice("language server started",
                 {{"UNIT", started->unit}, {"BUS_SENDER", call.sender()}});
     reply.returnResults(started->id, started->unit);
+  }
+
+  using LaunchReply = sdbus::Result<std::string, std::string, bool>;
+
+  void LaunchLanguageServer(LaunchReply&& reply,
+                            std::uint16_t server_port,
+                            std::uint16_t http_port,
+                            std::uint16_t lsp_port,
+                            std::uint16_t extension_server_port,
+                            std::string csrf_token,
+                            std::string extension_csrf_token,
+                            std::string workspace_id,
+                            std::uint32_t binary_index,
+                            sdbus::UnixFd input,
+                            sdbus::UnixFd log) override {
+    core::StartRequest request{server_port,
+                               lsp_port,
+                               extension_server_port,
+                               std::move(csrf_token),
+                               std::move(extension_csrf_token),
+                               std::move(workspace_id),
+                               binary_index,
+                               http_port};
+    core::ServerStreams streams{UniqueFd(input.release()), UniqueFd(log.release())};
+    accept(std::move(reply), kActionLanguageServer,
+           [this, request = std::move(request), streams = std::move(streams)](
+               Call call, LaunchReply r) mutable {
+             return launch_language_server(std::move(call), std::move(r), std::move(request),
+                                           std::move(streams));
+           });
+  }
+
+  asio::awaitable<void> launch_language_server(Call call,
+                                               LaunchReply reply,
+                                               core::StartRequest request,
+                                               core::ServerStreams streams) {
+    auto valid = operations_->validate_start(request);
+    if (!valid) {
+      co_return refuse(call, reply, valid.error());
+    }
+    auto input = os::check_input(std::move(streams.input));
+    if (!input) {
+      co_return refuse(call, reply, input.error());
+    }
+    auto log = os::check_log(std::move(streams.log));
+    if (!log) {
+      co_return refuse(call, reply, log.error());
+    }
+    auto allowed = co_await authority_->check(call.sender(), call.action());
+    if (!allowed) {
+      co_return refuse(call, reply, allowed.error());
+    }
+    core::ServerStreams checked{std::move(*input), std::move(*log)};
+    auto started = operations_->start_language_server(request, std::move(checked));
+    if (!started) {
+      co_return refuse(call, reply, started.error());
+    }
+    agp::log::notice("language server started",
+                     {{"UNIT", started->unit}, {"BUS_SENDER", call.sender()}});
+    reply.returnResults(started->id, started->unit, started->has_one_token);
   }
 
   void StopLanguageServer(sdbus::Result<>&& reply, std::string id) override {

@@ -35,6 +35,11 @@ Result<> validate(const StartRequest& request, const Settings& settings) {
   if (!settings.ports.contains(request.lsp_port) || request.lsp_port == request.server_port) {
     return wrong("lsp_port is outside the range of language_server.ports or equals server_port");
   }
+  if (request.http_port != 0 &&
+      (!settings.ports.contains(request.http_port) || request.http_port == request.server_port ||
+       request.http_port == request.lsp_port)) {
+    return wrong("http_port is outside the range of language_server.ports or taken twice");
+  }
   if (request.extension_server_port < 1024 || request.extension_server_port == kApiPort ||
       request.extension_server_port == kInterceptPort) {
     return wrong("extension_server_port must be 1024-65535 and not 8741 or 8742");
@@ -68,6 +73,10 @@ Result<> validate_id(std::string_view id) {
 
 std::string unit_of(std::string_view id) {
   return std::string(kUnitPrefix) + std::string(id) + std::string(kUnitSuffix);
+}
+
+std::string help_unit_of(std::string_view id) {
+  return "antigravity-ls-help-" + std::string(id) + std::string(kUnitSuffix);
 }
 
 std::string id_of(std::string_view unit) {

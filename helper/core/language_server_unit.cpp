@@ -6,6 +6,7 @@ namespace {
 constexpr char kHome[] = "/var/lib/antigravity-ls";
 constexpr std::uint64_t kGiB = 1024ULL * 1024 * 1024;
 constexpr std::uint64_t kMemoryMax = 4 * kGiB;
+constexpr std::uint64_t kDataMax = 6 * kGiB;
 constexpr std::uint64_t kNoCapabilities = 0;
 constexpr std::uint64_t kNoNamespaces = 0;
 
@@ -22,21 +23,29 @@ Strings environment(const std::string& bundle_path) {
           "GOMEMLIMIT=3584MiB"};
 }
 
-void add_execution(std::vector<Property>& p, const Command& command, int stdin_fd) {
+void add_execution(std::vector<Property>& p, const Command& command) {
   p.push_back({"Type", std::string("exec")});  // a program that cannot be executed fails the start
   p.push_back({"ExecStartEx", command});
   p.push_back({"User", std::string("antigravity-ls")});
   p.push_back({"Group", std::string("antigravity-ls")});
-  p.push_back({"StandardInputFileDescriptor", Descriptor{stdin_fd}});
+  p.push_back({"StateDirectory", Strings{"antigravity-ls"}});
+  p.push_back({"StateDirectoryMode", std::uint32_t{0700}});
+  p.push_back({"WorkingDirectory", std::string(kHome)});
+  p.push_back({"UMask", std::uint32_t{0077}});
+}
+
+void add_streams(std::vector<Property>& p, UnitStreams streams) {
+  p.push_back({"StandardInputFileDescriptor", Descriptor{streams.input}});
+  if (streams.log >= 0) {
+    p.push_back({"StandardOutputFileDescriptor", Descriptor{streams.log}});
+    p.push_back({"StandardErrorFileDescriptor", Descriptor{streams.log}});
+    return;
+  }
   p.push_back({"StandardOutput", std::string("journal")});
   p.push_back({"StandardError", std::string("journal")});
   p.push_back({"SyslogIdentifier", std::string("antigravity-ls")});
   p.push_back({"LogRateLimitIntervalUSec", std::uint64_t{30'000'000}});
   p.push_back({"LogRateLimitBurst", std::uint32_t{2000}});
-  p.push_back({"StateDirectory", Strings{"antigravity-ls"}});
-  p.push_back({"StateDirectoryMode", std::uint32_t{0700}});
-  p.push_back({"WorkingDirectory", std::string(kHome)});
-  p.push_back({"UMask", std::uint32_t{0077}});
 }
 
 void add_life_cycle(std::vector<Property>& p) {
@@ -84,6 +93,8 @@ void add_sandbox(std::vector<Property>& p) {
 
 void add_limits(std::vector<Property>& p) {
   p.push_back({"MemoryMax", kMemoryMax});
+  // Where the kernel has no controller for MemoryMax, Go ends by itself at this one.
+  p.push_back({"LimitDATA", kDataMax});
   p.push_back({"TasksMax", std::uint64_t{512}});
   p.push_back({"LimitNPROC", std::uint64_t{512}});
   p.push_back({"LimitNOFILE", std::uint64_t{8192}});
@@ -93,45 +104,63 @@ void add_limits(std::vector<Property>& p) {
   p.push_back({"OOMScoreAdjust", std::int32_t{500}});
 }
 
-}  // namespace
-
-std::vector<std::string> language_server_arguments(const StartRequest& request,
-                                                   const Settings& settings) {
-  Strings argv{"--enable_lsp", "--extension_server_port",
-               std::to_string(request.extension_server_port), "--csrf_token", request.csrf_token};
-  if (!request.extension_csrf_token.empty()) {
-    argv.insert(argv.end(), {"--extension_server_csrf_token", request.extension_csrf_token});
+/// One argument as the service manager must read it, so that a $ in it stays one.
+std::string literal(const std::string& argument) {
+  std::string out;
+  for (const char c : argument) {
+    out += c;
+    if (c == '$') {
+      out += c;
+    }
   }
-  argv.insert(argv.end(), {"--server_port", std::to_string(request.server_port), "--lsp_port",
-                           std::to_string(request.lsp_port)});
-  if (!request.workspace_id.empty()) {
-    argv.insert(argv.end(), {"--workspace_id", request.workspace_id});
-  }
-  argv.insert(argv.end(), {"--cloud_code_endpoint", settings.cloud_code_endpoint, "--app_data_dir",
-                           "antigravity"});
-  return argv;
+  return out;
 }
 
-UnitSpec language_server_unit(const std::string& id,
-                              const StartRequest& request,
-                              const Settings& settings,
-                              const std::string& bundle_path,
-                              int stdin_fd) {
-  const std::string& binary = settings.binaries.at(request.binary_index);
-  Strings argv{binary};
-  for (auto& argument : language_server_arguments(request, settings)) {
-    argv.push_back(std::move(argument));
-  }
+UnitSpec unit_for(const std::string& name,
+                  const std::string& description,
+                  Command command,
+                  const std::string& bundle_path) {
   UnitSpec unit;
-  unit.name = unit_of(id);
+  unit.name = name;
   auto& p = unit.properties;
-  p.push_back({"Description", "Antigravity language server " + id.substr(0, 8)});
-  // Without the flag systemd expands $NAME in arguments.
-  add_execution(p, Command{binary, argv, {"no-env-expand"}}, stdin_fd);
+  p.push_back({"Description", description});
+  add_execution(p, command);
   p.push_back({"Environment", environment(bundle_path)});
   add_life_cycle(p);
   add_sandbox(p);
   add_limits(p);
+  return unit;
+}
+
+}  // namespace
+
+UnitSpec language_server_unit(const std::string& id,
+                              const std::string& binary,
+                              const StartPlan& plan,
+                              const std::string& bundle_path,
+                              const std::string& secrets_path,
+                              UnitStreams streams) {
+  Strings argv{literal(binary)};
+  argv.insert(argv.end(), plan.arguments.begin(), plan.arguments.end());
+  // Expansion is wanted here: every local user may read the arguments of a unit, but not the file
+  // with what ${NAME} stands for. All other arguments are checked and have no $.
+  auto unit = unit_for(unit_of(id), "Antigravity language server " + id.substr(0, 8),
+                       Command{binary, argv, {}}, bundle_path);
+  unit.properties.push_back({"EnvironmentFiles", EnvironmentFiles{{secrets_path}}});
+  add_streams(unit.properties, streams);
+  return unit;
+}
+
+UnitSpec help_unit(const std::string& id,
+                   const std::string& binary,
+                   const std::string& bundle_path,
+                   std::chrono::seconds limit) {
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(limit).count();
+  auto unit = unit_for(help_unit_of(id), "Flags of the Antigravity language server",
+                       Command{binary, {binary, "--help"}, {"no-env-expand"}}, bundle_path);
+  unit.properties.push_back({"StandardInput", std::string("null")});
+  unit.properties.push_back({"PrivateNetwork", true});
+  unit.properties.push_back({"RuntimeMaxUSec", static_cast<std::uint64_t>(micros)});
   return unit;
 }
 

@@ -2,7 +2,9 @@
 
 #include "helper/core/arguments.h"
 #include "helper/core/settings.h"
+#include "helper/core/start_plan.h"
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -29,6 +31,11 @@ struct Descriptor {
   int fd;
 };
 
+/// systemd's a(sb) of files with NAME=value lines, none of which may be missing.
+struct EnvironmentFiles {
+  std::vector<std::string> paths;
+};
+
 using PropertyValue = std::variant<bool,
                                    std::int32_t,
                                    std::uint32_t,
@@ -37,7 +44,8 @@ using PropertyValue = std::variant<bool,
                                    std::vector<std::string>,
                                    FilterList,
                                    Command,
-                                   Descriptor>;
+                                   Descriptor,
+                                   EnvironmentFiles>;
 
 struct Property {
   std::string name;
@@ -49,16 +57,27 @@ struct UnitSpec {
   std::vector<Property> properties;
 };
 
-/// @param bundle_path what the language server and its children trust.
-/// @param stdin_fd    borrowed until the unit has been started.
-[[nodiscard]] UnitSpec language_server_unit(const std::string& id,
-                                            const StartRequest& request,
-                                            const Settings& settings,
-                                            const std::string& bundle_path,
-                                            int stdin_fd);
+/// The standard streams, borrowed until the unit has been started.
+struct UnitStreams {
+  int input = -1;
+  int log = -1;  // standard output and error; -1: the journal
+};
 
-/// The arguments after the program's name. Source: ls-protocol reference, section 2.3, era E1.
-[[nodiscard]] std::vector<std::string> language_server_arguments(const StartRequest& request,
-                                                                 const Settings& settings);
+/// @param plan         arguments that name their secrets, as ${NAME}.
+/// @param bundle_path  what the language server and its children trust.
+/// @param secrets_path where the service manager finds what those names stand for.
+[[nodiscard]] UnitSpec language_server_unit(const std::string& id,
+                                            const std::string& binary,
+                                            const StartPlan& plan,
+                                            const std::string& bundle_path,
+                                            const std::string& secrets_path,
+                                            UnitStreams streams);
+
+/// The unit that asks a language server for its flags: the same account and sandbox, no network,
+/// and an end of its own after `limit`.
+[[nodiscard]] UnitSpec help_unit(const std::string& id,
+                                 const std::string& binary,
+                                 const std::string& bundle_path,
+                                 std::chrono::seconds limit);
 
 }  // namespace agp::core

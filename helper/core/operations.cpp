@@ -4,6 +4,7 @@
 #include "helper/core/errc.h"
 
 #include <array>
+#include <chrono>
 
 namespace agp::core {
 namespace {
@@ -11,6 +12,8 @@ namespace {
 // Somebody else may change a table between our look and our transaction; a rule that is deleted
 // but gone fails the transaction as a whole, so looking again is safe.
 constexpr int kAttempts = 3;
+// A help text takes a real language server a fraction of a second.
+constexpr std::chrono::seconds kHelpLimit{5};
 
 // Fail closed: the filter is there before the first packet is redirected, and goes last.
 constexpr std::array kEnsureOrder{Table::filter, Table::nat};
@@ -236,7 +239,7 @@ Result<> Operations::verify_bundle() {
 }
 
 Result<StartedServer> Operations::start_language_server(const StartRequest& request,
-                                                        UniqueFd input) {
+                                                        ServerStreams streams) {
   auto settings = ports_.settings();
   if (!settings) {
     return settings.error();
@@ -249,7 +252,8 @@ Result<StartedServer> Operations::start_language_server(const StartRequest& requ
   if (!lock) {
     return lock.error();
   }
-  if (auto usable = ports_.programs->check(settings->binaries[request.binary_index]); !usable) {
+  const auto& binary = settings->binaries[request.binary_index];
+  if (auto usable = ports_.programs->check(binary); !usable) {
     return usable.error();
   }
   if (auto in_place = verify_redirect(); !in_place) {
@@ -258,6 +262,21 @@ Result<StartedServer> Operations::start_language_server(const StartRequest& requ
   if (auto in_place = verify_bundle(); !in_place) {
     return in_place.error();
   }
+  if (auto room = check_room(); !room) {
+    return room.error();
+  }
+  auto flags = flags_of(binary);
+  if (!flags) {
+    return flags.error();
+  }
+  auto plan = plan_start(request, *settings, *flags);
+  if (!plan) {
+    return Error(Errc::no_binary, binary + ": " + plan.error().context);
+  }
+  return launch(binary, *plan, streams);
+}
+
+Result<> Operations::check_room() {
   auto loaded = ports_.units->language_servers();
   if (!loaded) {
     return loaded.error();
@@ -269,16 +288,55 @@ Result<StartedServer> Operations::start_language_server(const StartRequest& requ
   if (running >= kMaxLanguageServers) {
     return Error(Errc::limits, "4 language servers are running: stop one of them");
   }
+  return {};
+}
+
+Result<ProgramFlags> Operations::flags_of(const std::string& binary) {
+  auto identity = ports_.programs->identity(binary);
+  if (!identity) {
+    return identity.error();
+  }
+  const auto known = known_flags_.find(binary);
+  if (known != known_flags_.end() && known->second.identity == *identity) {
+    return known->second.flags;
+  }
   auto id = ports_.fresh_id();
   if (!id) {
     return id.error();
   }
-  const auto unit =
-      language_server_unit(*id, request, *settings, ports_.trust->bundle_path(), input.get());
-  if (auto started = ports_.units->start(unit); !started) {
+  auto help = ports_.units->run(help_unit(*id, binary, ports_.trust->bundle_path(), kHelpLimit),
+                                {std::chrono::milliseconds(kHelpLimit), kMaxHelpBytes});
+  if (!help) {
+    return Error(Errc::no_binary,
+                 binary + " could not be asked for its flags: " + help.error().context);
+  }
+  auto flags = ProgramFlags::read(*help);
+  if (!flags.empty()) {  // a program that was out of breath is asked again
+    known_flags_[binary] = {*identity, flags};
+  }
+  return flags;
+}
+
+Result<StartedServer> Operations::launch(const std::string& binary,
+                                         const StartPlan& plan,
+                                         const ServerStreams& streams) {
+  auto id = ports_.fresh_id();
+  if (!id) {
+    return id.error();
+  }
+  auto secrets = ports_.secrets->put(plan.secrets);
+  if (!secrets) {
+    return secrets.error();
+  }
+  const auto unit = language_server_unit(*id, binary, plan, ports_.trust->bundle_path(), *secrets,
+                                         {streams.input.get(), streams.log.get()});
+  auto started = ports_.units->start(unit);
+  // The job has ended: the service manager has read the file, or never will.
+  (void)ports_.secrets->remove_secrets();  // the next start replaces it, and release() removes it
+  if (!started) {
     return started.error();
   }
-  return StartedServer{*id, unit.name};
+  return StartedServer{*id, unit.name, plan.has_one_token};
 }
 
 Result<> Operations::stop_language_server(const std::string& id) {
@@ -414,6 +472,7 @@ Result<> Operations::release() {
   keep_first(lock);
   keep_first(stop_all());
   keep_first(remove_rules());
+  keep_first(ports_.secrets->remove_secrets());
   keep_first(ports_.trust->remove_bundle());
   return outcome;
 }

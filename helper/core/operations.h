@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -22,6 +24,13 @@ struct BundleOutcome {
 struct StartedServer {
   std::string id;
   std::string unit;
+  bool has_one_token = false;  // as in StartPlan
+};
+
+/// Standard streams of a language server, taken over.
+struct ServerStreams {
+  UniqueFd input;
+  UniqueFd log;  // not open: the journal
 };
 
 struct ServerState {
@@ -72,7 +81,7 @@ class HelperOperations {
   [[nodiscard]] virtual Result<bool> remove_redirect() = 0;
   [[nodiscard]] virtual Result<BundleOutcome> ensure_trust_bundle(const std::string& pem) = 0;
   [[nodiscard]] virtual Result<StartedServer> start_language_server(const StartRequest& request,
-                                                                    UniqueFd input) = 0;
+                                                                    ServerStreams streams) = 0;
   [[nodiscard]] virtual Result<> stop_language_server(const std::string& id) = 0;
   [[nodiscard]] virtual StatusReport status() = 0;
   /// @param verify also compare the rules while a language server runs.
@@ -85,6 +94,7 @@ struct Ports {
   AccountDatabase* accounts;
   Programs* programs;
   UnitManager* units;
+  StartSecrets* secrets;
   std::function<Result<Settings>()> settings;     // read again for every operation
   std::function<std::int64_t()> now;              // Unix time
   std::function<Result<std::string>()> fresh_id;  // 32 hexadecimal digits
@@ -99,7 +109,8 @@ class Operations final : public HelperOperations {
   Result<bool> ensure_redirect() override;
   Result<bool> remove_redirect() override;
   Result<BundleOutcome> ensure_trust_bundle(const std::string& pem) override;
-  Result<StartedServer> start_language_server(const StartRequest& request, UniqueFd input) override;
+  Result<StartedServer> start_language_server(const StartRequest& request,
+                                              ServerStreams streams) override;
   Result<> stop_language_server(const std::string& id) override;
   StatusReport status() override;
   WatchReport watch(bool verify) override;
@@ -118,8 +129,20 @@ class Operations final : public HelperOperations {
   [[nodiscard]] Result<> verify_bundle();
   [[nodiscard]] Result<> stop_all();
   [[nodiscard]] std::string redirect_state(Family family, const Result<RedirectSpec>& spec);
+  [[nodiscard]] Result<> check_room();
+  [[nodiscard]] Result<ProgramFlags> flags_of(const std::string& binary);
+  [[nodiscard]] Result<StartedServer> launch(const std::string& binary,
+                                             const StartPlan& plan,
+                                             const ServerStreams& streams);
+
+  struct KnownFlags {
+    FileIdentity identity;
+    ProgramFlags flags;
+  };
 
   Ports ports_;
+  // By path. A cache: the program itself is the truth, and is asked again when its file changed.
+  std::map<std::string, KnownFlags> known_flags_;
 };
 
 }  // namespace agp::core

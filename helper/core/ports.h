@@ -4,6 +4,8 @@
 #include "helper/core/language_server_unit.h"
 #include "helper/core/redirect.h"
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -53,16 +55,42 @@ class AccountDatabase {
   [[nodiscard]] virtual Accounts look_up() = 0;
 };
 
+/// Tells one state of a file from every other.
+struct FileIdentity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t size = 0;
+  std::int64_t changed_ns = 0;  // ctime: any write, and any replacement
+  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+
 class Programs {
  public:
   virtual ~Programs() = default;
   /// Whether the program may be started as it is now; the error says why not.
   [[nodiscard]] virtual Result<> check(const std::string& path) = 0;
+  [[nodiscard]] virtual Result<FileIdentity> identity(const std::string& path) = 0;
+};
+
+/// A file for the time of one start, which only root and the service manager read.
+class StartSecrets {
+ public:
+  virtual ~StartSecrets() = default;
+  /// Replaces what a start that was cut short left there.
+  /// @return its path.
+  [[nodiscard]] virtual Result<std::string> put(std::string_view content) = 0;
+  /// One that is gone already is a success.
+  [[nodiscard]] virtual Result<> remove_secrets() = 0;
 };
 
 struct UnitState {
   std::string unit;
   std::string active_state;
+};
+
+struct RunLimits {
+  std::chrono::milliseconds time{5'000};
+  std::size_t output_bytes = 0;
 };
 
 struct UnitExit {
@@ -76,6 +104,10 @@ class UnitManager {
   virtual ~UnitManager() = default;
   /// Starts a transient unit and waits for the result of the job.
   [[nodiscard]] virtual Result<> start(const UnitSpec& spec) = 0;
+  /// Starts a transient unit, reads its standard output and error until it ends, or a limit ends
+  /// it.
+  /// @return what it wrote; cut off at the limit.
+  [[nodiscard]] virtual Result<std::string> run(UnitSpec spec, const RunLimits& limits) = 0;
   /// Waits for the end; a unit that is not there is a success.
   [[nodiscard]] virtual Result<> stop(const std::string& unit) = 0;
   /// Language server units that are loaded, whoever started them.

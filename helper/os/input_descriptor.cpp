@@ -36,4 +36,14 @@ Result<UniqueFd> check_input(UniqueFd input) {
   return input;
 }
 
+Result<UniqueFd> check_log(UniqueFd log) {
+  struct stat seen {};
+  const int flags = ::fcntl(log.get(), F_GETFL);
+  if (flags < 0 || (flags & O_PATH) != 0 || (flags & O_ACCMODE) != O_WRONLY ||
+      ::fstat(log.get(), &seen) != 0 || !S_ISFIFO(seen.st_mode)) {
+    return Error(core::Errc::invalid_argument, "log must be the writing end of a pipe");
+  }
+  return log;
+}
+
 }  // namespace agp::os

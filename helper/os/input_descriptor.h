@@ -10,4 +10,8 @@ namespace agp::os {
 /// refused.
 [[nodiscard]] Result<UniqueFd> check_input(UniqueFd input);
 
+/// What a caller may hand over for a language server to write its log to: the writing end of a
+/// pipe. Everything else is closed and refused.
+[[nodiscard]] Result<UniqueFd> check_log(UniqueFd log);
+
 }  // namespace agp::os

@@ -17,6 +17,7 @@ namespace agp::os {
 namespace {
 
 constexpr char kBundle[] = "ca-bundle.pem";
+constexpr char kSecrets[] = "start.env";
 constexpr std::string_view kTemporary = ".new-";
 constexpr std::size_t kMaxBundleBytes = 8 * 1024 * 1024;
 
@@ -45,24 +46,24 @@ Result<> write_all(int fd, std::string_view content) {
       continue;
     }
     if (n <= 0) {
-      return errno_error("writing the trust bundle");
+      return errno_error("writing a file of the helper's");
     }
     content.remove_prefix(static_cast<std::size_t>(n));
   }
   return {};
 }
 
-Result<> write_new(int directory, const std::string& name, std::string_view content) {
+Result<> write_new(int directory, const std::string& name, std::string_view content, mode_t mode) {
   const UniqueFd file(::openat(directory, name.c_str(),
                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.is_open()) {
-    return errno_error("creating the trust bundle");
+    return errno_error("creating " + name);
   }
   if (auto written = write_all(file.get(), content); !written) {
     return written;
   }
-  if (::fchmod(file.get(), 0644) != 0 || ::fsync(file.get()) != 0) {
-    return errno_error("finishing the trust bundle");
+  if (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0) {
+    return errno_error("finishing " + name);
   }
   return {};
 }
@@ -175,7 +176,7 @@ Result<> RuntimeDirectory::write_bundle(std::string_view content) {
   if (!name) {
     return name.error();
   }
-  auto written = write_new(directory->get(), *name, content);
+  auto written = write_new(directory->get(), *name, content, 0644);
   if (written && ::renameat(directory->get(), name->c_str(), directory->get(), kBundle) != 0) {
     written = errno_error("replacing the trust bundle");
   }
@@ -205,6 +206,35 @@ Result<bool> RuntimeDirectory::remove_bundle() {
   return true;
 }
 
+Result<std::string> RuntimeDirectory::put(std::string_view content) {
+  auto directory = open(true);
+  if (!directory) {
+    return directory.error();
+  }
+  if (::unlinkat(directory->get(), kSecrets, 0) != 0 && errno != ENOENT) {
+    return errno_error("removing the secrets of an earlier start");
+  }
+  if (auto written = write_new(directory->get(), kSecrets, content, 0600); !written) {
+    (void)::unlinkat(directory->get(), kSecrets, 0);  // the error is what failed before
+    return written.error();
+  }
+  return path_ + "/" + kSecrets;
+}
+
+Result<> RuntimeDirectory::remove_secrets() {
+  auto directory = open(false);
+  if (!directory) {
+    if (directory.error().code == boost::system::errc::no_such_file_or_directory) {
+      return {};
+    }
+    return directory.error();
+  }
+  if (::unlinkat(directory->get(), kSecrets, 0) != 0 && errno != ENOENT) {
+    return errno_error("removing the secrets of a start");
+  }
+  return {};
+}
+
 Result<std::shared_ptr<void>> RuntimeDirectory::lock() {
   for (;;) {
     auto directory = open(true);
@@ -225,6 +255,9 @@ Result<std::shared_ptr<void>> RuntimeDirectory::lock() {
 }
 
 Result<> RuntimeDirectory::remove() {
+  if (auto removed = remove_secrets(); !removed) {
+    return removed.error();
+  }
   if (auto removed = remove_bundle(); !removed) {
     return removed.error();
   }

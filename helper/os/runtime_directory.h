@@ -8,8 +8,8 @@
 
 namespace agp::os {
 
-/// The helper's own directory in /run: the trust bundle and the lock.
-class RuntimeDirectory final : public core::TrustStore {
+/// The helper's own directory in /run: the trust bundle, the lock, and the secrets of a start.
+class RuntimeDirectory final : public core::TrustStore, public core::StartSecrets {
  public:
   /// @param path       made when missing; its parent must exist.
   /// @param ca_files   where distributions keep the system's CA certificates; the first that
@@ -25,6 +25,8 @@ class RuntimeDirectory final : public core::TrustStore {
   Result<> write_bundle(std::string_view content) override;
   Result<bool> remove_bundle() override;
   Result<std::shared_ptr<void>> lock() override;
+  Result<std::string> put(std::string_view content) override;
+  Result<> remove_secrets() override;
 
   /// Removes what the helper put there and the directory itself. Anything else in it stays, and is
   /// an error.

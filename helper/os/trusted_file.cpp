@@ -113,4 +113,14 @@ Result<> RootPrograms::check(const std::string& path) {
   return core::judge_program(*parts);
 }
 
+Result<core::FileIdentity> RootPrograms::identity(const std::string& path) {
+  struct stat seen {};
+  if (::lstat(path.c_str(), &seen) != 0) {
+    return errno_error(path);
+  }
+  constexpr std::int64_t kNanos = 1'000'000'000;
+  return core::FileIdentity{seen.st_dev, seen.st_ino, static_cast<std::uint64_t>(seen.st_size),
+                            seen.st_ctim.tv_sec * kNanos + seen.st_ctim.tv_nsec};
+}
+
 }  // namespace agp::os

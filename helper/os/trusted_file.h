@@ -26,6 +26,7 @@ namespace agp::os {
 class RootPrograms final : public core::Programs {
  public:
   Result<> check(const std::string& path) override;
+  Result<core::FileIdentity> identity(const std::string& path) override;
 };
 
 }  // namespace agp::os

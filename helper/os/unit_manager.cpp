@@ -1,12 +1,19 @@
 #include "helper/os/unit_manager.h"
 
+#include "common/base/unique_fd.h"
 #include "common/log/log.h"
 #include "helper/core/arguments.h"
 #include "helper/core/errc.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
 
 namespace agp::os {
 namespace {
@@ -104,6 +111,15 @@ struct Appender {
     sd_bus_message_open_container(message, 'r', "bas");
     sd_bus_message_append(message, "b", filter.is_allow_list ? 1 : 0);
     strings(filter.names);
+    sd_bus_message_close_container(message);
+    return sd_bus_message_close_container(message);
+  }
+  int operator()(const core::EnvironmentFiles& files) const {
+    sd_bus_message_open_container(message, 'v', "a(sb)");
+    sd_bus_message_open_container(message, 'a', "(sb)");
+    for (const auto& path : files.paths) {
+      sd_bus_message_append(message, "(sb)", path.c_str(), 0);
+    }
     sd_bus_message_close_container(message);
     return sd_bus_message_close_container(message);
   }
@@ -271,6 +287,62 @@ Result<> SystemdUnits::start(const core::UnitSpec& spec) {
     return result ? Error(core::Errc::unit, start_failure(exit)) : result.error();
   }
   return {};
+}
+
+Result<std::string> SystemdUnits::run(core::UnitSpec spec, const core::RunLimits& limits) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
+    return errno_error("pipe");
+  }
+  const UniqueFd reading(ends[0]);
+  UniqueFd writing(ends[1]);
+  // The program is not prepared for a descriptor that does not wait.
+  (void)::fcntl(writing.get(), F_SETFL, 0);
+  spec.properties.push_back({"StandardOutputFileDescriptor", core::Descriptor{writing.get()}});
+  spec.properties.push_back({"StandardErrorFileDescriptor", core::Descriptor{writing.get()}});
+  if (auto started = start(spec); !started) {
+    return started.error();
+  }
+  writing.reset();
+  auto output = read_until_end(reading.get(), spec.name, limits);
+  (void)stop(spec.name);  // it has a limit of its own in any case
+  forget(spec.name);
+  return output;
+}
+
+Result<std::string> SystemdUnits::read_until_end(int fd,
+                                                 const std::string& unit,
+                                                 const core::RunLimits& limits) {
+  // The service manager may keep the writing end for longer than the process lives, so that the end
+  // of the process counts, and then whatever is in the pipe.
+  constexpr int kLookEveryMs = 20;
+  const auto end = Clock::now() + limits.time;
+  std::string output;
+  std::array<char, 16384> block{};
+  bool has_ended = false;
+  while (output.size() < limits.output_bytes) {
+    const ssize_t n = ::read(fd, block.data(), block.size());
+    if (n > 0) {
+      output.append(block.data(), static_cast<std::size_t>(n));
+      continue;
+    }
+    if (n == 0 || has_ended) {
+      break;
+    }
+    if (errno != EAGAIN && errno != EINTR) {
+      return errno_error("reading the output of " + unit);
+    }
+    if (Clock::now() >= end) {
+      return Error(core::Errc::unit, "it did not end in time");
+    }
+    pollfd wait{fd, POLLIN, 0};
+    if (::poll(&wait, 1, kLookEveryMs) == 0) {
+      const auto pid = main_pid(unit);
+      has_ended = !pid || *pid == 0;
+    }
+  }
+  output.resize(std::min(output.size(), limits.output_bytes));
+  return output;
 }
 
 Result<> SystemdUnits::stop(const std::string& unit) {

@@ -17,6 +17,7 @@ class SystemdUnits final : public core::UnitManager {
   ~SystemdUnits() override;
 
   Result<> start(const core::UnitSpec& spec) override;
+  Result<std::string> run(core::UnitSpec spec, const core::RunLimits& limits) override;
   Result<> stop(const std::string& unit) override;
   Result<std::vector<core::UnitState>> language_servers() override;
   std::vector<core::UnitExit> take_exits() override;
@@ -38,6 +39,9 @@ class SystemdUnits final : public core::UnitManager {
 
   [[nodiscard]] Result<sd_bus*> bus();
   [[nodiscard]] Result<std::string> wait_for_job(JobWait& wait);
+  [[nodiscard]] Result<std::string> read_until_end(int fd,
+                                                   const std::string& unit,
+                                                   const core::RunLimits& limits);
   [[nodiscard]] Result<std::string> unit_path(const std::string& unit);
   [[nodiscard]] core::UnitExit exit_of(const std::string& unit);
   void forget(const std::string& unit);

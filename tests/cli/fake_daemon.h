@@ -45,6 +45,10 @@ class FakeDaemon final : public Daemon {
     ide_patch_change = change;
     return ide_patch_answer;
   }
+  Answer<std::string> language_server() override { return ordered("status"); }
+  Answer<std::string> start_language_server() override { return ordered("start"); }
+  Answer<std::string> stop_language_server() override { return ordered("stop"); }
+  Answer<std::string> restart_language_server() override { return ordered("restart"); }
 
   Answer<std::string> status_answer = R"({"state":"ok","version":"1.0","problems":[]})";
   Answer<std::string> usage_answer =
@@ -57,8 +61,16 @@ class FakeDaemon final : public Daemon {
   Answer<std::string> reload_answer;
   Answer<std::string> ide_patch_answer = R"({"changed":false,"files":[]})";
   std::optional<IdePatchChange> ide_patch_change;
+  Answer<std::string> server_answer;
+  std::vector<std::string> orders;
   std::map<std::string, std::string> asked;
   std::vector<std::string> checked;
+
+ private:
+  Answer<std::string> ordered(const std::string& order) {
+    orders.push_back(order);
+    return server_answer;
+  }
 };
 
 }  // namespace agp::cli

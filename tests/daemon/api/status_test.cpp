@@ -20,7 +20,7 @@ TEST(Status, WhatIsNotKnownIsNull) {
 TEST(Status, SaysWhatTheLanguageServerWaitsFor) {
   StatusReport report;
   report.state = StatusReport::State::waiting;
-  report.ls_waits_for = "the IDE to be started";
+  report.language_server.waits_for = "the IDE to be started";
   const auto document = boost::json::parse(render_status(report, {}));
   EXPECT_EQ(document.at("state").as_string(), "waiting");
   EXPECT_EQ(document.at("language_server").at("waits_for").as_string(), "the IDE to be started");

@@ -65,7 +65,7 @@ TEST_F(StatusReportTest, AloneItPromisesNoCaptureAndIsWell) {
   const auto report = assemble_status(from_, at(std::chrono::system_clock::now()));
   EXPECT_EQ(report.state, api::StatusReport::State::ok);
   EXPECT_EQ(report.capture_mode, "off");
-  EXPECT_EQ(report.ls_mode, "off");
+  EXPECT_EQ(report.language_server.mode, "off");
   EXPECT_EQ(report.helper_reachable, std::nullopt);
   EXPECT_EQ(report.ca_file, "/state/ca/ca.pem");
   EXPECT_TRUE(report.problems.empty());

@@ -91,10 +91,21 @@ class DaemonObjectTest : public ::testing::Test {
     DaemonPorts ports;
     ports.ledger = other_ledger_ != nullptr ? other_ledger_ : &ledger_;
     ports.pool = &pool_;
-    ports.status = [] {
+    ports.status = [this] {
       api::StatusReport report;
       report.version = "1.2.3";
+      report.language_server.state = orders_.empty() ? "running" : orders_;
+      report.language_server.log = {"its last words"};
+      report.problems = {{"language-server", "it ended", "see"}, {"other", "x", "y"}};
+      report.language_server.is_settled = looks_until_settled_ == 0;
+      looks_until_settled_ -= looks_until_settled_ > 0 ? 1 : 0;
       return report;
+    };
+    ports.order_language_server = [this](LanguageServerOrder order) {
+      orders_ += order == LanguageServerOrder::start  ? "start "
+                 : order == LanguageServerOrder::stop ? "stop "
+                                                      : "restart ";
+      looks_until_settled_ = 2;
     };
     ports.policy = [] {
       return std::string("the policy");
@@ -165,6 +176,8 @@ class DaemonObjectTest : public ::testing::Test {
   std::unique_ptr<bus::Connection> polkit_connection_;
   std::optional<FakePolkit> polkit_;
   std::atomic<int> reloads_{0};
+  std::string orders_;           // of the object's thread while that runs
+  int looks_until_settled_ = 0;  // the same
   std::thread thread_;
 };
 
@@ -532,6 +545,59 @@ TEST_F(DaemonObjectTest, APolkitThatSaysNoKeepsThePolicy) {
   ASSERT_NE(failure, nullptr);
   EXPECT_EQ(failure->exit, cli::Exit::refused);
   EXPECT_EQ(reloads_, 0);
+}
+
+TEST_F(DaemonObjectTest, TheLanguageServersPartHasItsProblemsAlone) {
+  rules_.is_member = [](std::uint32_t) {
+    return true;
+  };
+  start();
+  const auto document = document_of(cli::BusDaemon().language_server());
+  EXPECT_NE(document.find("antigravity-proxy.language-server.v1"), std::string::npos) << document;
+  EXPECT_NE(document.find("its last words"), std::string::npos);
+  EXPECT_NE(document.find("it ended"), std::string::npos);
+  EXPECT_EQ(document.find("other"), std::string::npos);
+}
+
+TEST_F(DaemonObjectTest, OrdersOfThoseWhoMayDriveItAreCarriedOut) {
+  rules_.is_member = [](std::uint32_t) {
+    return true;
+  };
+  start();
+  EXPECT_NE(document_of(cli::BusDaemon().start_language_server()).find("start"), std::string::npos);
+  EXPECT_NE(document_of(cli::BusDaemon().stop_language_server()).find("stop"), std::string::npos);
+  EXPECT_NE(document_of(cli::BusDaemon().restart_language_server()).find("start stop restart"),
+            std::string::npos);
+}
+
+TEST_F(DaemonObjectTest, OthersNeedPolkitAndSeeNoLog) {
+  if (::getuid() == 0) {
+    GTEST_SKIP() << "SKIPPED: root may drive every language server";
+  }
+  start_polkit(true);
+  start();
+  const auto document = document_of(cli::BusDaemon().stop_language_server());
+  EXPECT_NE(document.find("stop"), std::string::npos);
+  EXPECT_EQ(document.find("its last words"), std::string::npos);
+  EXPECT_EQ(document_of(cli::BusDaemon().language_server()).find("its last words"),
+            std::string::npos);
+  EXPECT_EQ(document_of(cli::BusDaemon().status()).find("its last words"), std::string::npos);
+  EXPECT_EQ(polkit_->actions,
+            std::vector<std::string>{"org.antigravityproxy.control-language-server"});
+}
+
+TEST_F(DaemonObjectTest, APolkitThatSaysNoKeepsTheLanguageServer) {
+  if (::getuid() == 0) {
+    GTEST_SKIP() << "SKIPPED: root may drive every language server";
+  }
+  start_polkit(false);
+  start();
+  const auto answer = cli::BusDaemon().stop_language_server();
+  const auto* failure = std::get_if<cli::Failure>(&answer);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_EQ(failure->exit, cli::Exit::refused);
+  const auto document = document_of(cli::BusDaemon().language_server());
+  EXPECT_NE(document.find("running"), std::string::npos) << document;
 }
 
 TEST_F(DaemonObjectTest, AQuestionThatNobodyAnswersDoesNotOutliveTheObject) {

@@ -3,7 +3,9 @@
 #include "daemon/control/errors.h"
 
 #include <algorithm>
+#include <functional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -601,6 +603,209 @@ TEST_F(Fixture, StopsEvenIfTheHelperCannotStopTheLanguageServer) {
   EXPECT_EQ(take(), Words{"stopped"});
   core->stop(now);
   EXPECT_EQ(take(), Words{});
+}
+
+TEST_F(Fixture, NamesACrashLoopWithTheEndAndSlowsDown) {
+  start();
+  run_up("1");
+  std::vector<Duration> pauses;
+  for (int i = 2; i < 9; ++i) {
+    core->on_ls_exited(std::to_string(i - 1), "signal", 11, now);
+    drain();
+    ASSERT_EQ(core->phase(), Phase::backing_off);
+    pauses.push_back(armed);
+    EXPECT_EQ(problem.code, "language-server");
+    EXPECT_NE(problem.message.find("killed by signal 11 SIGSEGV"), std::string::npos);
+    EXPECT_EQ(problem.message.find("crash loop") != std::string::npos, i > 3) << problem.message;
+    EXPECT_EQ(core->is_crash_loop(), i > 3);
+    fire();
+    run_up(std::to_string(i));
+  }
+  EXPECT_EQ(pauses.front(), seconds(1));
+  EXPECT_EQ(pauses.back(), seconds(30));
+  EXPECT_EQ(core->crashes(), 7U);
+  EXPECT_TRUE(core->is_crash_loop()) << "it has just come up";
+}
+
+TEST_F(Fixture, ACrashLoopIsOverOnceItRanForAMinute) {
+  start({.heartbeat = std::chrono::hours(1)});
+  run_up("1");
+  for (int i = 2; i < 5; ++i) {
+    core->on_ls_exited(std::to_string(i - 1), "exit-code", 2, now);
+    drain();
+    fire();
+    run_up(std::to_string(i));
+  }
+  ASSERT_TRUE(core->is_crash_loop());
+  fire();
+  core->on_scan(session(7), now);
+  EXPECT_TRUE(core->is_crash_loop());
+  now += seconds(60);
+  fire();
+  core->on_scan(session(7), now);
+  const auto words = take();
+  EXPECT_NE(std::find(words.begin(), words.end(), "clear language-server"), words.end());
+  EXPECT_FALSE(core->is_crash_loop());
+}
+
+TEST_F(Fixture, SaysHowItEnded) {
+  const std::vector<std::tuple<std::string, int, std::string>> ends = {
+      {"exit-code", 2, "exit status 2"},
+      {"success", 0, "exit status 0"},
+      {"signal", 9, "killed by signal 9 SIGKILL"},
+      {"core-dump", 6, "killed by signal 6 SIGABRT"},
+      {"oom-kill", 9, "killed because it took too much memory"},
+      {"timeout", 0, "timeout, status 0"}};
+  for (const auto& [result, status, text] : ends) {
+    start();
+    run_up();
+    core->on_ls_exited("1", result, status, now);
+    drain();
+    EXPECT_NE(problem.message.find(text), std::string::npos) << problem.message;
+  }
+}
+
+TEST_F(Fixture, AsksAtOnceWhenTheLanguageServerSaysThatItListens) {
+  start();
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  core->on_scan(session(7), now);
+  core->on_ls_started(StartedLs{"1", "unit"}, now);
+  core->on_ls_listening(now);  // while the first question is under way
+  (void)take();
+  core->on_probe(Error{Errc::helper_failed, "refused"}, now);
+  EXPECT_EQ(take(), Words{"probe 1"});
+  core->on_probe(Error{Errc::helper_failed, "refused"}, now);
+  EXPECT_EQ(take(), Words{});
+  core->on_ls_listening(now);
+  EXPECT_EQ(take(), Words{"probe 1"});
+}
+
+TEST_F(Fixture, AHoldStopsTheLanguageServerAndKeepsTheCapture) {
+  start();
+  run_up();
+  core->hold(now);
+  EXPECT_EQ(take(), (Words{"unusable", "stop 1"}));
+  EXPECT_FALSE(core->is_settled());
+  core->on_ls_stopped({}, now);
+  EXPECT_EQ(take(), Words{"problem language-server-stopped"});
+  EXPECT_EQ(problem.severity, Severity::waiting);
+  EXPECT_EQ(core->phase(), Phase::held);
+  EXPECT_TRUE(core->is_settled());
+  EXPECT_TRUE(core->is_capturing());
+  core->on_timer(timer, now + seconds(60));
+  EXPECT_EQ(take(), Words{}) << "it looks for no IDE";
+  core->on_redirect_lost(now);
+  EXPECT_EQ(take(), (Words{"capture off", "bundle"}));
+  capture_up();
+  EXPECT_EQ(take(), (Words{"redirect", "capture on", "query"}));
+  core->on_helper_status(helper_status({"9"}), now);
+  EXPECT_EQ(take(), Words{"stop 9"});
+  core->on_ls_stopped({}, now);
+  EXPECT_EQ(core->phase(), Phase::held);
+  core->resume(now);
+  EXPECT_EQ(take(), (Words{"clear language-server-stopped", "bundle"}));
+  run_up("2");
+}
+
+TEST_F(Fixture, AHoldIsKeptInEveryPhase) {
+  // Each step is the answer that the step before asked for.
+  const std::vector<std::function<void()>> steps = {
+      [this] { core->on_trust_bundle({}, now); },
+      [this] { core->on_redirect({}, now); },
+      [this] { core->on_helper_status(helper_status({"8"}), now); },
+      [this] { core->on_ls_stopped({}, now); },
+      [this] { core->on_scan(ScanOutcome{}, now); },
+      [this] { fire(); },
+      [this] { core->on_scan(session(7), now); },
+      [this] { core->on_trust_bundle({}, now); },
+      [this] { core->on_redirect({}, now); },
+      [this] { core->on_helper_status(helper_status(), now); },
+      [this] {
+        core->on_ls_started(StartedLs{"1", "unit"}, now);
+      },
+      [this] { core->on_probe({}, now); },
+      [this] { fire(); },
+      [this] { core->on_scan(session(7), now); },
+      [this] {
+        core->on_ls_exited("1", "exit-code", 1, now);
+      }};
+  for (std::size_t held_after = 0; held_after <= steps.size(); ++held_after) {
+    SCOPED_TRACE(held_after);
+    start();
+    for (std::size_t i = 0; i < held_after; ++i) {
+      steps[i]();
+      drain();
+    }
+    (void)take();
+    core->hold(now);
+    // Whatever is asked from now on succeeds.
+    for (int round = 0; round < 20 && core->phase() != Phase::held; ++round) {
+      bool is_stopping = false;
+      for (const auto& word : take()) {
+        is_stopping = is_stopping || word.starts_with("stop ");
+        EXPECT_FALSE(word.starts_with("start ")) << word;
+      }
+      switch (core->phase()) {
+        case Phase::ensuring_bundle:
+          core->on_trust_bundle({}, now);
+          break;
+        case Phase::ensuring_redirect:
+          core->on_redirect({}, now);
+          break;
+        case Phase::asking_helper:
+          core->on_helper_status(helper_status(), now);
+          break;
+        case Phase::scanning:
+        case Phase::running:
+          core->on_scan(session(7), now);
+          break;
+        case Phase::starting:
+          core->on_ls_started(StartedLs{"1", "unit"}, now);
+          break;
+        case Phase::probing:
+          core->on_probe({}, now);
+          break;
+        case Phase::clearing:
+        case Phase::stopping_ls:
+          core->on_ls_stopped({}, now);
+          break;
+        default:
+          FAIL() << to_string(core->phase());
+      }
+    }
+    EXPECT_EQ(core->phase(), Phase::held);
+    EXPECT_TRUE(core->is_settled());
+    EXPECT_TRUE(core->is_capturing());
+  }
+}
+
+TEST_F(Fixture, ARestartStopsAndStartsAgain) {
+  start();
+  run_up();
+  core->restart(now);
+  EXPECT_EQ(take(), (Words{"unusable", "stop 1"}));
+  EXPECT_FALSE(core->is_settled());
+  core->on_ls_stopped({}, now);
+  EXPECT_EQ(take(), Words{"bundle"});
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  EXPECT_EQ(take().back(), "start 7 with /opt/b/bin/language_server");
+  core->restart(now);  // while the start is under way
+  EXPECT_FALSE(core->is_settled());
+  core->on_ls_started(StartedLs{"2", "unit"}, now);
+  EXPECT_EQ(take(), Words{"stop 2"});
+}
+
+TEST_F(Fixture, AStartCutsThePauseAfterAFailureShort) {
+  start();
+  run_up();
+  core->on_ls_exited("1", "exit-code", 2, now);
+  (void)take();
+  ASSERT_EQ(core->phase(), Phase::backing_off);
+  core->resume(now);
+  EXPECT_EQ(take(), Words{"bundle"});
+  EXPECT_EQ(core->crashes(), 0U);
 }
 
 }  // namespace

@@ -110,7 +110,7 @@ asio::awaitable<Result<control::StartedLs>> DirectHelper::start_language_server(
   Child::Options options;
   options.input = spec.stdin_fd.get();
   child_ = std::make_unique<Child>(words, environment, options);
-  co_return control::StartedLs{"own", "own"};
+  co_return control::StartedLs{"own", "own", true};  // one token for both directions, as in E1
 }
 
 asio::awaitable<Result<>> DirectHelper::stop_language_server(std::string) {

@@ -368,17 +368,20 @@ class FakeHelper final : public HelperPort {
   }
   asio::awaitable<Result<control::StartedLs>> start_language_server(
       control::StartSpec spec) override {
-    said.emplace_back("start " + spec.csrf_token.expose());
+    said.emplace_back("start " + spec.extension_csrf_token.expose());
+    own_token = spec.csrf_token.expose();
     std::string text(64, '\0');
     const auto n = ::read(spec.stdin_fd.get(), text.data(), text.size());
     EXPECT_GT(n, 0);
     EXPECT_EQ(::fcntl(spec.stdin_fd.get(), F_GET_SEALS),
               F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
     EXPECT_EQ(text.substr(2, 11), "antigravity");
-    EXPECT_EQ(spec.lsp_port, spec.server_port + 1);
+    EXPECT_EQ(spec.http_port, spec.server_port + 1);
+    EXPECT_EQ(spec.lsp_port, spec.server_port + 2);
+    EXPECT_TRUE(spec.log_fd.is_open());
     server = std::make_unique<FakeConnectServer>(
         io_, [](const Call&) { return Reply{}; }, spec.server_port);
-    co_return control::StartedLs{"ls1", "antigravity-ls-ls1.service"};
+    co_return control::StartedLs{"ls1", "antigravity-ls-ls1.service", has_one_token};
   }
   asio::awaitable<Result<>> stop_language_server(std::string id) override {
     said.emplace_back("stop " + id);
@@ -394,6 +397,8 @@ class FakeHelper final : public HelperPort {
   std::vector<std::string> said;
   std::unique_ptr<FakeConnectServer> server;
   bool is_away = false;
+  bool has_one_token = false;
+  std::string own_token;
 
  private:
   asio::io_context* io_;
@@ -432,6 +437,8 @@ TEST(Supervisor, BringsUpALanguageServerAndTakesItDown) {
   }
   ASSERT_TRUE(supervisor.endpoint());
   EXPECT_EQ(supervisor.endpoint()->instance, "ls1");
+  EXPECT_EQ(supervisor.endpoint()->csrf_token.expose(), helper.own_token);
+  EXPECT_EQ(helper.own_token.size(), 36U);
   EXPECT_EQ(supervisor.session_user(), "ada");
   EXPECT_TRUE(supervisor.is_capturing());
   EXPECT_TRUE(supervisor.problems().empty());
@@ -442,6 +449,28 @@ TEST(Supervisor, BringsUpALanguageServerAndTakesItDown) {
     io.run_one();
   }
   EXPECT_EQ(helper.said.back(), "stop ls1");
+}
+
+TEST(Supervisor, SendsTheIdesTokenToALanguageServerThatKnowsNoOther) {
+  asio::io_context io;
+  FakeHelper helper(&io);
+  helper.has_one_token = true;
+  FakeFinder finder;
+  Supervisor::Options options;
+  options.first_port = 42300;
+  options.last_port = 42399;
+  Supervisor supervisor(io.get_executor(), &helper, &finder, options);
+  bool ended = false;
+  asio::co_spawn(io, supervisor.run(), [&](std::exception_ptr) { ended = true; });
+  while (!supervisor.endpoint() && !ended) {
+    io.run_one();
+  }
+  ASSERT_TRUE(supervisor.endpoint());
+  EXPECT_EQ(supervisor.endpoint()->csrf_token.expose(), "ide-token");
+  supervisor.request_stop();
+  while (!ended) {
+    io.run_one();
+  }
 }
 
 TEST(Supervisor, SaysWhatIsWrongAndTriesAgainWhenTheHelperAppears) {

@@ -115,12 +115,15 @@ class FakeOperations final : public core::HelperOperations {
     return note("ensure_trust_bundle " + pem, core::BundleOutcome{"/run/b.pem", "ab", true});
   }
   Result<core::StartedServer> start_language_server(const core::StartRequest& request,
-                                                    UniqueFd input) override {
+                                                    core::ServerStreams streams) override {
     std::array<char, 16> block{};
-    const auto n = ::read(input.get(), block.data(), block.size());
+    const auto n = ::read(streams.input.get(), block.data(), block.size());
+    if (streams.log.is_open()) {
+      EXPECT_EQ(::write(streams.log.get(), "said", 4), 4);
+    }
     return note("start " + request.csrf_token + " " +
                     std::string(block.data(), n > 0 ? static_cast<std::size_t>(n) : 0),
-                core::StartedServer{std::string(32, 'a'), "unit"});
+                core::StartedServer{std::string(32, 'a'), "unit", true});
   }
   Result<> stop_language_server(const std::string& id) override {
     calls.push_back("stop " + id);
@@ -184,7 +187,16 @@ UniqueFd pipe_with(std::string_view text) {
   return UniqueFd(ends[0]);
 }
 
-const bus::HelperStart kStart{42100, 42101, 35987, "token", "", "", 0};
+/// Somewhere to log; nobody reads it.
+UniqueFd log_pipe() {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  static std::vector<UniqueFd> readers;  // without one, writing would end this program
+  readers.emplace_back(ends[0]);
+  return UniqueFd(ends[1]);
+}
+
+const bus::HelperStart kStart{42100, 42101, 35987, "token", "", "", 0, 42102};
 
 class HelperBus : public ::testing::Test {
  protected:
@@ -272,7 +284,7 @@ class HelperBus : public ::testing::Test {
              }},
             {kActionLanguageServer,
              [=, this] {
-               return drop(run(client->start_language_server(kStart, pipe_with("x"))));
+               return drop(run(client->start_language_server(kStart, pipe_with("x"), log_pipe())));
              }},
             {kActionLanguageServer,
              [=, this] {
@@ -364,7 +376,7 @@ TEST_F(HelperBus, ASenderThatLeavesIsDenied) {
 TEST_F(HelperBus, NonsenseIsRefusedBeforeAnybodyIsAsked) {
   auto start = kStart;
   start.server_port = 80;
-  EXPECT_EQ(run(client->start_language_server(start, pipe_with("x"))).error().code,
+  EXPECT_EQ(run(client->start_language_server(start, pipe_with("x"), log_pipe())).error().code,
             bus::Errc::invalid_args);
   EXPECT_EQ(run(client->stop_language_server("../x")).error().code, bus::Errc::invalid_args);
   EXPECT_EQ(run(client->ensure_trust_bundle(std::string(8193, 'x'))).error().code,
@@ -375,19 +387,55 @@ TEST_F(HelperBus, NonsenseIsRefusedBeforeAnybodyIsAsked) {
 
 TEST_F(HelperBus, RefusesDescriptorsThatAreNeitherPipeNorSealed) {
   for (const char* path : {"/dev/null", "/tmp", "/proc/self/exe"}) {
-    auto refused =
-        run(client->start_language_server(kStart, UniqueFd(::open(path, O_RDONLY | O_CLOEXEC))));
+    auto refused = run(client->start_language_server(
+        kStart, UniqueFd(::open(path, O_RDONLY | O_CLOEXEC)), log_pipe()));
     ASSERT_FALSE(refused) << path;
     EXPECT_EQ(refused.error().code, bus::Errc::invalid_args) << path;
   }
+  for (const int flags : {O_RDONLY, O_WRONLY, O_RDWR, O_PATH}) {
+    UniqueFd log(::open("/dev/null", flags | O_CLOEXEC));
+    auto refused = run(client->start_language_server(kStart, pipe_with("x"), std::move(log)));
+    ASSERT_FALSE(refused) << flags;
+    EXPECT_EQ(refused.error().code, bus::Errc::invalid_args) << flags;
+  }
+  auto reading_end = run(client->start_language_server(kStart, pipe_with("x"), pipe_with("x")));
+  ASSERT_FALSE(reading_end);
+  EXPECT_EQ(reading_end.error().code, bus::Errc::invalid_args);
   EXPECT_TRUE(operations.calls.empty());
 }
 
-TEST_F(HelperBus, PassesArgumentsAndTheDescriptorOn) {
-  auto started = run(client->start_language_server(kStart, pipe_with("metadata")));
+TEST_F(HelperBus, PassesArgumentsAndDescriptorsOn) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const UniqueFd reading(ends[0]);
+  auto started =
+      run(client->start_language_server(kStart, pipe_with("metadata"), UniqueFd(ends[1])));
   ASSERT_TRUE(started) << started.error().text();
   EXPECT_EQ(started->id, std::string(32, 'a'));
+  EXPECT_TRUE(started->has_one_token);
   EXPECT_EQ(operations.calls, std::vector<std::string>{"start token metadata"});
+  std::array<char, 16> block{};
+  EXPECT_EQ(::read(reading.get(), block.data(), block.size()), 4);
+}
+
+TEST_F(HelperBus, TheFirstStartMethodIsStillThere) {
+  auto old = open();
+  auto proxy = sdbus::createProxy(old->raw(), bus::compat::ServiceName(kBusName),
+                                  bus::compat::ObjectPath(kObjectPath));
+  const sdbus::UnixFd input(pipe_with("old").release(), sdbus::adopt_fd);
+  const std::uint16_t server = 42100;
+  const std::uint16_t lsp = 42101;
+  const std::uint16_t extension = 35987;
+  const std::string token = "token";
+  const std::string none;
+  const std::uint32_t index = 0;
+  auto asked = bus::call<std::string, std::string>(
+      old.get(), proxy.get(), kBusName, "StartLanguageServer", std::chrono::seconds(5), server, lsp,
+      extension, token, none, none, index, input);
+  auto started = run(std::move(asked));
+  ASSERT_TRUE(started) << started.error().text();
+  EXPECT_EQ(operations.calls, std::vector<std::string>{"start token old"});
+  EXPECT_EQ(polkit->actions, std::vector<std::string>{kActionLanguageServer});
 }
 
 using ExtensionRow = sdbus::Struct<std::string, std::string, std::string, std::string, std::string>;

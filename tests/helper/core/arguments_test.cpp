@@ -49,6 +49,17 @@ TEST(StartRequest, RefusesOnePortForTwoListeners) {
   expect_refused(request);
 }
 
+TEST(StartRequest, TakesACleartextPortOfTheRangeOrNone) {
+  auto request = good();
+  request.http_port = 42102;
+  EXPECT_TRUE(validate(request, Settings()));
+  for (const std::uint16_t port :
+       std::initializer_list<std::uint16_t>{80, 8741, 42099, 42100, 42101, 42200}) {
+    request.http_port = port;
+    expect_refused(request);
+  }
+}
+
 TEST(StartRequest, RefusesTokensThatAreNotPlain) {
   for (const std::string& token : {std::string(), std::string(129, 'x'), std::string("a b"),
                                    std::string("a\n"), std::string("$HOME"), std::string("a\0b", 3),

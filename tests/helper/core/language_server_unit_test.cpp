@@ -7,8 +7,6 @@
 namespace agp::core {
 namespace {
 
-const StartRequest kRequest{42100, 42101, 35987, "tok", "", "file_x", 1};
-
 template <class T>
 T property(const UnitSpec& unit, const std::string& name) {
   for (const auto& p : unit.properties) {
@@ -20,47 +18,66 @@ T property(const UnitSpec& unit, const std::string& name) {
   return T{};
 }
 
-UnitSpec unit(const StartRequest& request = kRequest) {
-  return language_server_unit(std::string(32, 'a'), request, Settings(), "/run/x/ca.pem", 7);
+const StartPlan kPlan{{"--csrf_token", "${AGP_CSRF_TOKEN}"}, "AGP_CSRF_TOKEN=tok\n", true};
+
+UnitSpec unit(UnitStreams streams = {7, 8}) {
+  return language_server_unit(std::string(32, 'a'), "/opt/$x/language_server", kPlan,
+                              "/run/x/ca.pem", "/run/x/start.env", streams);
 }
 
-TEST(LanguageServerUnit, PassesTheArgumentsOfTheFirstEra) {
-  const std::vector<std::string> expected{"--enable_lsp",
-                                          "--extension_server_port",
-                                          "35987",
-                                          "--csrf_token",
-                                          "tok",
-                                          "--server_port",
-                                          "42100",
-                                          "--lsp_port",
-                                          "42101",
-                                          "--workspace_id",
-                                          "file_x",
-                                          "--cloud_code_endpoint",
-                                          "https://daily-cloudcode-pa.googleapis.com",
-                                          "--app_data_dir",
-                                          "antigravity"};
-  EXPECT_EQ(language_server_arguments(kRequest, Settings()), expected);
+bool has_property(const UnitSpec& unit, const std::string& name) {
+  return std::any_of(unit.properties.begin(), unit.properties.end(),
+                     [&](const Property& p) { return p.name == name; });
 }
 
-TEST(LanguageServerUnit, PassesTheSecondTokenOnlyWhenThereIsOne) {
-  auto request = kRequest;
-  request.extension_csrf_token = "second";
-  const auto argv = language_server_arguments(request, Settings());
-  const auto at = std::find(argv.begin(), argv.end(), "--extension_server_csrf_token");
-  ASSERT_NE(at, argv.end());
-  EXPECT_EQ(*(at + 1), "second");
-}
-
-TEST(LanguageServerUnit, RunsTheChosenBinaryUnderItsOwnAccount) {
+TEST(LanguageServerUnit, RunsTheBinaryUnderItsOwnAccount) {
   const auto spec = unit();
   EXPECT_EQ(spec.name, "antigravity-ls-" + std::string(32, 'a') + ".service");
   const auto command = property<Command>(spec, "ExecStartEx");
-  EXPECT_EQ(command.program, Settings().binaries[1]);
-  EXPECT_EQ(command.argv.front(), command.program);
-  EXPECT_EQ(command.flags, std::vector<std::string>{"no-env-expand"});
+  EXPECT_EQ(command.program, "/opt/$x/language_server");
   EXPECT_EQ(property<std::string>(spec, "User"), "antigravity-ls");
   EXPECT_EQ(property<Descriptor>(spec, "StandardInputFileDescriptor").fd, 7);
+}
+
+TEST(LanguageServerUnit, NamesItsSecretsAndShowsNone) {
+  const auto command = property<Command>(unit(), "ExecStartEx");
+  EXPECT_TRUE(command.flags.empty()) << "the service manager must fill the names in";
+  const std::vector<std::string> expected{"/opt/$$x/language_server", "--csrf_token",
+                                          "${AGP_CSRF_TOKEN}"};
+  EXPECT_EQ(command.argv, expected);
+  EXPECT_EQ(property<EnvironmentFiles>(unit(), "EnvironmentFiles").paths,
+            std::vector<std::string>{"/run/x/start.env"});
+}
+
+TEST(LanguageServerUnit, LogsIntoThePipeOrTheJournal) {
+  EXPECT_EQ(property<Descriptor>(unit(), "StandardErrorFileDescriptor").fd, 8);
+  EXPECT_EQ(property<Descriptor>(unit(), "StandardOutputFileDescriptor").fd, 8);
+  EXPECT_FALSE(has_property(unit(), "StandardError"));
+  const auto journal = unit({7, -1});
+  EXPECT_EQ(property<std::string>(journal, "StandardError"), "journal");
+  EXPECT_FALSE(has_property(journal, "StandardErrorFileDescriptor"));
+}
+
+TEST(LanguageServerUnit, HasLimits) {
+  EXPECT_EQ(property<std::uint64_t>(unit(), "MemoryMax"), 4ULL << 30U);
+  EXPECT_GT(property<std::uint64_t>(unit(), "LimitDATA"), 4ULL << 30U);
+  EXPECT_EQ(property<std::uint64_t>(unit(), "TasksMax"), 512U);
+  EXPECT_EQ(property<std::string>(unit(), "OOMPolicy"), "kill");
+}
+
+TEST(HelpUnit, AsksWithoutNetworkAndEndsByItself) {
+  const auto spec = help_unit(std::string(32, 'b'), "/opt/$x/language_server", "/run/x/ca.pem",
+                              std::chrono::seconds(5));
+  EXPECT_EQ(id_of(spec.name), "") << "it is no language server that anybody could stop";
+  const auto command = property<Command>(spec, "ExecStartEx");
+  const std::vector<std::string> expected{"/opt/$x/language_server", "--help"};
+  EXPECT_EQ(command.argv, expected);
+  EXPECT_EQ(command.flags, std::vector<std::string>{"no-env-expand"});
+  EXPECT_EQ(property<std::string>(spec, "User"), "antigravity-ls");
+  EXPECT_EQ(property<std::string>(spec, "StandardInput"), "null");
+  EXPECT_TRUE(property<bool>(spec, "PrivateNetwork"));
+  EXPECT_TRUE(property<bool>(spec, "NoNewPrivileges"));
+  EXPECT_EQ(property<std::uint64_t>(spec, "RuntimeMaxUSec"), 5'000'000U);
 }
 
 TEST(LanguageServerUnit, TrustsTheBundleAndNoDirectory) {

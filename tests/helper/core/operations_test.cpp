@@ -119,7 +119,24 @@ class FakePrograms final : public Programs {
     }
     return Error(Errc::no_binary, path + " does not exist");
   }
+  Result<FileIdentity> identity(const std::string&) override { return file; }
   std::string usable = Settings().binaries[0];
+  FileIdentity file{1, 2, 3, 4};
+};
+
+class FakeSecrets final : public StartSecrets {
+ public:
+  Result<std::string> put(std::string_view content) override {
+    kept = std::string(content);
+    last = *kept;
+    return std::string("/run/x/start.env");
+  }
+  Result<> remove_secrets() override {
+    kept.reset();
+    return {};
+  }
+  std::optional<std::string> kept;
+  std::string last;
 };
 
 class FakeUnits final : public UnitManager {
@@ -129,7 +146,14 @@ class FakeUnits final : public UnitManager {
       return Error(Errc::unit, "stub");
     }
     units[spec.name] = "active";
+    started = spec;
     return {};
+  }
+  Result<std::string> run(UnitSpec spec, const RunLimits& limits) override {
+    ++runs;
+    EXPECT_EQ(id_of(spec.name), "");
+    EXPECT_EQ(limits.output_bytes, kMaxHelpBytes);
+    return help;
   }
   Result<> stop(const std::string& unit) override {
     if (units.erase(unit) > 0) {
@@ -149,6 +173,10 @@ class FakeUnits final : public UnitManager {
   std::map<std::string, std::string> units;
   std::vector<UnitExit> exits;
   bool fails = false;
+  UnitSpec started;
+  int runs = 0;
+  Result<std::string> help = std::string(
+      "Usage:\n  -csrf_token string\n  -extension_server_port int\n  -server_port int\n");
 };
 
 class OperationsTest : public ::testing::Test {
@@ -158,8 +186,9 @@ class OperationsTest : public ::testing::Test {
   FakeAccounts accounts;
   FakePrograms programs;
   FakeUnits units;
+  FakeSecrets secrets;
   int ids = 0;
-  Operations operations{{&firewall, &trust, &accounts, &programs, &units,
+  Operations operations{{&firewall, &trust, &accounts, &programs, &units, &secrets,
                          [] { return Result<Settings>(Settings()); },
                          [] { return static_cast<std::int64_t>(std::time(nullptr)); },
                          [this] {
@@ -266,16 +295,16 @@ TEST_F(OperationsTest, WritesTheBundleOnce) {
 }
 
 TEST_F(OperationsTest, StartsNothingThatIsNotProtected) {
-  auto none = operations.start_language_server(request, UniqueFd());
+  auto none = operations.start_language_server(request, {});
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, Errc::not_protected);
   ASSERT_TRUE(operations.ensure_redirect());
-  auto no_bundle = operations.start_language_server(request, UniqueFd());
+  auto no_bundle = operations.start_language_server(request, {});
   ASSERT_FALSE(no_bundle);
   EXPECT_EQ(no_bundle.error().code, Errc::not_protected);
   protect();
   firewall.tables[{Family::ipv6, Table::nat}] = {};
-  auto half = operations.start_language_server(request, UniqueFd());
+  auto half = operations.start_language_server(request, {});
   ASSERT_FALSE(half);
   EXPECT_EQ(half.error().code, Errc::not_protected);
   EXPECT_TRUE(units.units.empty());
@@ -284,20 +313,68 @@ TEST_F(OperationsTest, StartsNothingThatIsNotProtected) {
 TEST_F(OperationsTest, StartsUpToFour) {
   protect();
   for (int i = 0; i < 4; ++i) {
-    auto started = operations.start_language_server(request, UniqueFd());
+    auto started = operations.start_language_server(request, {});
     ASSERT_TRUE(started) << started.error().text();
     EXPECT_EQ(started->unit, unit_of(started->id));
   }
-  auto fifth = operations.start_language_server(request, UniqueFd());
+  auto fifth = operations.start_language_server(request, {});
   ASSERT_FALSE(fifth);
   EXPECT_EQ(fifth.error().code, Errc::limits);
+}
+
+TEST_F(OperationsTest, AsksABinaryForItsFlagsOncePerFile) {
+  protect();
+  ASSERT_TRUE(operations.start_language_server(request, {}));
+  ASSERT_TRUE(operations.start_language_server(request, {}));
+  EXPECT_EQ(units.runs, 1);
+  programs.file.changed_ns = 5;  // updated
+  units.help =
+      "Usage:\n  -csrf_token string\n  -extension_server_port int\n"
+      "  -extension_server_csrf_token string\n  -https_server_port int\n";
+  const auto started = operations.start_language_server(request, {});
+  ASSERT_TRUE(started);
+  EXPECT_FALSE(started->has_one_token);
+  EXPECT_EQ(units.runs, 2);
+}
+
+TEST_F(OperationsTest, ABinaryThatSaysNothingUsefulIsNotStartedAndAskedAgain) {
+  protect();
+  units.help = std::string("segmentation fault\n");
+  const auto refused = operations.start_language_server(request, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::no_binary);
+  EXPECT_NE(refused.error().context.find("lists no flags"), std::string::npos);
+  units.help = Error(Errc::unit, "it did not end in time");
+  const auto slow = operations.start_language_server(request, {});
+  ASSERT_FALSE(slow);
+  EXPECT_EQ(slow.error().code, Errc::no_binary);
+  EXPECT_NE(slow.error().context.find("did not end in time"), std::string::npos);
+  EXPECT_EQ(units.runs, 2);
+  EXPECT_TRUE(units.units.empty());
+}
+
+TEST_F(OperationsTest, KeepsSecretsInAFileForTheTimeOfTheStart) {
+  protect();
+  const auto started = operations.start_language_server(request, {});
+  ASSERT_TRUE(started);
+  EXPECT_TRUE(started->has_one_token);
+  EXPECT_EQ(secrets.last, "AGP_CSRF_TOKEN=tok\n");
+  EXPECT_FALSE(secrets.kept);
+  for (const auto& property : units.started.properties) {
+    if (const auto* command = std::get_if<Command>(&property.value)) {
+      EXPECT_EQ(std::count(command->argv.begin(), command->argv.end(), "tok"), 0);
+    }
+  }
+  units.fails = true;
+  EXPECT_FALSE(operations.start_language_server(request, {}));
+  EXPECT_FALSE(secrets.kept);
 }
 
 TEST_F(OperationsTest, AnUnusableBinaryIsRefusedWithTheReason) {
   protect();
   auto other = request;
   other.binary_index = 1;
-  auto refused = operations.start_language_server(other, UniqueFd());
+  auto refused = operations.start_language_server(other, {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::no_binary);
   const auto report = operations.status();
@@ -308,7 +385,7 @@ TEST_F(OperationsTest, AnUnusableBinaryIsRefusedWithTheReason) {
 
 TEST_F(OperationsTest, RemovingTheRedirectStopsTheServersFirst) {
   protect();
-  ASSERT_TRUE(operations.start_language_server(request, UniqueFd()));
+  ASSERT_TRUE(operations.start_language_server(request, {}));
   ASSERT_TRUE(operations.remove_redirect());
   EXPECT_TRUE(units.units.empty());
   const auto found = operations.watch(false);
@@ -318,7 +395,7 @@ TEST_F(OperationsTest, RemovingTheRedirectStopsTheServersFirst) {
 
 TEST_F(OperationsTest, LostRulesStopTheServerAndComeBack) {
   protect();
-  ASSERT_TRUE(operations.start_language_server(request, UniqueFd()));
+  ASSERT_TRUE(operations.start_language_server(request, {}));
   EXPECT_FALSE(operations.watch(true).redirect_repaired.has_value());
   firewall.tables.clear();
   const auto found = operations.watch(true);
@@ -340,7 +417,7 @@ TEST_F(OperationsTest, StatusTellsPartialFromAbsent) {
 
 TEST_F(OperationsTest, ReleaseLeavesNothing) {
   protect();
-  ASSERT_TRUE(operations.start_language_server(request, UniqueFd()));
+  ASSERT_TRUE(operations.start_language_server(request, {}));
   ASSERT_TRUE(operations.release());
   EXPECT_FALSE(has_rules());
   EXPECT_FALSE(trust.bundle);
