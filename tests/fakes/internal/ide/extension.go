@@ -66,12 +66,27 @@ func (i *IDE) started(body []byte) {
 	}
 	number := func(n int) int { f, _ := pb.Get(fields, n); return int(f.Number) }
 	https := number(1)
-	own := false
-	for _, n := range i.instances {
-		own = own || n.portOf("HTTPS") == https
-	}
+	own := i.isOwn(https)
 	i.event(map[string]any{"event": "language_server_started", "own": own, "https_port": https,
 		"lsp_port": number(2), "http_port": number(5)})
+}
+
+// isOwn tells whether one of our own language servers has that HTTPS port. The call may be faster
+// than the log line that says so: it waits while one of them has no port yet, for two seconds at most.
+func (i *IDE) isOwn(https int) bool {
+	for end := time.Now().Add(2 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		known := true
+		for _, n := range i.instances {
+			port := n.portOf("HTTPS")
+			if port == https {
+				return true
+			}
+			known = known && port != 0
+		}
+		if known || time.Now().After(end) {
+			return false
+		}
+	}
 }
 
 // loginRow is the row of topic uss-oauth (ls-protocol 2.6).
