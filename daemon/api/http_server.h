@@ -2,6 +2,8 @@
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "daemon/api/caller.h"
+#include "daemon/api/login_port.h"
 #include "daemon/api/long_answers.h"
 #include "daemon/api/status.h"
 #include "daemon/api/turn_port.h"
@@ -36,9 +38,11 @@ struct ServerLimits {
 /// Everything the server asks others for. All of it outlives the server.
 struct ServerPorts {
   ledger::Ledger* ledger = nullptr;
-  TurnPort* turns = nullptr;  // null: POST /v1/responses answers 503
+  TurnPort* turns = nullptr;    // null: POST /v1/responses answers 503
+  LoginPort* logins = nullptr;  // null: nothing is known of quota and sessions
   std::function<StatusReport()> status;
   VisibilityRules visibility;
+  KeyHolder key_holder;  // empty: there are no keys
   std::function<usage::Micros()> now;
   /// Who is at the other end; api::peer_uid unless a test says otherwise.
   std::function<Result<std::uint32_t>(int)> peer;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/result.h"
+#include "daemon/api/login_port.h"
 #include "daemon/api/status.h"
 #include "daemon/api/visibility.h"
 #include "daemon/ledger/ledger.h"
@@ -27,6 +28,7 @@ inline constexpr char kObjectPath[] = "/org/antigravityproxy/Daemon1";
 struct DaemonPorts {
   ledger::Ledger* ledger = nullptr;
   boost::asio::thread_pool* pool = nullptr;  // where the ledger is asked
+  api::LoginPort* logins = nullptr;          // null: nothing is known of quota and sessions
   std::function<api::StatusReport()> status;
   /// Documents of daemon/policy/report.h.
   std::function<std::string()> policy;
