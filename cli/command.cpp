@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "cli/login_command.h"
 #include "cli/options.h"
 #include "cli/policy_command.h"
 #include "cli/render.h"
@@ -24,6 +25,9 @@ Verbs:
   usage      tokens used, per model or otherwise grouped
   records    single calls, newest first
   export     all records as CSV, JSON or NDJSON
+  quota      what is left of your quota, per model and window
+  models     the models that your language server offers
+  sessions   the language servers of your IDEs, and which of them is used
   replay     FILE...: reads recorded exchanges and shows the records they make
   policy     show, check HOST [METHOD PATH], reload: what is opened, passed on or blocked
   config     check: every fault of the configuration files
@@ -83,6 +87,9 @@ Output run(const std::vector<std::string>& words, Daemon& daemon, bool color) {
   }
   if (is_usage_verb(verb)) {
     return run_usage(words, daemon, color);
+  }
+  if (is_login_verb(verb)) {
+    return run_login(words, daemon, color);
   }
   if (verb == "replay") {
     return run_replay(words);
