@@ -3,6 +3,7 @@
 #include "cli/doctor_command.h"
 #include "cli/ide_patch_command.h"
 #include "cli/language_server_command.h"
+#include "cli/login_command.h"
 #include "cli/options.h"
 #include "cli/policy_command.h"
 #include "cli/render.h"
@@ -27,6 +28,9 @@ Verbs:
   usage      tokens used, per model or otherwise grouped
   records    single calls, newest first
   export     all records as CSV, JSON or NDJSON
+  quota      what is left of your quota, per model and window
+  models     the models that your language server offers
+  sessions   the language servers of your IDEs, and which of them is used
   replay     FILE...: reads recorded exchanges and shows the records they make
   ls         start, stop, restart, status: the language server of the service
   policy     show, check HOST [METHOD PATH], reload: what is opened, passed on or blocked
@@ -95,6 +99,9 @@ Output run(const std::vector<std::string>& words, Daemon& daemon, bool color) {
   }
   if (verb == "ide-patch") {
     return run_ide_patch(words, daemon);
+  }
+  if (is_login_verb(verb)) {
+    return run_login(words, daemon, color);
   }
   if (verb == "replay") {
     return run_replay(words);

@@ -331,6 +331,18 @@ Answer<std::string> BusDaemon::usage(const std::map<std::string, std::string>& q
   return call("Usage", [&](sd_bus_message* message) { return fill_query(message, query); });
 }
 
+Answer<std::string> BusDaemon::quota() {
+  return call("Quota");
+}
+
+Answer<std::string> BusDaemon::models() {
+  return call("Models");
+}
+
+Answer<std::string> BusDaemon::sessions() {
+  return call("Sessions");
+}
+
 Answer<std::string> BusDaemon::policy() {
   return call("GetPolicy");
 }

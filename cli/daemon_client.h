@@ -42,6 +42,9 @@ class Daemon {
   /// @return how many records it has; after a failure what was written is not whole.
   [[nodiscard]] virtual Answer<std::uint64_t> export_records(
       const std::map<std::string, std::string>& query, int into) = 0;
+  [[nodiscard]] virtual Answer<std::string> quota() = 0;
+  [[nodiscard]] virtual Answer<std::string> models() = 0;
+  [[nodiscard]] virtual Answer<std::string> sessions() = 0;
   [[nodiscard]] virtual Answer<std::string> policy() = 0;
   [[nodiscard]] virtual Answer<std::string> check_policy(const std::string& host,
                                                          const std::string& method,
@@ -65,6 +68,9 @@ class BusDaemon final : public Daemon {
       const std::map<std::string, std::string>& query) override;
   [[nodiscard]] Answer<std::uint64_t> export_records(
       const std::map<std::string, std::string>& query, int into) override;
+  [[nodiscard]] Answer<std::string> quota() override;
+  [[nodiscard]] Answer<std::string> models() override;
+  [[nodiscard]] Answer<std::string> sessions() override;
   [[nodiscard]] Answer<std::string> policy() override;
   [[nodiscard]] Answer<std::string> check_policy(const std::string& host,
                                                  const std::string& method,

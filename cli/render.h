@@ -33,6 +33,10 @@ struct LanguageServerText {
 };
 [[nodiscard]] Answer<LanguageServerText> render_language_server(std::string_view document,
                                                                 const Style& style);
+/// Quota, models and sessions; degraded where they are not what the language server says now.
+[[nodiscard]] Answer<StatusText> render_quota(std::string_view document, const Style& style);
+[[nodiscard]] Answer<StatusText> render_models(std::string_view document, const Style& style);
+[[nodiscard]] Answer<StatusText> render_sessions(std::string_view document, const Style& style);
 
 /// A document about the policy, and what the command ends with after showing it.
 struct PolicyText {

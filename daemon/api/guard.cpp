@@ -90,8 +90,10 @@ std::optional<ApiError> refuse_head(const Request& request, const Door& door) {
   }
   if (request.method == "POST" || request.method == "PUT" || request.method == "PATCH") {
     const auto types = request.header("Content-Type");
-    const auto type = types.size() == 1 ? lowered(types.front()) : std::string();
-    if (type.substr(0, type.find(';')) != "application/json") {
+    auto type = types.size() == 1 ? lowered(types.front()) : std::string();
+    type.erase(std::min(type.find(';'), type.size()));
+    type.erase(type.find_last_not_of(" \t") + 1);
+    if (type != "application/json") {
       return ApiError{415,
                       "invalid_request_error",
                       "not_json",

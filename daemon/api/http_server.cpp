@@ -63,6 +63,9 @@ Response refused(const ApiError& refusal, const Route& route) {
   if (!route.allow.empty()) {
     response.headers.emplace_back("Allow", route.allow);
   }
+  if (refusal.status == 401) {
+    response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  }
   return response;
 }
 
@@ -122,6 +125,7 @@ struct HttpServer::Impl {
                                       Step step,
                                       LongAnswers::Manner manner);
   static asio::awaitable<Response> perform(Impl* self, Step step);
+  static asio::awaitable<Response> perform_login(Impl* self, LoginJob job);
   static asio::awaitable<Response> ledger_job(ledger::Ledger* ledger, LedgerJob job);
   void start_connection(const Self& self, UniqueFd fd, const Listener& listener);
 };
@@ -273,7 +277,8 @@ asio::awaitable<bool> HttpServer::Impl::serve_one(Impl* self, Connection* connec
   }
   Request request = reader.head();
   const auto target = parse_target(reader.target());
-  const Visibility who = self->ports.visibility.of(connection->uid);
+  const Visibility who =
+      identify(request, connection->uid, self->ports.visibility, self->ports.key_holder);
   auto refusal = refuse_head(request, connection->door);
   Route route;
   if (!refusal && !target) {
@@ -430,8 +435,34 @@ asio::awaitable<Response> HttpServer::Impl::perform(Impl* self, Step step) {
     co_return co_await asio::co_spawn(self->pool->get_executor(), std::move(task),
                                       asio::use_awaitable);
   }
-  const StatusReport report = self->ports.status();
-  co_return std::get<StatusJob>(step).render(report);
+  if (auto* job = std::get_if<StatusJob>(&step)) {
+    const StatusReport report = self->ports.status();
+    co_return job->render(report);
+  }
+  auto asked = std::get<LoginJob>(std::move(step));
+  co_return co_await perform_login(self, std::move(asked));
+}
+
+asio::awaitable<Response> HttpServer::Impl::perform_login(Impl* self, LoginJob job) {
+  auto* logins = self->ports.logins;
+  const bool is_models = job.about == LoginJob::About::models;
+  if (logins == nullptr) {
+    co_return answer_document(no_language_server(), is_models);
+  }
+  switch (job.about) {
+    case LoginJob::About::quota: {
+      const auto answer = co_await logins->quota();
+      co_return answer_document(quota_document(answer, job.who, self->ports.now()), false);
+    }
+    case LoginJob::About::models: {
+      const auto answer = co_await logins->models();
+      co_return answer_document(models_document(answer, job.who, job.model), true);
+    }
+    case LoginJob::About::sessions:
+      break;
+  }
+  co_return answer_document(sessions_document(logins->sessions(), job.who, self->ports.now()),
+                            false);
 }
 
 asio::awaitable<Response> HttpServer::Impl::ledger_job(ledger::Ledger* ledger, LedgerJob job) {

@@ -2,6 +2,8 @@
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "daemon/api/caller.h"
+#include "daemon/api/login_port.h"
 #include "daemon/api/long_answers.h"
 #include "daemon/api/status.h"
 #include "daemon/api/turn_answers.h"
@@ -40,8 +42,10 @@ struct ServerPorts {
   TurnPort* turns = nullptr;  // null: POST /v1/responses and chat completions answer 503
   /// Seals the ids of responses; the same after a restart. Null: no response can be continued.
   openai::ResponseIds::Seal seal;
+  LoginPort* logins = nullptr;  // null: nothing is known of quota and sessions
   std::function<StatusReport()> status;
   VisibilityRules visibility;
+  KeyHolder key_holder;  // empty: there are no keys
   std::function<usage::Micros()> now;
   /// Who is at the other end; api::peer_uid unless a test says otherwise.
   std::function<Result<std::uint32_t>(int)> peer;

@@ -3,14 +3,17 @@
 #include "common/base/unique_fd.h"
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <unistd.h>
 
 namespace agp::api {
 namespace {
@@ -97,6 +100,27 @@ Result<std::uint32_t> ask_kernel(const Question& question) {
   return found->idiag_uid;
 }
 
+std::uint32_t overflow_uid() {
+  std::uint32_t value = 65534;
+  const UniqueFd fd(::open("/proc/sys/kernel/overflowuid", O_RDONLY | O_CLOEXEC));
+  char text[16] = {};
+  const auto size = fd.is_open() ? ::read(fd.get(), text, sizeof text) : -1;
+  if (size > 0) {
+    (void)std::from_chars(text, text + size, value);  // what is no number leaves the usual one
+  }
+  return value;
+}
+
+// The kernel says this for every uid that has no number in our user namespace: many users look like
+// one, and the account of that number (nobody) is shared by design. It tells nobody apart.
+Result<std::uint32_t> told(std::uint32_t uid) {
+  static const std::uint32_t kOverflow = overflow_uid();
+  if (uid == kOverflow) {
+    return errno_error(EOVERFLOW, "the peer's user has no number of its own here");
+  }
+  return uid;
+}
+
 }  // namespace
 
 Result<std::uint32_t> peer_uid(int accepted) {
@@ -113,7 +137,7 @@ Result<std::uint32_t> peer_uid(int accepted) {
     if (::getsockopt(accepted, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
       return errno_error("peer credentials");
     }
-    return credentials.uid;
+    return told(credentials.uid);
   }
   if (::getpeername(accepted, &remote.any, &remote_size) != 0) {
     return errno_error("peer address");
@@ -121,7 +145,8 @@ Result<std::uint32_t> peer_uid(int accepted) {
   if (local.any.sa_family != AF_INET && local.any.sa_family != AF_INET6) {
     return errno_error(EAFNOSUPPORT, "peer address");
   }
-  return ask_kernel(question_for(local, remote));
+  const auto uid = ask_kernel(question_for(local, remote));
+  return uid ? told(*uid) : uid;
 }
 
 Result<std::uint32_t> owner_of_connection(const sockaddr* client, const sockaddr* destination) {

@@ -11,8 +11,9 @@ namespace agp::api {
 
 /// The uid that owns the peer's socket: SO_PEERCRED for a Unix socket, NETLINK_SOCK_DIAG for
 /// loopback TCP (v4, v6 and v4-mapped). Asks the kernel and returns at once.
-/// @return an error when the peer is not on this machine or has closed its socket; such a caller
-/// is unknown, never root.
+/// @return an error when the peer is not on this machine or has closed its socket, or when its user
+/// has no number here (another user namespace, or the account nobody); such a caller is unknown,
+/// never root.
 [[nodiscard]] Result<std::uint32_t> peer_uid(int accepted);
 
 /// The uid that owns the local TCP socket which is bound to `client` and connected to

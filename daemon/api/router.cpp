@@ -20,6 +20,10 @@ enum class Endpoint {
   schemas,
   status,
   metrics,
+  quota,
+  models,
+  model,
+  sessions,
   responses,
   chat_completions
 };
@@ -38,11 +42,17 @@ constexpr Entry kEntries[] = {
     {"/v1/usage/export", "GET", Endpoint::exported},
     {"/v1/status", "GET", Endpoint::status},
     {"/metrics", "GET", Endpoint::metrics},
+    {"/v1/quota", "GET", Endpoint::quota},
+    {"/v1/models", "GET", Endpoint::models},
+    {"/v1/sessions", "GET", Endpoint::sessions},
     {"/v1/responses", "POST", Endpoint::responses},
     {"/v1/chat/completions", "POST", Endpoint::chat_completions},
 };
 constexpr std::string_view kSchemas = "/v1/schemas/";
-constexpr Entry kSchemaEntry = {"/v1/schemas/", "GET", Endpoint::schemas};
+constexpr std::string_view kModels = "/v1/models/";
+/// Paths that begin with one of these.
+constexpr Entry kPrefixes[] = {{kSchemas.data(), "GET", Endpoint::schemas},
+                               {kModels.data(), "GET", Endpoint::model}};
 
 const Entry* find(const Request& request) {
   for (const auto& entry : kEntries) {
@@ -50,7 +60,17 @@ const Entry* find(const Request& request) {
       return &entry;
     }
   }
-  return request.path.starts_with(kSchemas) ? &kSchemaEntry : nullptr;
+  for (const auto& entry : kPrefixes) {
+    if (request.path.starts_with(entry.path)) {
+      return &entry;
+    }
+  }
+  return nullptr;
+}
+
+bool is_openai(Endpoint endpoint) {
+  return endpoint == Endpoint::responses || endpoint == Endpoint::chat_completions ||
+         endpoint == Endpoint::models || endpoint == Endpoint::model;
 }
 
 bool takes(const Entry& entry, const std::string& method) {
@@ -66,8 +86,15 @@ std::optional<ApiError> refuse_who(const Visibility& who) {
                       "authentication_error",
                       "caller_unknown",
                       "it could not be told which user is calling",
-                      "connect from this machine, or use "
-                      "curl --unix-socket /run/antigravity-proxy/api.sock http://localhost/...",
+                      "use curl --unix-socket /run/antigravity-proxy/api.sock "
+                      "http://localhost/..., or a key: see API KEYS in antigravity-proxyd(8)",
+                      ""};
+    case Visibility::Access::unknown_key:
+      return ApiError{401,
+                      "authentication_error",
+                      "key_unknown",
+                      "it could not be told which user is calling, and the key is not known",
+                      "make a key: see API KEYS in antigravity-proxyd(8)",
                       ""};
     case Visibility::Access::refused:
       return ApiError{403,
@@ -169,7 +196,7 @@ Step turn_step(std::variant<TurnJob, ApiError> job) {
 Route route_head(const Request& request, const Visibility& who) {
   Route route;
   const Entry* entry = find(request);
-  route.openai_shape = entry != nullptr && is_turn(*entry);
+  route.openai_shape = entry != nullptr && is_openai(entry->endpoint);
   if (entry == nullptr || entry->endpoint != Endpoint::health) {
     route.refusal = refuse_who(who);
   }
@@ -183,7 +210,8 @@ Route route_head(const Request& request, const Visibility& who) {
                              "there is nothing at this path",
                              "known are /health, /metrics, /v1/usage, /v1/usage/records, "
                              "/v1/usage/stream, /v1/usage/export, /v1/schemas/NAME, /v1/status, "
-                             "/v1/responses and /v1/chat/completions",
+                             "/v1/quota, /v1/models, /v1/sessions, /v1/responses and "
+                             "/v1/chat/completions",
                              ""};
     return route;
   }
@@ -240,12 +268,29 @@ Step handle(const Request& request, const Visibility& who, usage::Micros now) {
         response.body = render_metrics(report);
         return response;
       }};
+    case Endpoint::quota:
+      return LoginJob{LoginJob::About::quota, who, {}};
+    case Endpoint::models:
+      return LoginJob{LoginJob::About::models, who, {}};
+    case Endpoint::model:
+      return LoginJob{LoginJob::About::models, who, request.path.substr(kModels.size())};
+    case Endpoint::sessions:
+      return LoginJob{LoginJob::About::sessions, who, {}};
     case Endpoint::responses:
       return turn_step(responses_job(request.body));
     case Endpoint::chat_completions:
       return turn_step(chat_job(request.body));
   }
   return Response{};
+}
+
+Response answer_document(const Document& document, bool openai_shape) {
+  if (const auto* refusal = std::get_if<ApiError>(&document)) {
+    return error_response(*refusal, openai_shape);
+  }
+  Response response;
+  response.body = std::get<std::string>(document);
+  return response;
 }
 
 }  // namespace agp::api

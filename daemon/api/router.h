@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/api/http.h"
+#include "daemon/api/login_api.h"
 #include "daemon/api/status.h"
 #include "daemon/api/turn_job.h"
 #include "daemon/api/usage_question.h"
@@ -23,6 +24,14 @@ struct StatusJob {
   std::function<Response(const StatusReport&)> render;
 };
 
+/// Needs what language server and IDEs say (from the control worker), then renders it.
+struct LoginJob {
+  enum class About { quota, models, sessions };
+  About about = About::quota;
+  Visibility who;
+  std::string model;  // one of them; empty: all
+};
+
 /// An answer that is sent while it is made.
 struct ExportJob {
   ExportQuestion question;
@@ -31,7 +40,8 @@ struct StreamJob {
   StreamQuestion question;
 };
 
-using Step = std::variant<Response, LedgerJob, StatusJob, ExportJob, StreamJob, TurnJob>;
+using Step =
+    std::variant<Response, LedgerJob, StatusJob, LoginJob, ExportJob, StreamJob, TurnJob>;
 
 /// Decided on the head alone, before a body is read.
 struct Route {
@@ -44,5 +54,8 @@ struct Route {
 
 /// The whole request; `route_head` has let it pass.
 [[nodiscard]] Step handle(const Request& request, const Visibility& who, usage::Micros now);
+
+/// A document, or its refusal in the shape of the path.
+[[nodiscard]] Response answer_document(const Document& document, bool openai_shape);
 
 }  // namespace agp::api

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -13,12 +14,18 @@ struct Visibility {
     granted,
     unidentified,  // nobody could tell who is calling
     refused,       // known, and not allowed
+    unknown_key,   // nobody could tell, and the key that was given is none
   };
   Access access = Access::unidentified;
   /// Empty optional: all records. Otherwise those with one of these local uids.
   std::optional<std::vector<std::uint32_t>> uids = std::vector<std::uint32_t>{};
   /// May spend quota of the language server's session.
   bool may_drive = false;
+
+  /// Whether what belongs to `uid` may be shown.
+  [[nodiscard]] bool sees(std::uint32_t uid) const {
+    return !uids || std::find(uids->begin(), uids->end(), uid) != uids->end();
+  }
 };
 
 struct VisibilityRules {

@@ -4,6 +4,7 @@
 #include "common/bus/connection.h"
 #include "common/log/log.h"
 #include "daemon/api/http_server.h"
+#include "daemon/api/key_file.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/times.h"
 #include "daemon/app/attached_ls.h"
@@ -11,6 +12,7 @@
 #include "daemon/app/helper_over_bus.h"
 #include "daemon/app/interception.h"
 #include "daemon/app/listening.h"
+#include "daemon/app/logins.h"
 #include "daemon/app/policy_reload.h"
 #include "daemon/app/record_count.h"
 #include "daemon/app/status_report.h"
@@ -24,6 +26,7 @@
 #include "daemon/io/tally.h"
 #include "daemon/ledger/sqlite_ledger.h"
 #include "daemon/ls/process_scan.h"
+#include "daemon/ls/quota_reader.h"
 #include "daemon/ls/supervisor.h"
 #include "daemon/tls/ca.h"
 #include "daemon/tls/keyed_digest.h"
@@ -135,6 +138,9 @@ class Daemon {
   void order_language_server(daemon_bus::LanguageServerOrder order);
   Result<> attach_ls();
   void drive(const ls::EndpointSource* source);
+  void make_logins();
+  void start_quota_reader();
+  std::optional<std::uint32_t> session_uid() const;
   Result<> start_api();
   asio::awaitable<void> watch_rules();
   void tell_ready_once_settled();
@@ -184,6 +190,9 @@ class Daemon {
   std::unique_ptr<AttachedLs> attached_;
   std::unique_ptr<ls::LsDriver> driver_;
   std::unique_ptr<Turns> turns_;
+  std::unique_ptr<ls::QuotaReader> quota_reader_;
+  std::unique_ptr<Logins> logins_;
+  std::unique_ptr<api::KeyFile> keys_;
   std::unique_ptr<daemon_bus::DaemonObject> object_;
   std::unique_ptr<api::HttpServer> http_;
   std::unique_ptr<Watchdog> watchdog_;
@@ -427,6 +436,7 @@ Result<> Daemon::start_bus() {
   helper_ = std::make_unique<HelperOverBus>(helper_client_.get());
   daemon_bus::DaemonPorts ports;
   ports.ledger = ledger_.get();
+  ports.logins = logins_.get();
   ports.pool = &pool_;
   ports.status = [this] {
     return status();
@@ -478,6 +488,7 @@ void Daemon::start_supervisor() {
   supervisor_ = std::make_unique<ls::Supervisor>(control_.get_executor(), helper_.get(),
                                                  finder_.get(), std::move(options));
   drive(supervisor_.get());
+  start_quota_reader();
   is_supervising_ = true;
   asio::co_spawn(control_, supervisor_->run(), [this](const std::exception_ptr& problem) {
     log_unhandled(problem, "supervisor");
@@ -549,14 +560,36 @@ asio::awaitable<void> Daemon::watch_rules() {
   }
 }
 
+// On whose behalf the language server runs, while there is anybody.
+std::optional<std::uint32_t> Daemon::session_uid() const {
+  return supervisor_ ? uid_of_account(supervisor_->session_user())
+         : attached_ ? uid_of_account(config_.language_server_user)
+                     : std::nullopt;
+}
+
+// Who asks on the bus does so before the supervisor is there.
+void Daemon::make_logins() {
+  Logins::Sources from;
+  from.now = wall_clock;
+  logins_ = std::make_unique<Logins>(std::move(from));
+}
+
+void Daemon::start_quota_reader() {
+  ls::QuotaReader::Options options;
+  options.owner = [this] {
+    return session_uid();
+  };
+  quota_reader_ = std::make_unique<ls::QuotaReader>(control_.get_executor(), supervisor_.get(),
+                                                    std::move(options));
+  logins_->ask(quota_reader_.get(), [this] { return supervisor_->sessions(); });
+}
+
 api::VisibilityRules Daemon::visibility() {
   api::VisibilityRules rules;
   rules.daemon_uid = ::geteuid();
   rules.ls_uid = uid_of_account(kLsAccount);
   rules.session_uid = [this] {
-    return supervisor_ ? uid_of_account(supervisor_->session_user())
-           : attached_ ? uid_of_account(config_.language_server_user)
-                       : std::nullopt;
+    return session_uid();
   };
   rules.is_member = [](std::uint32_t uid) {
     return api::is_group_member(uid, kGroup);
@@ -573,6 +606,10 @@ Result<> Daemon::start_api() {
       return response_seal_->of(text);
     };
   }
+  ports.logins = logins_.get();
+  ports.key_holder = [this](std::string_view key) {
+    return keys_->uid_of(key);
+  };
   ports.status = [this] {
     return status();
   };
@@ -615,6 +652,7 @@ api::StatusReport Daemon::status() {
     from.authority_renewed_because = authority_renewed_because_;
   }
   from.bus_problem = bus_problem_;
+  from.keys_fault = keys_->fault();
   return assemble_status(from, wall_clock());
 }
 
@@ -630,6 +668,8 @@ Result<> Daemon::start() {
   if (auto done = start_interception(); !done) {
     return done;
   }
+  keys_ = std::make_unique<api::KeyFile>(config_.api_keys_file.value_or(""));
+  make_logins();
   if (listening_.is_service) {
     if (auto done = start_bus(); !done) {
       return done;

@@ -67,6 +67,11 @@ void add_own_problems(const StatusSources& from, usage::Micros now, api::StatusR
                                "The certificate authority is past two thirds of its life",
                                "systemctl restart antigravity-proxy"});
   }
+  if (from.keys_fault) {
+    report.problems.push_back(
+        {"api_keys_faulty", "No API key is accepted: " + from.keys_fault->text(),
+         "correct the file that api.keys_file names, or take the setting out"});
+  }
   if (!from.bus_problem.empty()) {
     report.problems.push_back(
         {"bus_lost", from.bus_problem, "systemctl restart antigravity-proxy"});

@@ -33,6 +33,7 @@ struct StatusSources {
   std::string price_date;
   api::StatusReport::Policy policy;
   std::string authority_renewed_because;  // empty: it was not
+  std::optional<Error> keys_fault;        // of api.keys_file
   std::string bus_problem;                // empty: none
 };
 

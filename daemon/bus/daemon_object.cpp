@@ -6,6 +6,7 @@
 #include "common/bus/errors.h"
 #include "common/bus/polkit.h"
 #include "common/log/log.h"
+#include "daemon/api/login_api.h"
 #include "daemon/api/record_export.h"
 #include "daemon/api/usage_api.h"
 #include "daemon/bus/export_output.h"
@@ -442,6 +443,69 @@ class DaemonObject::Object final
       }
     }
     reply.returnResults(api::render_language_server(status_for(*who), ports_.now()));
+  }
+
+  // The same documents as HTTP; what a hint says there is a part of the text here.
+  static void answer(const sdbus::Result<std::string>& reply, const api::Document& document) {
+    if (const auto* refusal = std::get_if<api::ApiError>(&document)) {
+      const auto code = refusal->status == 403 ? bus::Errc::access_denied : bus::Errc::failed;
+      const auto hint = refusal->hint.empty() ? std::string() : "; " + refusal->hint;
+      return refuse(reply, Error(code, refusal->message + hint));
+    }
+    reply.returnResults(std::get<std::string>(document));
+  }
+
+  void Quota(sdbus::Result<std::string>&& reply) override {
+    accept(std::move(reply), [](std::shared_ptr<Object> self, std::string sender, auto r) {
+      return self->quota(std::move(sender), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> quota(std::string sender, sdbus::Result<std::string> reply) {
+    auto who = co_await identify(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    if (ports_.logins == nullptr) {
+      co_return answer(reply, api::no_language_server());
+    }
+    const auto quota = co_await ports_.logins->quota();
+    answer(reply, api::quota_document(quota, *who, ports_.now()));
+  }
+
+  void Models(sdbus::Result<std::string>&& reply) override {
+    accept(std::move(reply), [](std::shared_ptr<Object> self, std::string sender, auto r) {
+      return self->models(std::move(sender), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> models(std::string sender, sdbus::Result<std::string> reply) {
+    auto who = co_await identify(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    if (ports_.logins == nullptr) {
+      co_return answer(reply, api::no_language_server());
+    }
+    const auto models = co_await ports_.logins->models();
+    answer(reply, api::models_document(models, *who));
+  }
+
+  void Sessions(sdbus::Result<std::string>&& reply) override {
+    accept(std::move(reply), [](std::shared_ptr<Object> self, std::string sender, auto r) {
+      return self->sessions(std::move(sender), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> sessions(std::string sender, sdbus::Result<std::string> reply) {
+    auto who = co_await identify(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    if (ports_.logins == nullptr) {
+      co_return answer(reply, api::no_language_server());
+    }
+    answer(reply, api::sessions_document(ports_.logins->sessions(), *who, ports_.now()));
   }
 
   void GetPolicy(sdbus::Result<std::string>&& reply) override {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/result.h"
+#include "daemon/api/login_port.h"
 #include "daemon/api/status.h"
 #include "daemon/api/visibility.h"
 #include "daemon/ledger/ledger.h"
@@ -32,6 +33,7 @@ enum class LanguageServerOrder { start, stop, restart };
 struct DaemonPorts {
   ledger::Ledger* ledger = nullptr;
   boost::asio::thread_pool* pool = nullptr;  // where the ledger is asked
+  api::LoginPort* logins = nullptr;          // null: nothing is known of quota and sessions
   std::function<api::StatusReport()> status;
   /// Documents of daemon/policy/report.h.
   std::function<std::string()> policy;

@@ -99,6 +99,9 @@ Schema proxy_schema(Config* config, RawLists* raw) {
                            "price.");
   schema.objects<RawAlias>("cost.aliases", &raw->aliases, describe_alias,
                            "Models that have the price of another one.");
+  schema.path("api.keys_file", &config->api_keys_file,
+              "File with keys for callers of the API whom the kernel cannot name, such as those in "
+              "containers; see API KEYS in antigravity-proxyd(8).");
   schema.endpoints("listen.intercept", &config->listen.intercept, {},
                    "Addresses for redirected connections; only used without systemd's sockets.");
   schema.endpoints("listen.api", &config->listen.api, {},

@@ -83,6 +83,7 @@ struct Config {
   Ledger ledger;
   std::vector<cost::PriceOverride> cost_prices;
   std::vector<cost::ModelAlias> cost_aliases;
+  std::optional<std::string> api_keys_file;
   Listen listen;
   Limits limits;
   log::Level log_level = log::Level::info;

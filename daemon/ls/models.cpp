@@ -14,7 +14,9 @@ namespace {
 constexpr std::size_t kModelLimit = 1024;
 constexpr std::string_view kEnumPrefix = "MODEL_";
 
-Model read_model(const boost::json::object& config) {
+}  // namespace
+
+Model read_model_config(const boost::json::object& config) {
   Model model;
   model.label = text_at(config, "label");
   model.enum_name = text_at(config, "modelOrAlias", "model");
@@ -22,8 +24,6 @@ Model read_model(const boost::json::object& config) {
   model.is_disabled = flag_at(config, "disabled");
   return model;
 }
-
-}  // namespace
 
 std::string slug(std::string_view label) {
   std::string out;
@@ -62,7 +62,7 @@ Result<ModelCatalogue> ModelCatalogue::parse(std::string_view json) {
     if (object == nullptr || catalogue.models_.size() >= kModelLimit) {
       continue;
     }
-    Model model = read_model(*object);
+    Model model = read_model_config(*object);
     if (!model.enum_name.empty()) {  // aliases have no name of their own to ask for
       catalogue.models_.push_back(std::move(model));
     }

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/json/fwd.hpp>
+
 namespace agp::ls {
 
 /// One model as the language server offers it. Which model a MODEL_PLACEHOLDER slot means is
@@ -16,6 +18,9 @@ struct Model {
   bool is_recommended = false;
   bool is_disabled = false;
 };
+
+/// One message ClientModelConfig.
+[[nodiscard]] Model read_model_config(const boost::json::object& config);
 
 class ModelCatalogue {
  public:

@@ -32,6 +32,9 @@ class FakeDaemon final : public Daemon {
     }
     return export_answer;
   }
+  Answer<std::string> quota() override { return quota_answer; }
+  Answer<std::string> models() override { return models_answer; }
+  Answer<std::string> sessions() override { return sessions_answer; }
   Answer<std::string> policy() override { return policy_answer; }
   Answer<std::string> check_policy(const std::string& host,
                                    const std::string& method,
@@ -56,6 +59,9 @@ class FakeDaemon final : public Daemon {
   Answer<std::string> records_answer = R"({"records":[],"next_cursor":null})";
   std::string exported;
   Answer<std::uint64_t> export_answer = std::uint64_t{0};
+  Answer<std::string> quota_answer = R"({"state":"current","problem":null,"models":[]})";
+  Answer<std::string> models_answer = R"({"object":"list","data":[]})";
+  Answer<std::string> sessions_answer = R"({"sessions":[]})";
   Answer<std::string> policy_answer;
   Answer<std::string> check_answer;
   Answer<std::string> reload_answer;

@@ -71,6 +71,9 @@ TEST(Guard, BodiesAreJsonOrRefused) {
   EXPECT_EQ(status_for(request("POST", {host, {"Content-Type", "application/json"}})), 0U);
   EXPECT_EQ(
       status_for(request("POST", {host, {"Content-Type", "Application/JSON; charset=utf-8"}})), 0U);
+  EXPECT_EQ(
+      status_for(request("POST", {host, {"Content-Type", "application/json ; charset=utf-8"}})),
+      0U);
   for (const char* type : {"text/plain", "application/jsonp", "application/x-www-form-urlencoded",
                            "multipart/form-data; application/json"}) {
     EXPECT_EQ(status_for(request("POST", {host, {"Content-Type", type}})), 415U) << type;

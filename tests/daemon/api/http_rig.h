@@ -2,6 +2,7 @@
 
 #include "daemon/api/http_server.h"
 #include "tests/daemon/api/fake_ledger.h"
+#include "tests/daemon/api/fake_logins.h"
 
 #include <condition_variable>
 #include <functional>
@@ -224,6 +225,10 @@ class HttpServerTest : public ::testing::Test {
     ServerPorts ports;
     ports.ledger = other_ledger_ != nullptr ? other_ledger_ : &ledger_;
     ports.turns = &turns_;
+    ports.logins = &logins_;
+    ports.key_holder = [](std::string_view key) {
+      return key == "a-key" ? std::optional<std::uint32_t>(1000) : std::nullopt;
+    };
     ports.status = [] {
       StatusReport report;
       report.version = "1.2.3";
@@ -280,6 +285,7 @@ class HttpServerTest : public ::testing::Test {
   FakeLedger ledger_;
   ledger::Ledger* other_ledger_ = nullptr;
   FakeTurns turns_;
+  FakeLogins logins_;
   std::function<Result<std::uint32_t>(int)> peer_;
   boost::asio::io_context io_{1};
   boost::asio::thread_pool pool_{1};

@@ -87,6 +87,84 @@ TEST_F(HttpServerTest, WhoCannotBeIdentifiedSeesNothing) {
   EXPECT_TRUE(Client(where_).ask(get("/health")).starts_with("HTTP/1.1 200"));
 }
 
+TEST_F(HttpServerTest, AKeyStandsForItsUserWhereTheKernelKnowsNobody) {
+  peer_ = [](int) -> Result<std::uint32_t> {
+    return errno_error(ENOENT, "peer");
+  };
+  start();
+  Client client(where_);
+  EXPECT_TRUE(
+      client.ask(get("/v1/usage", "Authorization: Bearer a-key\r\n")).starts_with("HTTP/1.1 200"));
+  EXPECT_EQ(ledger_.asked.filter.uids, (std::vector<std::uint32_t>{1000}));
+  const auto wrong = client.ask(get("/v1/usage", "Authorization: Bearer other\r\n"));
+  EXPECT_TRUE(wrong.starts_with("HTTP/1.1 401")) << wrong;
+  EXPECT_TRUE(has(wrong, "\"code\":\"key_unknown\"")) << wrong;
+  EXPECT_TRUE(has(wrong, "API KEYS")) << wrong;
+  EXPECT_TRUE(has(wrong, "WWW-Authenticate: Bearer\r\n")) << wrong;
+  EXPECT_FALSE(has(wrong, "other")) << wrong;
+}
+
+TEST_F(HttpServerTest, NeitherWebPagesNorTheirPreflightsGetIn) {
+  start();
+  const auto preflight = Client(where_).ask("OPTIONS /v1/quota HTTP/1.1\r\n" + host() +
+                                            "Origin: http://evil.example\r\n"
+                                            "Access-Control-Request-Method: GET\r\n\r\n");
+  EXPECT_TRUE(preflight.starts_with("HTTP/1.1 403")) << preflight;
+  EXPECT_FALSE(has(preflight, "Access-Control-Allow")) << preflight;
+  // Not even one that was given a key.
+  const auto page = Client(where_).ask(
+      get("/v1/quota", "Origin: http://evil.example\r\nAuthorization: Bearer a-key\r\n"));
+  EXPECT_TRUE(page.starts_with("HTTP/1.1 403")) << page;
+}
+
+TEST_F(HttpServerTest, TellsQuotaModelsAndSessions) {
+  peer_ = [](int) -> Result<std::uint32_t> {
+    return 1000U;
+  };
+  QuotaAnswer quota;
+  quota.account = std::make_shared<ls::Account>();
+  quota.owner = 1000;
+  logins_.quota_answer = quota;
+  logins_.models_answer.models = {{"m", "M", false}};
+  logins_.sessions_answer.sessions.resize(2);
+  logins_.sessions_answer.sessions[0].uid = 1000;
+  logins_.sessions_answer.sessions[1].uid = 1001;
+  logins_.sessions_answer.sessions[1].user = "another";
+  start();
+  Client client(where_);
+  EXPECT_TRUE(has(client.ask(get("/v1/quota")), "antigravity-proxy.quota.v1"));
+  EXPECT_TRUE(has(client.ask(get("/v1/models")), "\"object\":\"list\""));
+  EXPECT_TRUE(has(client.ask(get("/v1/models/m")), "\"object\":\"model\""));
+  const auto unknown = client.ask(get("/v1/models/x"));
+  EXPECT_TRUE(unknown.starts_with("HTTP/1.1 404")) << unknown;
+  EXPECT_TRUE(has(unknown, "\"param\":\"model\"")) << unknown;
+  const auto sessions = client.ask(get("/v1/sessions"));
+  EXPECT_TRUE(has(sessions, "\"uid\":1000")) << sessions;
+  EXPECT_FALSE(has(sessions, "another")) << sessions;
+}
+
+TEST_F(HttpServerTest, TheQuotaOfAnotherUserIsTheirs) {
+  peer_ = [](int) -> Result<std::uint32_t> {
+    return 1001U;
+  };
+  QuotaAnswer quota;
+  quota.account = std::make_shared<ls::Account>();
+  quota.owner = 1000;
+  logins_.quota_answer = quota;
+  start();
+  const auto answer = Client(where_).ask(get("/v1/quota"));
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 403")) << answer;
+  EXPECT_TRUE(has(answer, "not_your_session")) << answer;
+  EXPECT_TRUE(has(answer, "\"hint\"")) << answer;
+}
+
+TEST_F(HttpServerTest, WithoutALoginItSaysWhatToDo) {
+  start();
+  const auto answer = Client(where_).ask(get("/v1/quota"));
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503")) << answer;
+  EXPECT_TRUE(has(answer, "sign in in the IDE")) << answer;
+}
+
 TEST_F(HttpServerTest, TheLanguageServerSeesNothing) {
   peer_ = [](int) -> Result<std::uint32_t> {
     return 4343U;

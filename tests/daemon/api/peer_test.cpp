@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +91,33 @@ TEST(PeerUid, APeerThatHasOnlyFinishedSendingIsStillKnown) {
   const auto uid = peer_uid(pair.accepted.get());
   ASSERT_TRUE(uid) << uid.error().text();
   EXPECT_EQ(*uid, ::getuid());
+}
+
+// All users without a number in our user namespace look like this one.
+TEST(PeerUid, TheUserOfNoNumberIsUnknown) {
+  if (::getuid() != 0) {
+    GTEST_SKIP() << "needs root to become another user";
+  }
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;  // bound without a name: the kernel gives one
+  socklen_t size = sizeof(sa_family_t);
+  const UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  size = sizeof address;
+  ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  ASSERT_EQ(::listen(listener.get(), 1), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool good = ::setuid(65534) == 0;
+    const int own = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    const bool up = ::connect(own, reinterpret_cast<sockaddr*>(&address), size) == 0;
+    std::_Exit(good && up ? 0 : 1);
+  }
+  const UniqueFd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  EXPECT_FALSE(peer_uid(accepted.get()));
 }
 
 // A child connects under another uid; its parent accepts.

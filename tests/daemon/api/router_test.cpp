@@ -59,6 +59,37 @@ TEST(Router, UnknownPathsAndMethods) {
   EXPECT_EQ(refusal_for(request("GET", "/v1/responses"), root()), 405U);
 }
 
+TEST(Router, WhatIsKnownOfLoginsIsAskedFor) {
+  for (const auto& [path, about] :
+       {std::pair("/v1/quota", LoginJob::About::quota),
+        std::pair("/v1/models", LoginJob::About::models),
+        std::pair("/v1/sessions", LoginJob::About::sessions),
+        std::pair("/v1/models/gemini-3-flash", LoginJob::About::models)}) {
+    EXPECT_EQ(refusal_for(request("GET", path), root()), 0U) << path;
+    EXPECT_EQ(refusal_for(request("POST", path), root()), 405U) << path;
+    EXPECT_EQ(refusal_for(request("GET", path), Visibility{}), 401U) << path;
+    const auto step = handle(request("GET", path), root(), {});
+    const auto* job = std::get_if<LoginJob>(&step);
+    ASSERT_NE(job, nullptr) << path;
+    EXPECT_EQ(job->about, about) << path;
+    EXPECT_FALSE(job->who.uids);
+  }
+  const auto one = handle(request("GET", "/v1/models/a/b"), root(), {});
+  EXPECT_EQ(std::get<LoginJob>(one).model, "a/b");
+  EXPECT_TRUE(route_head(request("GET", "/v1/models"), root()).openai_shape);
+  EXPECT_FALSE(route_head(request("GET", "/v1/quota"), root()).openai_shape);
+}
+
+TEST(Router, AnUnknownKeyIsToldHowToGetOne) {
+  Visibility who;
+  who.access = Visibility::Access::unknown_key;
+  const auto route = route_head(request("GET", "/v1/usage"), who);
+  ASSERT_TRUE(route.refusal);
+  EXPECT_EQ(route.refusal->status, 401U);
+  EXPECT_EQ(route.refusal->code, "key_unknown");
+  EXPECT_NE(route.refusal->hint.find("API KEYS"), std::string::npos);
+}
+
 TEST(Router, OnlyTheSessionsOwnerMayDrive) {
   auto other = root();
   other.may_drive = false;

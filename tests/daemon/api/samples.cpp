@@ -1,3 +1,4 @@
+#include "daemon/api/login_api.h"
 #include "daemon/api/record_csv.h"
 #include "daemon/api/record_export.h"
 #include "daemon/api/record_json.h"
@@ -7,11 +8,15 @@
 #include "tests/daemon/api/some_records.h"
 
 #include <cstdio>
+#include <memory>
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 
-// Answers of the API for tests in another language: NAME is record, records, usage or csv.
+// Answers of the API for tests in another language: NAME is record, records, usage, csv, quota
+// or sessions.
 
 namespace agp::api {
 namespace {
@@ -57,6 +62,46 @@ std::string usage_document() {
   return question ? render_usage(report, *question, kNow) : question.error().text();
 }
 
+Visibility all() {
+  Visibility who;
+  who.access = Visibility::Access::granted;
+  who.uids = std::nullopt;
+  return who;
+}
+
+std::string text_of(const Document& document) {
+  const auto* text = std::get_if<std::string>(&document);
+  return text == nullptr ? std::get<ApiError>(document).message : *text;
+}
+
+std::string quota_document_sample() {
+  auto account = std::make_shared<ls::Account>();
+  account->plan.name = "Pro";
+  account->models = {
+      {{"A", "MODEL_A", true, false}, "a", {ls::Fraction::of(0.8), {}, "2026-12-01T00:00:00Z"}},
+      {{"B", "", false, true}, "b", {std::nullopt, ls::Unknown::placeholder, ""}},
+      {{"", "MODEL_C", false, false}, "c", {ls::Fraction::of(1), {}, "2026-11-01T00:00:00Z"}}};
+  account->pools = {
+      {"P", {{"p-5h", "Five", "", "5h", {ls::Fraction::none(), {}, "2026-12-01T00:00:00Z"}}}}};
+  QuotaAnswer answer;
+  answer.account = std::move(account);
+  answer.owner = 1000;
+  answer.read_at = kNow;
+  answer.problem = Problem{"language_server_silent", "m", "r"};
+  return text_of(quota_document(answer, all(), kNow));
+}
+
+std::string sessions_document_sample() {
+  ls::SessionList list;
+  list.sessions.resize(2);
+  list.sessions[0].id = "1-2";
+  list.sessions[0].era = ls::Era::e3;
+  list.sessions[0].kind = ls::Kind::hub;
+  list.sessions[0].wrappers = {7};
+  list.sessions[1].reason = "it has no login";
+  return text_of(sessions_document(list, all(), kNow));
+}
+
 }  // namespace
 }  // namespace agp::api
 
@@ -72,6 +117,10 @@ int main(int argc, char** argv) {
     out = agp::api::exported(ExportFormat::csv);
   } else if (name == "usage") {
     out = agp::api::usage_document();
+  } else if (name == "quota") {
+    out = agp::api::quota_document_sample();
+  } else if (name == "sessions") {
+    out = agp::api::sessions_document_sample();
   }
   return std::fwrite(out.data(), 1, out.size(), stdout) == out.size() && !out.empty() ? 0 : 1;
 }

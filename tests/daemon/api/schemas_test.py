@@ -18,7 +18,7 @@ except ImportError:
     print('python3-jsonschema is not installed')
     sys.exit(77)
 
-NAMES = ('record.v1', 'records.v1', 'usage.v1')
+NAMES = ('quota.v1', 'record.v1', 'records.v1', 'sessions.v1', 'usage.v1')
 
 
 def closed(schema):
@@ -80,7 +80,8 @@ def main(argv):
         for record in records:
             validators['record.v1'].validate(record)
         validators['records.v1'].validate(json.loads(sample(program, 'records')))
-        validators['usage.v1'].validate(json.loads(sample(program, 'usage')))
+        for name in ('quota', 'sessions', 'usage'):
+            validators[f'{name}.v1'].validate(json.loads(sample(program, name)))
     # The schemas refuse what is wrong: a count that is unknown is never a word or a negative number.
     for change in ({'sequence': -1}, {'usage': {}}, {'outcome': 'fine'}, {'model': 7}, {'schema': 'x'}):
         try:
@@ -88,6 +89,15 @@ def main(argv):
         except jsonschema.ValidationError:
             continue
         raise AssertionError(f'the schema takes {change}')
+    # A share is one, or it is not known: never a number beyond, never a word.
+    quota = json.loads(sample(program, 'quota'))
+    for wrong in (1.5, -0.1, '0.5', 'unknown'):
+        quota['models'][0]['remaining_fraction'] = wrong
+        try:
+            validators['quota.v1'].validate(quota)
+        except jsonschema.ValidationError:
+            continue
+        raise AssertionError(f'the schema takes {wrong} as a share')
     check_csv(sample(program, 'csv'), records)
     print(f'{len(records)} records')
     return 0

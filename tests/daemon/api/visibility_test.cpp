@@ -43,6 +43,13 @@ TEST(Visibility, AnyoneElseSeesTheirOwn) {
   EXPECT_FALSE(who.may_drive);
 }
 
+TEST(Visibility, WhatBelongsToAUserIsForThemAndForWhoSeesAll) {
+  EXPECT_TRUE(rules().of(0).sees(1001));
+  EXPECT_TRUE(rules().of(1001).sees(1001));
+  EXPECT_FALSE(rules().of(1001).sees(1000));
+  EXPECT_FALSE(rules().of(std::nullopt).sees(0));
+}
+
 TEST(Visibility, TheLanguageServerIsRefused) {
   EXPECT_EQ(rules().of(901).access, Visibility::Access::refused);
 }

@@ -6,6 +6,7 @@
 #include "common/bus/connection.h"
 #include "polkit_adaptor.h"
 #include "tests/daemon/api/fake_ledger.h"
+#include "tests/daemon/api/fake_logins.h"
 #include "tests/daemon/api/memory_ledger.h"
 #include "tests/daemon/api/some_records.h"
 
@@ -91,6 +92,7 @@ class DaemonObjectTest : public ::testing::Test {
     DaemonPorts ports;
     ports.ledger = other_ledger_ != nullptr ? other_ledger_ : &ledger_;
     ports.pool = &pool_;
+    ports.logins = has_logins_ ? &logins_ : nullptr;
     ports.status = [this] {
       api::StatusReport report;
       report.version = "1.2.3";
@@ -168,6 +170,8 @@ class DaemonObjectTest : public ::testing::Test {
 
   api::test::FakeLedger ledger_;
   ledger::Ledger* other_ledger_ = nullptr;
+  api::test::FakeLogins logins_;
+  bool has_logins_ = true;
   api::VisibilityRules rules_;
   boost::asio::io_context io_{1};
   boost::asio::thread_pool pool_{1};
@@ -208,6 +212,59 @@ TEST_F(DaemonObjectTest, UsageIsTheDocumentOfTheApi) {
   EXPECT_NE(document.find("\"key\":{\"model\":\"flash\"},\"calls\":2"), std::string::npos)
       << document;
   EXPECT_TRUE(ledger_.asked.filter.since.has_value());
+}
+
+TEST_F(DaemonObjectTest, QuotaModelsAndSessionsAreTheDocumentsOfTheApi) {
+  rules_.daemon_uid = ::geteuid();
+  api::QuotaAnswer quota;
+  quota.account = std::make_shared<ls::Account>();
+  quota.owner = 1000;
+  logins_.quota_answer = quota;
+  logins_.models_answer.models = {{"m", "M", false}};
+  logins_.sessions_answer.sessions.resize(1);
+  start();
+  const auto document = document_of(cli::BusDaemon().quota());
+  EXPECT_NE(document.find("antigravity-proxy.quota.v1"), std::string::npos) << document;
+  EXPECT_NE(document_of(cli::BusDaemon().models()).find("\"id\":\"m\""), std::string::npos);
+  EXPECT_NE(document_of(cli::BusDaemon().sessions()).find("\"kind\":\"ide\""), std::string::npos);
+}
+
+TEST_F(DaemonObjectTest, WithoutALoginTheAnswerSaysWhatToDo) {
+  rules_.daemon_uid = ::geteuid();
+  start();
+  const auto answer = cli::BusDaemon().quota();
+  const auto* failure = std::get_if<cli::Failure>(&answer);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_EQ(failure->exit, cli::Exit::failed);
+  EXPECT_NE(failure->message.find("sign in in the IDE"), std::string::npos) << failure->message;
+}
+
+TEST_F(DaemonObjectTest, WithoutALanguageServerAllThreeSaySo) {
+  rules_.daemon_uid = ::geteuid();
+  has_logins_ = false;
+  start();
+  cli::BusDaemon daemon;
+  for (const auto& answer : {daemon.quota(), daemon.models(), daemon.sessions()}) {
+    const auto* failure = std::get_if<cli::Failure>(&answer);
+    ASSERT_NE(failure, nullptr);
+    EXPECT_NE(failure->message.find("language_server.mode"), std::string::npos) << failure->message;
+  }
+}
+
+TEST_F(DaemonObjectTest, TheQuotaOfAnotherUserIsRefused) {
+  if (::geteuid() == 0) {
+    GTEST_SKIP() << "root sees all";
+  }
+  api::QuotaAnswer quota;
+  quota.account = std::make_shared<ls::Account>();
+  quota.owner = ::geteuid() + 1;
+  logins_.quota_answer = quota;
+  rules_.daemon_uid = ::geteuid() + 2;
+  start();
+  const auto answer = cli::BusDaemon().quota();
+  const auto* failure = std::get_if<cli::Failure>(&answer);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_EQ(failure->exit, cli::Exit::refused);
 }
 
 TEST_F(DaemonObjectTest, AWrongParameterIsNamed) {

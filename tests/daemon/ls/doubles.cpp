@@ -101,7 +101,7 @@ asio::awaitable<Result<control::StartedLs>> DirectHelper::start_language_server(
       binary,
       "--enable_lsp",
       "--extension_server_port=" + std::to_string(spec.extension_server_port),
-      "--csrf_token=" + spec.csrf_token.expose(),
+      "--csrf_token=" + spec.extension_csrf_token.expose(),
       "--server_port=" + std::to_string(spec.server_port),
       "--lsp_port=" + std::to_string(spec.lsp_port),
       "--workspace_id=" + spec.workspace_id,

@@ -35,6 +35,7 @@ class FixedAccounts final : public core::AccountDatabase {
 class NoUnits final : public core::UnitManager {
  public:
   Result<> start(const core::UnitSpec&) override { return {}; }
+  Result<std::string> run(core::UnitSpec, const core::RunLimits&) override { return std::string(); }
   Result<> stop(const std::string&) override { return {}; }
   Result<std::vector<core::UnitState>> language_servers() override {
     return std::vector<core::UnitState>();
@@ -69,7 +70,7 @@ class FailingV6 final : public core::Firewall {
 
 struct Fixture {
   explicit Fixture(core::Firewall* firewall)
-      : operations({firewall, &trust, &accounts, nullptr, &units,
+      : operations({firewall, &trust, &accounts, nullptr, &units, nullptr,
                     [] { return Result<core::Settings>(core::Settings()); },
                     [] { return std::int64_t{0}; }, nullptr}) {}
   NoTrust trust;
