@@ -32,6 +32,7 @@ class LoginsTest : public ::testing::Test {
   template <class T>
   T wait(asio::awaitable<T> task) {
     std::optional<T> out;
+    io_.restart();  // it stops whenever it has nothing to do
     asio::co_spawn(io_, std::move(task), [&](std::exception_ptr bug, T value) {
       EXPECT_FALSE(bug);
       out.emplace(std::move(value));
