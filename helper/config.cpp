@@ -18,6 +18,7 @@ namespace {
 constexpr char kPortsKey[] = "language_server.ports";
 constexpr char kEndpointKey[] = "language_server.cloud_code_endpoint";
 constexpr char kBinariesKey[] = "language_server.binaries";
+constexpr char kExtensionsKey[] = "ide.extensions";
 constexpr std::size_t kMaxBinaries = 32;
 
 struct Targets {
@@ -36,6 +37,9 @@ config::Schema schema_for(Targets* into) {
   schema.text(kPortsKey, &into->ports, "42100-42199",
               "Loopback ports for language servers, closed to all but root, the daemon and "
               "themselves.");
+  schema.paths(kExtensionsKey, &into->settings.extensions, defaults.extensions,
+               "Files extension.js of the IDE that ide-patch looks at and may patch; each must "
+               "belong to root, with all its directories.");
   return schema;
 }
 
@@ -71,6 +75,9 @@ Result<core::Settings> finish(config::Schema& schema,
   }
   if (targets.settings.binaries.size() > kMaxBinaries) {
     faults.list.push_back(schema.fault(kBinariesKey, "expected at most 32 paths", file));
+  }
+  if (targets.settings.extensions.size() > kMaxBinaries) {
+    faults.list.push_back(schema.fault(kExtensionsKey, "expected at most 32 paths", file));
   }
   if (!faults.empty()) {
     return Error(core::Errc::configuration, faults.text());

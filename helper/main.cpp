@@ -3,8 +3,10 @@
 #include "helper/bus/adaptor.h"
 #include "helper/bus/authority.h"
 #include "helper/config.h"
+#include "helper/core/ide_patch.h"
 #include "helper/core/operations.h"
 #include "helper/os/accounts.h"
+#include "helper/os/extension_store.h"
 #include "helper/os/iptables.h"
 #include "helper/os/runtime_directory.h"
 #include "helper/os/trusted_file.h"
@@ -35,6 +37,7 @@ using Seconds = std::chrono::seconds;
 constexpr char kUsage[] =
     "Usage: antigravity-proxy-helper [--idle-timeout SECONDS] [--config FILE]\n"
     "       antigravity-proxy-helper --release [--for service|capture] [--config FILE]\n"
+    "       antigravity-proxy-helper --check-ide-patch | --revert-ide-patch [--config FILE]\n"
     "\n"
     "The root helper of antigravity-proxy. The first form serves org.antigravityproxy.Helper1 on\n"
     "the system bus, is started by the bus, and exits when idle (300 seconds by default).\n"
@@ -42,6 +45,8 @@ constexpr char kUsage[] =
     "  --release        stop the language servers that the helper started, remove its firewall\n"
     "                   rules and files, and exit; changes nothing when nothing is there\n"
     "  --for UNIT       used by the units themselves: do so only when the stop is for good\n"
+    "  --check-ide-patch   say in the journal whether an update of the IDE undid ide-patch\n"
+    "  --revert-ide-patch  put back every file that ide-patch changed, remove its backups, exit\n"
     "  --idle-timeout N exit after N seconds without a call and without a language server\n"
     "  --config FILE    instead of /etc/antigravity-proxy/helper.yaml\n"
     "  --version, --help\n";
@@ -52,6 +57,8 @@ struct Options {
   Seconds idle_timeout{300};
   std::string config = "/etc/antigravity-proxy/helper.yaml";
   std::optional<ReleaseFor> release;
+  bool check_ide_patch = false;
+  bool revert_ide_patch = false;
   bool help = false;
   bool version = false;
 };
@@ -85,6 +92,10 @@ std::optional<Options> parse(int argc, char** argv) {
       options.help = true;
     } else if (word == "--version") {
       options.version = true;
+    } else if (word == "--check-ide-patch") {
+      options.check_ide_patch = true;
+    } else if (word == "--revert-ide-patch") {
+      options.revert_ide_patch = true;
     } else if (word == "--release") {
       options.release = options.release.value_or(ReleaseFor::administrator);
     } else if (word == "--for" && release_for(value)) {
@@ -122,14 +133,18 @@ struct Machine {
   explicit Machine(const std::string& config)
       : operations({&firewall, &directory, &accounts, &programs, &units,
                     [config] { return agp::helper::load_settings(config); },
-                    [] { return static_cast<std::int64_t>(std::time(nullptr)); }, random_id}) {}
+                    [] { return static_cast<std::int64_t>(std::time(nullptr)); }, random_id}),
+        ide_patch(
+            &extensions, &directory, [config] { return agp::helper::load_settings(config); }) {}
 
   agp::os::Iptables firewall;
   agp::os::RuntimeDirectory directory;
   agp::os::SystemAccounts accounts;
   agp::os::RootPrograms programs;
   agp::os::SystemdUnits units;
+  agp::os::ExtensionStore extensions;
   agp::core::Operations operations;
+  agp::core::IdePatch ide_patch;
 };
 
 int release(const Options& options) {
@@ -142,6 +157,49 @@ int release(const Options& options) {
     return 1;
   }
   return 0;
+}
+
+/// For the path unit: somebody changed a file that ide-patch may have patched.
+int check_ide_patch(const Options& options) {
+  Machine machine(options.config);
+  auto seen = machine.ide_patch.look();
+  if (!seen) {
+    agp::log::err("the extension of the IDE cannot be checked", {{"ERROR", seen.error()}});
+    return 1;
+  }
+  for (const auto& file : seen->files) {
+    if (file.state == agp::core::ExtensionState::undone) {
+      agp::log::warning(
+          "an update of the IDE undid ide-patch, leaving it: run antigravity-proxy ide-patch apply "
+          "or ide-patch forget",
+          {{"FILE", file.path},
+           {"SHA256", file.sha256},
+           {"BACKUP_SHA256", file.backup_sha256},
+           {"DETAIL", file.detail}});
+    }
+  }
+  return 0;
+}
+
+/// For the package's removal: nothing of ours stays in the IDE.
+int revert_ide_patch(const Options& options) {
+  using agp::core::ExtensionState;
+  Machine machine(options.config);
+  auto done = machine.ide_patch.revert(agp::core::ExtensionFiles::WhenUndone::forget);
+  if (!done) {
+    agp::log::err("the extension of the IDE was not put back", {{"ERROR", done.error()}});
+    return 1;
+  }
+  int status = 0;
+  for (const auto& file : done->files) {
+    // What cannot be looked at was not patched by us; what still is, could not be put back.
+    if (file.state == ExtensionState::patched || !file.backup_sha256.empty()) {
+      agp::log::err("a file of the IDE was not put back",
+                    {{"FILE", file.path}, {"DETAIL", file.detail}});
+      status = 1;
+    }
+  }
+  return status;
 }
 
 /// Runs the bus object until nobody needs it.
@@ -162,7 +220,7 @@ class Service {
     }
     connection_ = std::move(*connection);
     authority_.emplace(connection_.get());
-    adaptor_.emplace(connection_.get(), &*authority_, &machine_.operations,
+    adaptor_.emplace(connection_.get(), &*authority_, &machine_.operations, &machine_.ide_patch,
                      [this] { note_activity(); });
     connection_->start();
     if (auto owned = connection_->request_name(agp::helper::kBusName); !owned) {
@@ -278,6 +336,12 @@ int main(int argc, char** argv) {
   agp::log::init("antigravity-proxy-helper");
   if (options->release) {
     return release(*options);
+  }
+  if (options->check_ide_patch) {
+    return check_ide_patch(*options);
+  }
+  if (options->revert_ide_patch) {
+    return revert_ide_patch(*options);
   }
   return Service(*options).run();
 }

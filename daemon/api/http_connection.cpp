@@ -1,16 +1,24 @@
 #include "daemon/api/http_connection.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <sys/socket.h>
 
 namespace agp::api {
 namespace {
 
 constexpr auto kTuple = boost::asio::as_tuple(boost::asio::use_awaitable);
+
+bool has_left(HttpConnection::Socket* socket) {
+  char octet = 0;
+  const auto size = ::recv(socket->native_handle(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+  return size == 0 || (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
 
 }  // namespace
 
@@ -61,6 +69,23 @@ boost::asio::awaitable<bool> HttpConnection::send(HttpConnection* connection,
   }
   connection->is_sending = false;
   co_return sent == octets.size();
+}
+
+void close_when_left(const std::shared_ptr<HttpConnection::Socket>& socket,
+                     const std::shared_ptr<boost::asio::steady_timer>& wake) {
+  socket->async_wait(
+      HttpConnection::Socket::wait_read,
+      [weak = std::weak_ptr(socket), wake = std::weak_ptr(wake)](boost::system::error_code error) {
+        const auto late = weak.lock();
+        if (error || !late || !has_left(late.get())) {
+          return;  // a next request has to wait for ever: it is not looked at
+        }
+        boost::system::error_code ignored;
+        (void)late->close(ignored);
+        if (const auto timer = wake.lock()) {
+          timer->cancel();
+        }
+      });
 }
 
 }  // namespace agp::api

@@ -18,6 +18,13 @@
 
 namespace agp::api {
 
+/// How the client gets an answer that is sent while it is made.
+struct AnswerManner {
+  bool chunked = true;  // false: until the connection closes, for HTTP/1.0
+  bool keep_alive = false;
+  bool head_only = false;  // HEAD
+};
+
 /// One accepted connection of the HTTP server. Belongs to the coroutine that serves it.
 struct HttpConnection {
   using Socket = boost::asio::generic::stream_protocol::socket;
@@ -50,5 +57,10 @@ struct HttpConnection {
   std::optional<std::chrono::milliseconds> most;  // see hurry()
   std::array<std::uint8_t, 16 * 1024> chunk{};
 };
+
+/// A client that leaves while it waits is noticed at once: the socket is closed and `wake`
+/// cancelled. Octets of a next request have to wait and are not looked at.
+void close_when_left(const std::shared_ptr<HttpConnection::Socket>& socket,
+                     const std::shared_ptr<boost::asio::steady_timer>& wake);
 
 }  // namespace agp::api

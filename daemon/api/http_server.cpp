@@ -5,7 +5,6 @@
 #include "daemon/api/http_connection.h"
 #include "daemon/api/long_answers.h"
 #include "daemon/api/peer.h"
-#include "daemon/api/responses_api.h"
 #include "daemon/api/router.h"
 
 #include <exception>
@@ -107,6 +106,7 @@ struct HttpServer::Impl {
   std::list<Connection*> open;
   asio::steady_timer room;  // cancelled whenever a connection ends
   std::shared_ptr<LongAnswers> long_answers;
+  std::shared_ptr<TurnAnswers> turn_answers;
   bool stopped = false;
 
   static asio::awaitable<void> accept_loop(Self self, Listener* listener);
@@ -122,12 +122,7 @@ struct HttpServer::Impl {
                                       Step step,
                                       LongAnswers::Manner manner);
   static asio::awaitable<Response> perform(Impl* self, Step step);
-  static asio::awaitable<Response> perform_turn(Impl* self, TurnRequest request);
-  static asio::awaitable<std::optional<ledger::Sums>> measured(Impl* self, ledger::Query query);
   static asio::awaitable<Response> ledger_job(ledger::Ledger* ledger, LedgerJob job);
-  static asio::awaitable<std::optional<ledger::Sums>> settled_sums(ledger::Ledger* ledger,
-                                                                   ledger::Query query,
-                                                                   std::chrono::milliseconds limit);
   void start_connection(const Self& self, UniqueFd fd, const Listener& listener);
 };
 
@@ -145,6 +140,14 @@ HttpServer::HttpServer(asio::io_context* io,
   }
   impl_->long_answers =
       LongAnswers::create({io, pool, impl_->ports.ledger}, impl_->limits.long_answers);
+  TurnAnswers::Ports turns;
+  turns.io = io;
+  turns.pool = pool;
+  turns.ledger = impl_->ports.ledger;
+  turns.turns = impl_->ports.turns;
+  turns.seal = impl_->ports.seal;
+  turns.now = impl_->ports.now;
+  impl_->turn_answers = TurnAnswers::create(std::move(turns), impl_->limits.turns);
 }
 
 HttpServer::~HttpServer() {
@@ -171,6 +174,10 @@ Result<> HttpServer::listen(UniqueFd listener) {
   return {};
 }
 
+void HttpServer::drain(std::function<void()> when_ended) {
+  impl_->turn_answers->drain(std::move(when_ended));
+}
+
 void HttpServer::stop(std::function<void()> when_told) {
   impl_->stopped = true;
   boost::system::error_code ignored;
@@ -185,7 +192,14 @@ void HttpServer::stop(std::function<void()> when_told) {
     }
   }
   impl_->room.cancel();
-  impl_->long_answers->stop(std::move(when_told));  // the others say goodbye
+  // The others say goodbye; whoever asked is told once both kinds have.
+  const auto tell = [left = std::make_shared<int>(2), when_told = std::move(when_told)] {
+    if (--*left == 0 && when_told) {
+      when_told();
+    }
+  };
+  impl_->turn_answers->stop(tell);
+  impl_->long_answers->stop(tell);
 }
 
 asio::awaitable<void> HttpServer::Impl::accept_loop(Self self, Listener* listener) {
@@ -313,6 +327,10 @@ asio::awaitable<bool> HttpServer::Impl::answer(Impl* self,
     co_return co_await LongAnswers::send_stream(std::move(answers), connection,
                                                 std::move(job->question), manner);
   }
+  if (auto* job = std::get_if<TurnJob>(&step)) {
+    auto answers = self->turn_answers;
+    co_return co_await TurnAnswers::send(std::move(answers), connection, std::move(*job), manner);
+  }
   const auto response = co_await perform(self, std::move(step));
   auto octets = to_octets(response, manner.keep_alive, manner.head_only);
   const bool sent = co_await send(self, connection, std::move(octets));
@@ -412,60 +430,12 @@ asio::awaitable<Response> HttpServer::Impl::perform(Impl* self, Step step) {
     co_return co_await asio::co_spawn(self->pool->get_executor(), std::move(task),
                                       asio::use_awaitable);
   }
-  if (auto* job = std::get_if<StatusJob>(&step)) {
-    const StatusReport report = self->ports.status();
-    co_return job->render(report);
-  }
-  auto request = std::get<TurnRequest>(std::move(step));
-  co_return co_await perform_turn(self, std::move(request));
-}
-
-asio::awaitable<Response> HttpServer::Impl::perform_turn(Impl* self, TurnRequest request) {
-  if (self->ports.turns == nullptr) {
-    co_return render_turn_error(Error({}, "the language server is switched off"));
-  }
-  const auto started_at = self->ports.now();
-  TurnRequest copy = request;
-  auto result = co_await self->ports.turns->run(std::move(copy));
-  if (!result) {
-    co_return render_turn_error(result.error());
-  }
-  auto query = turn_query(*result, started_at);
-  result->usage = co_await measured(self, std::move(query));
-  co_return render_turn(*result, request, started_at);
-}
-
-// The language server may say that it is done a moment before the meter has seen the end of the
-// reply, so the question is repeated until there is something to tell, or the limit is reached.
-asio::awaitable<std::optional<ledger::Sums>> HttpServer::Impl::measured(Impl* self,
-                                                                        ledger::Query query) {
-  const auto give_up = std::chrono::steady_clock::now() + self->limits.settle_deadline;
-  while (true) {
-    ledger::Query copy = query;
-    auto task = settled_sums(self->ports.ledger, std::move(copy), self->limits.settle_deadline);
-    auto sums =
-        co_await asio::co_spawn(self->pool->get_executor(), std::move(task), asio::use_awaitable);
-    const bool is_known = sums && sums->calls > 0;
-    if (is_known || std::chrono::steady_clock::now() >= give_up) {
-      co_return is_known ? sums : std::nullopt;
-    }
-    asio::steady_timer pause(*self->io, std::chrono::milliseconds(20));
-    (void)co_await pause.async_wait(kTuple);  // cancelled or not, look again
-  }
+  const StatusReport report = self->ports.status();
+  co_return std::get<StatusJob>(step).render(report);
 }
 
 asio::awaitable<Response> HttpServer::Impl::ledger_job(ledger::Ledger* ledger, LedgerJob job) {
   co_return job.run(*ledger);
-}
-
-asio::awaitable<std::optional<ledger::Sums>> HttpServer::Impl::settled_sums(
-    ledger::Ledger* ledger, ledger::Query query, std::chrono::milliseconds limit) {
-  (void)ledger->flush(limit);  // late records are missing from the answer, which says its calls
-  auto report = ledger->usage(query);
-  if (!report) {
-    co_return std::nullopt;
-  }
-  co_return report->totals;
 }
 
 }  // namespace agp::api

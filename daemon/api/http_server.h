@@ -4,6 +4,7 @@
 #include "common/base/unique_fd.h"
 #include "daemon/api/long_answers.h"
 #include "daemon/api/status.h"
+#include "daemon/api/turn_answers.h"
 #include "daemon/api/turn_port.h"
 #include "daemon/api/visibility.h"
 
@@ -22,21 +23,23 @@ namespace agp::api {
 
 /// Starting values of security.md section 10.
 struct ServerLimits {
-  std::size_t connections = 64;
+  std::size_t connections = 128;
   std::size_t head_bytes = 64 * 1024;
   std::size_t body_bytes = 32 * 1024 * 1024;
   std::chrono::milliseconds head_deadline{10'000};   // from the first byte awaited to the last
   std::chrono::milliseconds idle_deadline{60'000};   // between requests
   std::chrono::milliseconds body_deadline{300'000};  // whole body
   std::chrono::milliseconds linger_deadline{1'000};  // for a client to read our last answer
-  std::chrono::milliseconds settle_deadline{2'000};  // wait for the ledger after a turn
   LongAnswerLimits long_answers;
+  TurnLimits turns;
 };
 
 /// Everything the server asks others for. All of it outlives the server.
 struct ServerPorts {
   ledger::Ledger* ledger = nullptr;
-  TurnPort* turns = nullptr;  // null: POST /v1/responses answers 503
+  TurnPort* turns = nullptr;  // null: POST /v1/responses and chat completions answer 503
+  /// Seals the ids of responses; the same after a restart. Null: no response can be continued.
+  openai::ResponseIds::Seal seal;
   std::function<StatusReport()> status;
   VisibilityRules visibility;
   std::function<usage::Micros()> now;
@@ -60,6 +63,10 @@ class HttpServer {
 
   /// Takes a listening TCP or Unix socket and starts to accept from it.
   [[nodiscard]] Result<> listen(UniqueFd listener);
+
+  /// Turns under way may end, new ones are refused; everything else goes on.
+  /// @param when_ended  called once no turn is left, perhaps at once, unless stop() comes first.
+  void drain(std::function<void()> when_ended);
 
   /// Closes listeners and connections; streams are told. The io_context must run once more to end
   /// the coroutines, before the server is destroyed.

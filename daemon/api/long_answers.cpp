@@ -3,14 +3,12 @@
 #include "common/log/log.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <sys/socket.h>
 
 namespace agp::api {
 namespace {
@@ -50,30 +48,6 @@ asio::awaitable<Result<std::uint64_t>> read_newest(ledger::Ledger* ledger) {
 
 std::string framed(std::string octets, bool chunked) {
   return chunked ? to_chunk(octets) : octets;
-}
-
-bool has_left(HttpConnection::Socket* socket) {
-  char octet = 0;
-  const auto size = ::recv(socket->native_handle(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
-  return size == 0 || (size < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
-}
-
-// A reader that leaves frees its place at once, not at the next comment.
-void close_when_left(const std::shared_ptr<HttpConnection::Socket>& socket,
-                     const std::shared_ptr<asio::steady_timer>& wake) {
-  socket->async_wait(
-      HttpConnection::Socket::wait_read,
-      [weak = std::weak_ptr(socket), wake = std::weak_ptr(wake)](boost::system::error_code error) {
-        const auto late = weak.lock();
-        if (error || !late || !has_left(late.get())) {
-          return;  // a next request has to wait for ever: it is not looked at
-        }
-        boost::system::error_code ignored;
-        (void)late->close(ignored);
-        if (const auto timer = wake.lock()) {
-          timer->cancel();
-        }
-      });
 }
 
 }  // namespace

@@ -52,12 +52,7 @@ class LongAnswers : public std::enable_shared_from_this<LongAnswers> {
   LongAnswers& operator=(LongAnswers&&) = delete;
   ~LongAnswers() = default;
 
-  /// How the client gets the answer.
-  struct Manner {
-    bool chunked = true;  // false: until the connection closes, for HTTP/1.0
-    bool keep_alive = false;
-    bool head_only = false;  // HEAD
-  };
+  using Manner = AnswerManner;
 
   /// False when the connection is at its end.
   static boost::asio::awaitable<bool> send_export(std::shared_ptr<LongAnswers> self,

@@ -1,7 +1,6 @@
 #include "daemon/api/router.h"
 
 #include "daemon/api/metrics.h"
-#include "daemon/api/responses_api.h"
 #include "daemon/api/schemas.h"
 #include "daemon/api/usage_api.h"
 
@@ -21,7 +20,8 @@ enum class Endpoint {
   schemas,
   status,
   metrics,
-  responses
+  responses,
+  chat_completions
 };
 
 struct Entry {
@@ -39,6 +39,7 @@ constexpr Entry kEntries[] = {
     {"/v1/status", "GET", Endpoint::status},
     {"/metrics", "GET", Endpoint::metrics},
     {"/v1/responses", "POST", Endpoint::responses},
+    {"/v1/chat/completions", "POST", Endpoint::chat_completions},
 };
 constexpr std::string_view kSchemas = "/v1/schemas/";
 constexpr Entry kSchemaEntry = {"/v1/schemas/", "GET", Endpoint::schemas};
@@ -151,12 +152,16 @@ Step schema_step(const Request& request) {
   return response;
 }
 
-Step responses_step(const Request& request) {
-  auto parsed = parse_turn(request.body);
-  if (const auto* refusal = std::get_if<ApiError>(&parsed)) {
+// These follow OpenAI's shapes, errors included, and spend quota.
+bool is_turn(const Entry& entry) {
+  return entry.endpoint == Endpoint::responses || entry.endpoint == Endpoint::chat_completions;
+}
+
+Step turn_step(std::variant<TurnJob, ApiError> job) {
+  if (const auto* refusal = std::get_if<ApiError>(&job)) {
     return error_response(*refusal, true);
   }
-  return std::get<TurnRequest>(std::move(parsed));
+  return std::get<TurnJob>(std::move(job));
 }
 
 }  // namespace
@@ -164,7 +169,7 @@ Step responses_step(const Request& request) {
 Route route_head(const Request& request, const Visibility& who) {
   Route route;
   const Entry* entry = find(request);
-  route.openai_shape = entry != nullptr && entry->endpoint == Endpoint::responses;
+  route.openai_shape = entry != nullptr && is_turn(*entry);
   if (entry == nullptr || entry->endpoint != Endpoint::health) {
     route.refusal = refuse_who(who);
   }
@@ -177,8 +182,8 @@ Route route_head(const Request& request, const Visibility& who) {
                              "not_found",
                              "there is nothing at this path",
                              "known are /health, /metrics, /v1/usage, /v1/usage/records, "
-                             "/v1/usage/stream, /v1/usage/export, /v1/schemas/NAME, /v1/status "
-                             "and /v1/responses",
+                             "/v1/usage/stream, /v1/usage/export, /v1/schemas/NAME, /v1/status, "
+                             "/v1/responses and /v1/chat/completions",
                              ""};
     return route;
   }
@@ -192,8 +197,8 @@ Route route_head(const Request& request, const Visibility& who) {
                              ""};
     return route;
   }
-  route.wants_body = entry->endpoint == Endpoint::responses;
-  if (entry->endpoint == Endpoint::responses && !who.may_drive) {
+  route.wants_body = is_turn(*entry);
+  if (is_turn(*entry) && !who.may_drive) {
     route.refusal = ApiError{403,
                              "permission_error",
                              "not_your_session",
@@ -236,16 +241,11 @@ Step handle(const Request& request, const Visibility& who, usage::Micros now) {
         return response;
       }};
     case Endpoint::responses:
-      return responses_step(request);
+      return turn_step(responses_job(request.body));
+    case Endpoint::chat_completions:
+      return turn_step(chat_job(request.body));
   }
   return Response{};
-}
-
-ledger::Query turn_query(const TurnResult& result, usage::Micros started_at) {
-  ledger::Query query;
-  query.filter.cascade = result.cascade_id;
-  query.filter.since = started_at;
-  return query;
 }
 
 }  // namespace agp::api

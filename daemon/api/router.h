@@ -2,7 +2,7 @@
 
 #include "daemon/api/http.h"
 #include "daemon/api/status.h"
-#include "daemon/api/turn.h"
+#include "daemon/api/turn_job.h"
 #include "daemon/api/usage_question.h"
 #include "daemon/api/visibility.h"
 
@@ -31,7 +31,7 @@ struct StreamJob {
   StreamQuestion question;
 };
 
-using Step = std::variant<Response, LedgerJob, StatusJob, ExportJob, StreamJob, TurnRequest>;
+using Step = std::variant<Response, LedgerJob, StatusJob, ExportJob, StreamJob, TurnJob>;
 
 /// Decided on the head alone, before a body is read.
 struct Route {
@@ -44,8 +44,5 @@ struct Route {
 
 /// The whole request; `route_head` has let it pass.
 [[nodiscard]] Step handle(const Request& request, const Visibility& who, usage::Micros now);
-
-/// The calls of one turn, all of them visible to the one who asked for it.
-[[nodiscard]] ledger::Query turn_query(const TurnResult& result, usage::Micros started_at);
 
 }  // namespace agp::api

@@ -1,9 +1,11 @@
 #pragma once
 
-#include "daemon/ledger/ledger.h"
+#include "daemon/api/openai/turn_event.h"
 
-#include <optional>
+#include <cstddef>
 #include <string>
+#include <variant>
+#include <vector>
 
 /// One turn of a conversation, driven through the language server.
 namespace agp::api {
@@ -12,15 +14,15 @@ struct TurnRequest {
   std::string model;         // as the client named it
   std::string input;         // text of the user's message
   std::string instructions;  // empty: none
+  std::string cascade_id;    // continues this conversation; empty: a new one
 };
 
-struct TurnResult {
-  std::string response_id;  // "resp_…", made by whoever runs the turn
-  std::string text;
-  std::string model;
-  std::string cascade_id;
-  /// Filled in by the API from the ledger: what was measured on the wire. Empty: not known.
-  std::optional<ledger::Sums> usage;
+/// How a turn ended, and what is known of the calls that it made: what was measured of them is
+/// complete once the ledger has each of these.
+struct TurnOutcome {
+  std::variant<openai::FinishReason, ApiError> end;
+  std::vector<std::string> response_ids;  // of the provider's answers, as far as they were named
+  std::size_t answers = 0;                // the model was called at least so often
 };
 
 }  // namespace agp::api

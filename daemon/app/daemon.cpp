@@ -6,6 +6,7 @@
 #include "daemon/api/http_server.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/times.h"
+#include "daemon/app/attached_ls.h"
 #include "daemon/app/correlation.h"
 #include "daemon/app/helper_over_bus.h"
 #include "daemon/app/interception.h"
@@ -25,10 +26,12 @@
 #include "daemon/ls/process_scan.h"
 #include "daemon/ls/supervisor.h"
 #include "daemon/tls/ca.h"
+#include "daemon/tls/keyed_digest.h"
 
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -129,6 +132,8 @@ class Daemon {
   Result<> start_interception();
   Result<> start_bus();
   void start_supervisor();
+  Result<> attach_ls();
+  void drive(const ls::EndpointSource* source);
   Result<> start_api();
   asio::awaitable<void> watch_rules();
   void tell_ready_once_settled();
@@ -158,6 +163,7 @@ class Daemon {
   std::shared_ptr<const tls::Authority> authority_;
   std::string authority_renewed_because_;
   bool is_authority_replaced_ = false;  // programs that trust the old one may be running
+  std::optional<tls::KeyedDigest> response_seal_;
   asio::io_context control_{1};
   asio::thread_pool pool_;    // the disk is waited for here
   RecordCount record_count_;  // the ledger's thread tells it
@@ -174,6 +180,7 @@ class Daemon {
   std::unique_ptr<HelperOverBus> helper_;
   std::unique_ptr<ls::ProcessScan> finder_;
   std::unique_ptr<ls::Supervisor> supervisor_;
+  std::unique_ptr<AttachedLs> attached_;
   std::unique_ptr<ls::LsDriver> driver_;
   std::unique_ptr<Turns> turns_;
   std::unique_ptr<daemon_bus::DaemonObject> object_;
@@ -221,6 +228,12 @@ Result<> Daemon::open_state() {
   is_authority_replaced_ = had_authority && !authority_renewed_because_.empty();
   if (!authority_renewed_because_.empty()) {
     log::notice("certificate authority made anew", {{"REASON", authority_renewed_because_}});
+  }
+  if (auto seal = tls::KeyedDigest::open_or_create(options_.state_dir + "/responses.key")) {
+    response_seal_ = std::move(*seal);
+  } else {
+    log::warning("no key for ids of responses, going on: none of them can be continued",
+                 {{"ERROR", seal.error()}});
   }
   auto pricer = cost::Pricer::builtin(config_.cost_prices, config_.cost_aliases);
   if (!pricer) {
@@ -460,10 +473,7 @@ void Daemon::start_supervisor() {
   };
   supervisor_ = std::make_unique<ls::Supervisor>(control_.get_executor(), helper_.get(),
                                                  finder_.get(), std::move(options));
-  ls::LsDriver::Options driving;
-  driving.watcher = correlation_.get();
-  driver_ = std::make_unique<ls::LsDriver>(supervisor_.get(), driving);
-  turns_ = std::make_unique<Turns>(driver_.get());
+  drive(supervisor_.get());
   is_supervising_ = true;
   asio::co_spawn(control_, supervisor_->run(), [this](const std::exception_ptr& problem) {
     log_unhandled(problem, "supervisor");
@@ -474,6 +484,24 @@ void Daemon::start_supervisor() {
     asio::co_spawn(control_, watch_rules(),
                    [](const std::exception_ptr& problem) { log_unhandled(problem, "rules"); });
   }
+}
+
+Result<> Daemon::attach_ls() {
+  auto attached = AttachedLs::open(config_.attached_ls);
+  if (!attached) {
+    return attached.error();
+  }
+  attached_ = std::move(*attached);
+  correlation_->on_instance(AttachedLs::kInstance);
+  drive(attached_.get());
+  return {};
+}
+
+void Daemon::drive(const ls::EndpointSource* source) {
+  ls::LsDriver::Options driving;
+  driving.watcher = correlation_.get();
+  driver_ = std::make_unique<ls::LsDriver>(source, driving);
+  turns_ = std::make_unique<Turns>(driver_.get());
 }
 
 // Firewall reloads of other programs flush our rules at any time. The helper's Ensure is idempotent
@@ -502,7 +530,9 @@ api::VisibilityRules Daemon::visibility() {
   rules.daemon_uid = ::geteuid();
   rules.ls_uid = uid_of_account(kLsAccount);
   rules.session_uid = [this] {
-    return supervisor_ ? uid_of_account(supervisor_->session_user()) : std::nullopt;
+    return supervisor_ ? uid_of_account(supervisor_->session_user())
+           : attached_ ? uid_of_account(config_.language_server_user)
+                       : std::nullopt;
   };
   rules.is_member = [](std::uint32_t uid) {
     return api::is_group_member(uid, kGroup);
@@ -514,6 +544,11 @@ Result<> Daemon::start_api() {
   api::ServerPorts ports;
   ports.ledger = ledger_.get();
   ports.turns = turns_.get();
+  if (response_seal_) {
+    ports.seal = [this](std::string_view text) {
+      return response_seal_->of(text);
+    };
+  }
   ports.status = [this] {
     return status();
   };
@@ -576,6 +611,10 @@ Result<> Daemon::start() {
       return done;
     }
     start_supervisor();
+  } else if (config_.attached_ls.port != 0) {
+    if (auto done = attach_ls(); !done) {
+      return done;
+    }
   }
   if (auto done = start_api(); !done) {
     return done;
@@ -683,7 +722,14 @@ void Daemon::drain() {
     }
     carry_out(stop_order_.on_drained(is_supervising_ && bus_problem_.empty()));
   });
-  interception_->drain([this] { asio::post(control_, [this] { drain_limit_.cancel(); }); });
+  // The language server says that a turn is over a moment after its last stream has ended.
+  const auto drained = [this, left = std::make_shared<int>(2)] {
+    if (--*left == 0) {
+      drain_limit_.cancel();
+    }
+  };
+  interception_->drain([this, drained] { asio::post(control_, drained); });
+  http_->drain(drained);
 }
 
 // The language server is gone. Streams of usage end with an event, which takes a turn of control_.

@@ -76,6 +76,14 @@ Schema proxy_schema(Config* config, RawLists* raw) {
       "managed: start a language server of our own; off: only capture what others start.");
   schema.text("language_server.user", &config->language_server_user, "auto",
               "User whose IDE session is used; auto: the only one that runs the IDE.");
+  schema.integer<std::uint16_t>(
+      "language_server.attach_port", &config->attached_ls.port, 0, 0, 65'535,
+      "HTTPS port on 127.0.0.1 of a language server that is driven although somebody else started "
+      "it; 0: none. This and the two below are only used without systemd's sockets.");
+  schema.path("language_server.attach_token_file", &config->attached_ls.token_file,
+              "File with the token of that language server.");
+  schema.path("language_server.attach_certificate_file", &config->attached_ls.certificate_file,
+              "Certificate that it has to show, as PEM.");
   schema.integer<std::uint32_t>("ledger.raw_days", &config->ledger.raw_days, 90, 1, 36'500,
                                 "Age in days at which single records are deleted; their sums "
                                 "stay, by quarter-hour.");

@@ -46,6 +46,13 @@ struct ReverseEndpoint {
   std::uint16_t port = 443;
 };
 
+/// A language server that was started by somebody else; port 0: none.
+struct AttachedLs {
+  std::uint16_t port = 0;
+  std::optional<std::string> token_file;
+  std::optional<std::string> certificate_file;
+};
+
 struct Limits {
   std::chrono::milliseconds handshake_timeout{};
   std::chrono::milliseconds connect_timeout{};
@@ -72,6 +79,7 @@ struct Config {
   Upstream upstream;
   LanguageServerMode language_server_mode = LanguageServerMode::managed;
   std::string language_server_user;  // "auto": the only user whose IDE is running
+  AttachedLs attached_ls;
   Ledger ledger;
   std::vector<cost::PriceOverride> cost_prices;
   std::vector<cost::ModelAlias> cost_aliases;

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t kEarlyExits = 16;
 constexpr unsigned kMissedHeartbeats = 3;
+// The process table belongs to everybody: looking more often than this would be noticed.
+constexpr Duration kShortestRescan = std::chrono::seconds(1);
 
 // Problem codes: stable, programs compare them.
 constexpr const char* kHelper = "helper";
@@ -74,8 +76,7 @@ const char* to_string(Phase phase) {
 }
 
 Lifecycle::Lifecycle(Settings settings) : settings_(std::move(settings)) {
-  // The process table belongs to everybody: looking more often than this would be noticed.
-  settings_.rescan = std::max<Duration>(settings_.rescan, std::chrono::seconds(1));
+  settings_.rescan = std::max<Duration>(settings_.rescan, kShortestRescan);
 }
 
 void Lifecycle::start(TimePoint) {
@@ -147,7 +148,7 @@ void Lifecycle::on_helper_status(Result<HelperStatus> outcome, TimePoint now) {
   for (StartedLs& running : outcome->running) {
     left_over_.push_back(std::move(running.id));
   }
-  next_left_over();
+  next_left_over(now);
 }
 
 void Lifecycle::on_scan(Result<ScanOutcome> outcome, TimePoint now) {
@@ -173,7 +174,9 @@ void Lifecycle::on_scan(Result<ScanOutcome> outcome, TimePoint now) {
     arm(settings_.rescan);
     return;
   }
-  clear(kScan);
+  if (!outcome->obstacle) {
+    clear(kScan);
+  }
   if (!outcome->session) {
     wait_for_ide(*outcome);
     return;
@@ -190,14 +193,14 @@ void Lifecycle::on_scan(Result<ScanOutcome> outcome, TimePoint now) {
 
 void Lifecycle::on_scan_while_running(Result<ScanOutcome> outcome, TimePoint now) {
   if (!outcome) {  // not being able to look is no sign that the IDE went away
-    arm(settings_.rescan);
+    look_later(now);
     return;
   }
   if (outcome->session == session_) {
     if (now - probed_at_ >= settings_.heartbeat) {
       probe(now);
     } else {
-      arm(settings_.rescan);
+      look_later(now);
     }
     return;
   }
@@ -251,7 +254,7 @@ void Lifecycle::on_probe(Result<> outcome, TimePoint now) {
       clear(kServer);
       set_usable(true);
     }
-    arm(settings_.rescan);
+    look_later(now);
     return;
   }
   if (phase_ == Phase::probing) {
@@ -267,7 +270,7 @@ void Lifecycle::on_probe(Result<> outcome, TimePoint now) {
   }
   if (++missed_heartbeats_ < kMissedHeartbeats) {
     probed_at_ = now - settings_.heartbeat;  // ask again at the next look
-    arm(settings_.rescan);
+    look_later(now);
     return;
   }
   report({kServer, "the language server stopped answering: " + outcome.error().text(),
@@ -289,7 +292,7 @@ void Lifecycle::on_ls_stopped(Result<> outcome, TimePoint now) {
     return;
   }
   if (phase_ == Phase::clearing) {
-    next_left_over();
+    next_left_over(now);
     return;
   }
   if (after_stop_ == Phase::ensuring_bundle) {
@@ -346,6 +349,13 @@ void Lifecycle::on_redirect_lost(TimePoint now) {
   }
 }
 
+void Lifecycle::on_ide_exited(TimePoint now) {
+  ide_exited_ = true;
+  if (phase_ == Phase::running && !in_flight_) {
+    look_later(now);
+  }
+}
+
 void Lifecycle::on_timer(std::uint64_t id, TimePoint now) {
   if (id != timer_ || in_flight_) {
     return;
@@ -353,7 +363,7 @@ void Lifecycle::on_timer(std::uint64_t id, TimePoint now) {
   switch (phase_) {
     case Phase::waiting_for_ide:
     case Phase::running:
-      scan();
+      scan(now);
       return;
     case Phase::backing_off:
       begin_cycle();
@@ -401,14 +411,29 @@ void Lifecycle::begin_cycle() {
   ask(EnsureTrustBundle{});
 }
 
-void Lifecycle::scan() {
+void Lifecycle::scan(TimePoint now) {
   if (phase_ != Phase::running) {
     phase_ = Phase::scanning;
   }
+  ++timer_;  // the look that was armed is this one
+  ide_exited_ = false;
+  scanned_at_ = now;
   ask(ScanForIde{});
 }
 
-void Lifecycle::next_left_over() {
+/// The next look while the language server runs: soon when the IDE's own is known to have ended.
+void Lifecycle::look_later(TimePoint now) {
+  const Duration since = scanned_at_ ? now - *scanned_at_ : kShortestRescan;
+  if (!ide_exited_) {
+    arm(settings_.rescan);
+  } else if (since >= kShortestRescan) {
+    scan(now);
+  } else {
+    arm(kShortestRescan - since);
+  }
+}
+
+void Lifecycle::next_left_over(TimePoint now) {
   if (!left_over_.empty()) {
     phase_ = Phase::clearing;
     stop_target_ = std::move(left_over_.front());
@@ -433,7 +458,7 @@ void Lifecycle::next_left_over() {
   if (session_) {
     start_ls();
   } else {
-    scan();
+    scan(now);
   }
 }
 
@@ -478,6 +503,9 @@ void Lifecycle::wait_for_ide(const ScanOutcome& outcome) {
             "set language_server.user in proxy.yaml to one of them", Severity::failing});
   } else {
     clear(kUser);
+    if (outcome.obstacle) {
+      report({kScan, outcome.obstacle->message, outcome.obstacle->remedy, Severity::failing});
+    }
     const bool any = settings_.user == "auto";
     report({kIde,
             "waiting for the Antigravity IDE to run" + (any ? "" : " as user " + settings_.user) +

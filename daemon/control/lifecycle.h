@@ -38,11 +38,19 @@ struct IdeSession {
   bool operator==(const IdeSession&) const = default;
 };
 
+/// What keeps a look from seeing everything, and what to do about it.
+struct Obstacle {
+  std::string message;
+  std::string remedy;
+  bool operator==(const Obstacle&) const = default;
+};
+
 /// The outcome of one look at the process table.
 struct ScanOutcome {
   std::optional<IdeSession> session;
   std::vector<std::string> candidates;  // several users, and nothing says which: their names
   std::string hint;  // why something that was found cannot be used, a sentence, or empty
+  std::optional<Obstacle> obstacle;  // nothing was found, but something may be there unseen
 };
 
 // Commands, in the order in which they are to be carried out. Each asynchronous one has exactly
@@ -150,6 +158,9 @@ class Lifecycle {
   void on_helper_available(TimePoint now);
   /// The redirect is gone although nobody here asked for that.
   void on_redirect_lost(TimePoint now);
+  /// The IDE's language server ended, the one of the session in use. Looks again at once, but as
+  /// ever not twice within a second.
+  void on_ide_exited(TimePoint now);
   void on_timer(std::uint64_t id, TimePoint now);
 
   [[nodiscard]] std::optional<Command> next_command();
@@ -163,11 +174,12 @@ class Lifecycle {
   void ask(Command command);  // asynchronous: one answer will come
   void arm(Duration after);
   void begin_cycle();
-  void scan();
+  void scan(TimePoint now);
+  void look_later(TimePoint now);
   void start_ls();
   void probe(TimePoint now);
   void stop_ls(Phase next);
-  void next_left_over();
+  void next_left_over(TimePoint now);
   void wait_for_ide(const ScanOutcome& outcome);
   void on_scan_while_running(Result<ScanOutcome> outcome, TimePoint now);
   void ls_crashed(TimePoint now);
@@ -188,6 +200,7 @@ class Lifecycle {
   bool usable_ = false;
   bool in_flight_ = false;                  // an asynchronous command waits for its answer
   bool ensured_ = false;                    // bundle and redirect were put in place in this cycle
+  bool ide_exited_ = false;                 // noticed since the last look
   bool redirect_lost_ = false;              // noticed while a command was under way
   std::optional<std::string> exit_detail_;  // our language server ended, not yet dealt with
   Blame blame_ = Blame::helper;
@@ -207,6 +220,7 @@ class Lifecycle {
   TimePoint started_at_;
   TimePoint ready_at_;
   TimePoint probed_at_;
+  std::optional<TimePoint> scanned_at_;
 };
 
 }  // namespace agp::control

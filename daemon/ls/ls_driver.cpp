@@ -106,7 +106,7 @@ struct LsDriver::Turn {
   TurnRequest request;
   std::string cascade_id;
   TurnSink* sink;
-  TurnQueue::Place place;
+  TurnOrder::Place place;
   std::size_t baseline = 0;
   bool is_sent = false;
   TurnReport report;  // ends first, while the conversation is still this turn's
@@ -233,7 +233,7 @@ asio::awaitable<Result<>> LsDriver::start(Turn* turn) {
 }
 
 asio::awaitable<Result<>> LsDriver::enter(Turn* turn) {
-  auto place = co_await queue_.enter(turn->cascade_id);
+  auto place = co_await order_.enter(turn->cascade_id);
   if (!place) {
     co_return place.error();
   }
@@ -264,9 +264,7 @@ asio::awaitable<Result<>> LsDriver::take_up(Turn* turn) {
     }
     // A turn that somebody else began, or this program before it was restarted.
     if (std::chrono::steady_clock::now() >= until) {
-      co_return Error{Errc::failed_precondition,
-                      "the conversation is busy with an earlier message; try again later, or start "
-                      "another conversation"};
+      co_return Error{Errc::busy, "the conversation is busy with an earlier message"};
     }
     const bool goes_on = co_await wait_for(options_.feed.poll);
     if (!goes_on) {

@@ -8,7 +8,7 @@
 #include "daemon/ls/source_choice.h"
 #include "daemon/ls/turn.h"
 #include "daemon/ls/turn_follower.h"
-#include "daemon/ls/turn_queue.h"
+#include "daemon/ls/turn_order.h"
 #include "daemon/ls/turn_sink.h"
 
 #include <chrono>
@@ -77,7 +77,7 @@ class LsDriver {
   const EndpointSource* source_;
   Options options_;
   SourceChoice choice_;
-  TurnQueue queue_;
+  TurnOrder order_;
 };
 
 }  // namespace agp::ls

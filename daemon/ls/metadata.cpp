@@ -50,16 +50,22 @@ Metadata metadata_for(const std::string& binary_path) {
   Metadata metadata;
   metadata.ide_version = std::string(kDefaultIdeVersion);
   metadata.extension_path = extension_path(binary_path);
-  // .../resources/app/extensions/antigravity/bin/X: the product is described beside extensions/.
-  const auto extensions = metadata.extension_path.rfind("/extensions/");
-  if (extensions != std::string::npos) {
-    const std::string version = ide_version_of(
-        read_whole(metadata.extension_path.substr(0, extensions) + "/product.json", kProductLimit));
+  const std::string product = product_path(binary_path);
+  if (!product.empty()) {
+    const std::string version = ide_version_of(read_whole(product, kProductLimit));
     if (!version.empty()) {
       metadata.ide_version = version;
     }
   }
   return metadata;
+}
+
+std::string product_path(const std::string& binary_path) {
+  // .../resources/app/extensions/antigravity/bin/X: the product is described beside extensions/.
+  const std::string extension = extension_path(binary_path);
+  const auto extensions = extension.rfind("/extensions/");
+  return extensions == std::string::npos ? std::string()
+                                         : extension.substr(0, extensions) + "/product.json";
 }
 
 std::string ide_version_of(std::string_view product_json) {

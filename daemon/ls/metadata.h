@@ -23,6 +23,9 @@ inline constexpr std::string_view kDefaultIdeVersion = "1.18.4";
 /// cannot be read falls back to the default.
 [[nodiscard]] Metadata metadata_for(const std::string& binary_path);
 
+/// Where the install of a binary describes itself, empty when it is laid out in another way.
+[[nodiscard]] std::string product_path(const std::string& binary_path);
+
 /// `ideVersion`, else `version` of a product.json; empty when there is none.
 [[nodiscard]] std::string ide_version_of(std::string_view product_json);
 

@@ -1,5 +1,7 @@
 #include "daemon/ls/session.h"
 
+#include "daemon/ls/command_line.h"
+
 #include <algorithm>
 #include <charconv>
 
@@ -41,6 +43,82 @@ std::uint16_t to_port(std::optional<std::string_view> text) {
   return ec == std::errc() && end == text->data() + text->size() ? port : std::uint16_t{0};
 }
 
+/// The basename is all there is to tell `agy` by; it opens no ports that we would use.
+bool is_agy_name(std::string_view name) {
+  return name == "agy";
+}
+
+bool is_in(std::string_view path, std::string_view part) {
+  return to_lower(path).find(part) != std::string::npos;
+}
+
+/// Where in the arguments the language server's own command line begins. Not 0 when another
+/// program runs it: `/bin/bash /opt/.../language_server_linux_x64 --csrf_token ...` is what a
+/// script in the binary's place looks like, `graftcp /opt/....real --csrf_token ...` a tracer.
+/// A program that merely reads the binary carries no token.
+std::optional<std::size_t> find_program(const std::vector<std::string_view>& arguments) {
+  constexpr std::size_t kMostWrapperArguments = 16;
+  if (is_language_server_name(base_name(arguments[0])) || is_agy_name(base_name(arguments[0]))) {
+    return 0;
+  }
+  for (std::size_t i = 1; i < std::min(arguments.size(), kMostWrapperArguments); ++i) {
+    if (arguments[i].starts_with('/') && is_language_server_name(base_name(arguments[i]))) {
+      const std::vector<std::string_view> rest(arguments.begin() + static_cast<std::ptrdiff_t>(i),
+                                               arguments.end());
+      return flag_value(rest, "csrf_token") ? std::optional(i) : std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+bool is_remote_install(std::string_view path) {
+  return is_in(path, "/.antigravity-ide-server/") || is_in(path, "/.antigravity-server/");
+}
+
+Kind kind_of(std::string_view path, const std::vector<std::string_view>& arguments) {
+  if (is_agy_name(base_name(path)) || is_agy_name(base_name(arguments[0]))) {
+    return Kind::agy;
+  }
+  const auto subclient = flag_value(arguments, "subclient_type");
+  const bool is_alone = !subclient && flag_is_set(arguments, "standalone") &&
+                        base_name(path).starts_with("language_server") &&
+                        !base_name(path).starts_with("language_server_");
+  if (subclient == "hub" || is_alone) {
+    return Kind::hub;
+  }
+  return flag_value(arguments, "workspace_id").value_or("").empty() ? Kind::core : Kind::ide;
+}
+
+Era era_of(std::string_view path, Kind kind, const std::vector<std::string_view>& arguments) {
+  const auto has = [&arguments](std::string_view name) {
+    return flag_value(arguments, name).has_value();
+  };
+  const auto data = flag_value(arguments, "app_data_dir").value_or("");
+  if (kind == Kind::agy || kind == Kind::hub || has("subclient_type") || has("http_server_port") ||
+      data.starts_with("antigravity-ide") || is_in(path, "/.antigravity-ide-server/") ||
+      !base_name(path).starts_with("language_server_")) {
+    return Era::e3;
+  }
+  if (has("extension_server_csrf_token") || has("https_server_port") ||
+      flag_is_set(arguments, "persistent_mode")) {
+    return Era::e2;
+  }
+  return has("csrf_token") ? Era::e1 : Era::unknown;
+}
+
+/// `.../.antigravity-ide-server/bin/<version>-<commit>/extensions/...` -> `<version>`.
+std::string version_in(std::string_view path) {
+  constexpr std::string_view kMark = "-server/bin/";
+  const auto start = path.find(kMark);
+  if (start == std::string_view::npos) {
+    return {};
+  }
+  path.remove_prefix(start + kMark.size());
+  path = path.substr(0, path.find('/'));
+  const auto dash = path.rfind('-');
+  return dash == std::string_view::npos ? std::string() : std::string(path.substr(0, dash));
+}
+
 std::string to_text(std::optional<std::string_view> value) {
   return value ? std::string(*value) : std::string();
 }
@@ -68,6 +146,30 @@ class Hash {
 
 }  // namespace
 
+std::string Session::unusable_reason() const {
+  if (kind == Kind::agy) {
+    return "holds its language server inside itself and offers no login to share";
+  }
+  if (is_wrapper) {
+    return "is a wrapper, and the language server behind it does not run";
+  }
+  if (extension_server_port == 0) {
+    return kind == Kind::hub ? "belongs to Antigravity without the editor and has no extension "
+                               "server to sign in with"
+                             : "has no extension server to sign in with";
+  }
+  if (csrf_token.empty()) {
+    return "has no CSRF token on its command line";
+  }
+  if (has_lost_extension_server) {
+    return "outlived the IDE that started it, and nothing of this user listens on its extension "
+           "server's port " +
+           std::to_string(extension_server_port) +
+           " any more: quit the IDE, end this process and start the IDE again";
+  }
+  return {};
+}
+
 std::uint64_t Session::fingerprint() const {
   Hash hash;
   hash.add(static_cast<std::uint64_t>(pid));
@@ -82,43 +184,18 @@ std::uint64_t Session::fingerprint() const {
   return hash.value();
 }
 
-std::vector<std::string_view> split_arguments(std::string_view cmdline) {
-  std::vector<std::string_view> arguments;
-  while (!cmdline.empty()) {
-    const auto end = cmdline.find('\0');
-    arguments.push_back(cmdline.substr(0, end));
-    cmdline.remove_prefix(end == std::string_view::npos ? cmdline.size() : end + 1);
-  }
-  return arguments;
+bool may_be_session(std::string_view cmdline) {
+  return cmdline.find("language_server") != std::string_view::npos ||
+         is_agy_name(base_name(cmdline.substr(0, cmdline.find('\0'))));
 }
 
-std::optional<std::string_view> flag_value(const std::vector<std::string_view>& arguments,
-                                           std::string_view name) {
-  std::optional<std::string_view> found;
-  for (std::size_t i = 1; i < arguments.size(); ++i) {
-    std::string_view argument = arguments[i];
-    if (argument == "--" || argument == "-") {
-      break;
-    }
-    if (!argument.starts_with('-')) {
-      continue;  // the value of a flag that nobody asked for
-    }
-    argument.remove_prefix(argument.starts_with("--") ? 2 : 1);
-    if (!argument.starts_with(name)) {
-      continue;
-    }
-    argument.remove_prefix(name.size());
-    if (argument.starts_with('=')) {
-      found = argument.substr(1);
-    } else if (argument.empty() && i + 1 < arguments.size()) {
-      found = arguments[++i];
-    }
-  }
-  return found;
+std::string name_of(const Session& session) {
+  return (session.kind == Kind::agy ? "agy with pid " : "the language server with pid ") +
+         std::to_string(session.pid);
 }
 
 std::optional<Session> recognise(const ProcessFacts& process) {
-  const auto arguments = split_arguments(process.cmdline);
+  auto arguments = split_arguments(process.cmdline);
   if (arguments.empty()) {
     return std::nullopt;  // a kernel thread or a zombie
   }
@@ -126,71 +203,56 @@ std::optional<Session> recognise(const ProcessFacts& process) {
   if (exe.ends_with(kDeleted)) {
     exe.remove_suffix(kDeleted.size());  // updated while running
   }
-  // The link cannot be read of other users' processes: argv[0] stands in for it. The name in
-  // /proc/<pid>/comm is cut to 15 characters and of no use.
-  const std::string_view path = exe.empty() ? arguments[0] : exe;
-  if (!is_language_server_name(base_name(path)) &&
-      !is_language_server_name(base_name(arguments[0]))) {
+  const bool is_named_by_link =
+      is_language_server_name(base_name(exe)) || is_agy_name(base_name(exe));
+  const auto program = is_named_by_link ? std::optional<std::size_t>(0) : find_program(arguments);
+  if (!program) {
     return std::nullopt;
   }
+  arguments.erase(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(*program));
+  // The link cannot be read of other users' processes: argv[0] stands in for it. The name in
+  // /proc/<pid>/comm is cut to 15 characters and of no use.
+  const bool is_wrapper = *program != 0;
+  const std::string_view path = exe.empty() || is_wrapper ? arguments[0] : exe;
   if (std::find(arguments.begin(), arguments.end(), "multicall") != arguments.end()) {
     return std::nullopt;  // a helper process of the hub, not a server
   }
+  const std::string_view named = is_named_by_link ? exe : arguments[0];
+  const Kind kind = kind_of(named, arguments);
   // Windsurf ships binaries of the same name.
   const auto app_data_dir = flag_value(arguments, "app_data_dir");
-  if (!(app_data_dir && app_data_dir->starts_with("antigravity")) &&
-      to_lower(path).find("/antigravity/") == std::string::npos) {
+  if (kind != Kind::agy && !(app_data_dir && app_data_dir->starts_with("antigravity")) &&
+      !is_in(path, "/antigravity/") && !is_in(arguments[0], "/antigravity/")) {
     return std::nullopt;
   }
   Session session;
   session.pid = process.pid;
   session.uid = process.uid;
   session.start_time = process.start_time;
+  session.ancestors = process.ancestors;
   session.binary_path = path.starts_with('/') ? std::string(path) : std::string();
+  session.kind = kind;
+  session.is_remote = is_remote_install(named);
+  session.is_wrapper = is_wrapper;
+  if (kind == Kind::agy) {
+    session.era = Era::e3;
+    return session;  // its arguments are a user's words: none is kept
+  }
+  session.era = era_of(named, kind, arguments);
+  session.version = to_text(flag_value(arguments, "override_ide_version"));
+  if (session.version.empty()) {
+    session.version = version_in(named);
+  }
   session.extension_server_port = to_port(flag_value(arguments, "extension_server_port"));
   session.csrf_token = Secret<std::string>(to_text(flag_value(arguments, "csrf_token")));
   session.extension_csrf_token =
       Secret<std::string>(to_text(flag_value(arguments, "extension_server_csrf_token")));
   session.workspace_id = to_text(flag_value(arguments, "workspace_id"));
   session.app_data_dir = to_text(app_data_dir);
+  session.gemini_dir = to_text(flag_value(arguments, "gemini_dir"));
+  session.is_persistent = flag_is_set(arguments, "persistent_mode");
   session.cloud_code_endpoint = to_text(flag_value(arguments, "cloud_code_endpoint"));
   return session;
-}
-
-Choice choose(const std::vector<Session>& sessions,
-              std::optional<uid_t> allowed,
-              const std::vector<uid_t>& excluded,
-              std::optional<std::uint64_t> keep) {
-  Choice choice;
-  for (std::size_t i = 0; i < sessions.size(); ++i) {
-    const Session& session = sessions[i];
-    if (std::find(excluded.begin(), excluded.end(), session.uid) != excluded.end() ||
-        (allowed && session.uid != *allowed)) {
-      continue;
-    }
-    if (!session.is_usable()) {
-      choice.hint = "the language server with pid " + std::to_string(session.pid) +
-                    (session.extension_server_port == 0 ? " has no extension server to sign in with"
-                                                        : " has no CSRF token on its command line");
-      continue;
-    }
-    if (std::find(choice.users.begin(), choice.users.end(), session.uid) == choice.users.end()) {
-      choice.users.push_back(session.uid);
-    }
-    const bool is_kept = keep && session.fingerprint() == *keep;
-    const bool has_kept = choice.index && keep && sessions[*choice.index].fingerprint() == *keep;
-    if (!choice.index || is_kept ||
-        (!has_kept && session.start_time < sessions[*choice.index].start_time)) {
-      choice.index = i;
-    }
-  }
-  if (choice.users.size() > 1) {
-    choice.index.reset();
-  }
-  if (!choice.users.empty()) {
-    choice.hint.clear();
-  }
-  return choice;
 }
 
 }  // namespace agp::ls

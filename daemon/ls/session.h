@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/secret.h"
+#include "daemon/ls/session_list.h"
 
 #include <cstdint>
 #include <optional>
@@ -20,6 +21,7 @@ struct ProcessFacts {
   std::uint64_t start_time = 0;  // /proc/<pid>/stat field 22: tells a reused pid apart
   std::string cmdline;           // as read: NUL separated, may lack the last NUL
   std::string exe;               // link target, empty when it may not be read
+  std::vector<pid_t> ancestors;  // parent first
 };
 
 /// The language server of a running IDE, with what a second one needs to share its login.
@@ -34,37 +36,34 @@ struct Session {
   std::string workspace_id;
   std::string app_data_dir;
   std::string cloud_code_endpoint;
+  Kind kind = Kind::ide;
+  Era era = Era::unknown;
+  bool is_remote = false;                  // the editor's server for remote windows
+  std::string version;                     // of the product; empty when nothing says it
+  std::string gemini_dir;                  // as given: relative to the home directory, or empty
+  bool is_persistent = false;              // outlives the IDE, and writes a discovery file
+  bool is_wrapper = false;                 // an interpreter or tracer that runs one as its child
+  bool has_lost_extension_server = false;  // the port it was started with is not served any more
+  std::vector<pid_t> ancestors;            // parent first
+  std::vector<pid_t> wrappers;             // processes that only stand in front of this one
+  std::uint16_t https_port = 0;            // its own listeners, 0 when nothing says them
+  std::uint16_t http_port = 0;
+  std::uint16_t lsp_port = 0;
 
   /// Changes whenever anything changes that a second language server was started with.
   [[nodiscard]] std::uint64_t fingerprint() const;
-  [[nodiscard]] bool is_usable() const { return extension_server_port != 0 && !csrf_token.empty(); }
+  /// Why its login cannot be shared, to be read after the name of the process; empty when it can.
+  [[nodiscard]] std::string unusable_reason() const;
+  [[nodiscard]] bool is_usable() const { return unusable_reason().empty(); }
 };
 
-/// NUL separated arguments; empty ones are kept. The views borrow from `cmdline`.
-[[nodiscard]] std::vector<std::string_view> split_arguments(std::string_view cmdline);
+/// Whether the whole process is worth a look: false for nearly all of a machine.
+[[nodiscard]] bool may_be_session(std::string_view cmdline);
 
-/// The value of a flag by the rules of Go's flag package: one or two dashes, `--name=value` or
-/// `--name value`, the last one wins, `--` and `-` end the flags.
-[[nodiscard]] std::optional<std::string_view> flag_value(
-    const std::vector<std::string_view>& arguments, std::string_view name);
+/// "the language server with pid 7", to begin a sentence about it.
+[[nodiscard]] std::string name_of(const Session& session);
 
 /// @return the session if the process is Antigravity's language server, whether usable or not.
 [[nodiscard]] std::optional<Session> recognise(const ProcessFacts& process);
-
-/// Which of the found sessions to use.
-struct Choice {
-  std::optional<std::size_t> index;
-  std::vector<uid_t> users;  // more than one: several users, and none was named
-  std::string hint;          // something was found that cannot be used, and why
-};
-
-/// @param allowed   the one user whose sessions may be used; none: the only one that has any.
-/// @param excluded  users that are never an IDE's (the account of our own language servers).
-/// @param keep      fingerprint in use: kept as long as it exists, so that a second IDE window
-///                  does not restart anything; otherwise the longest running session.
-[[nodiscard]] Choice choose(const std::vector<Session>& sessions,
-                            std::optional<uid_t> allowed,
-                            const std::vector<uid_t>& excluded,
-                            std::optional<std::uint64_t> keep);
 
 }  // namespace agp::ls

@@ -70,6 +70,12 @@ Supervisor::Supervisor(asio::any_io_executor executor,
       lifecycle_(options_.settings),
       wake_(executor),
       worker_(1),
+      ide_watch_(executor,
+                 [this] {
+                   log::notice("the language server of the IDE ended");
+                   lifecycle_.on_ide_exited(now());
+                   woken();
+                 }),
       next_port_(options_.first_port) {}
 
 Supervisor::~Supervisor() {
@@ -230,6 +236,14 @@ asio::awaitable<void> Supervisor::scan() {
   }
   session_ = std::move(found->session);
   session_user_ = found->outcome.session ? found->outcome.session->user : std::string();
+  if (session_) {
+    (void)ide_watch_.watch(session_->pid, session_->start_time);  // else the next look tells
+  } else {
+    ide_watch_.clear();
+  }
+  if (std::exchange(sessions_, std::move(found->all)) != sessions_) {
+    changed();
+  }
   lifecycle_.on_scan(std::move(found->outcome), now());
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/control/lifecycle.h"
+#include "daemon/ls/exit_watch.h"
 #include "daemon/ls/helper_port.h"
 #include "daemon/ls/ls_driver.h"
 #include "daemon/ls/process_scan.h"
@@ -59,6 +60,9 @@ class Supervisor final : public EndpointSource {
   [[nodiscard]] control::Phase phase() const { return lifecycle_.phase(); }
   /// Name of the user whose IDE session is in use, empty while there is none.
   [[nodiscard]] const std::string& session_user() const { return session_user_; }
+  /// All that the last look recognised, of any user: show each user only its own. Empty before
+  /// the first look, and while no language server is managed. on_change tells when it changes.
+  [[nodiscard]] const SessionList& sessions() const { return sessions_; }
 
  private:
   void pump();
@@ -82,6 +86,8 @@ class Supervisor final : public EndpointSource {
   std::optional<std::pair<std::uint64_t, control::TimePoint>> armed_;
   std::optional<Session> session_;
   std::string session_user_;
+  SessionList sessions_;
+  ExitWatch ide_watch_;
   std::shared_ptr<const Endpoint> started_;  // of the language server that was started last
   std::shared_ptr<const Endpoint> usable_;   // the same once it answers
   std::vector<control::ReportProblem> problems_;

@@ -87,6 +87,18 @@ Dictionary to_dictionary(const core::StatusReport& report) {
   return status;
 }
 
+using ExtensionRow = sdbus::Struct<std::string, std::string, std::string, std::string, std::string>;
+using ExtensionRows = std::vector<ExtensionRow>;
+
+ExtensionRows to_rows(const std::vector<core::ExtensionReport>& files) {
+  ExtensionRows rows;
+  for (const auto& file : files) {
+    rows.emplace_back(bus::printable(file.path), core::to_string(file.state),
+                      bus::printable(file.detail), file.sha256, file.backup_sha256);
+  }
+  return rows;
+}
+
 }  // namespace
 
 class Adaptor::Object final
@@ -95,11 +107,13 @@ class Adaptor::Object final
   Object(bus::Connection* connection,
          Authority* authority,
          core::HelperOperations* operations,
+         core::IdePatchOperations* ide_patch,
          std::function<void()> on_activity)
       : AdaptorInterfaces(connection->raw(), bus::compat::ObjectPath(kObjectPath)),
         connection_(connection),
         authority_(authority),
         operations_(operations),
+        ide_patch_(ide_patch),
         on_activity_(std::move(on_activity)) {
     registerAdaptor();
   }
@@ -349,11 +363,84 @@ class Adaptor::Object final
     reply.returnResults(to_dictionary(report));
   }
 
+  using IdePatchStatusReply = sdbus::Result<ExtensionRows>;
+  using IdePatchReply = sdbus::Result<bool, ExtensionRows>;
+
+  void IdePatchStatus(IdePatchStatusReply&& reply) override {
+    accept(std::move(reply), kActionStatus, [this](Call call, IdePatchStatusReply r) {
+      return ide_patch_status(std::move(call), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> ide_patch_status(Call call, IdePatchStatusReply reply) {
+    auto allowed = co_await authority_->check(call.sender(), call.action());
+    if (!allowed) {
+      co_return refuse(call, reply, allowed.error());
+    }
+    auto outcome = ide_patch_->look();
+    if (!outcome) {
+      co_return refuse(call, reply, outcome.error());
+    }
+    reply.returnResults(to_rows(outcome->files));
+  }
+
+  void ApplyIdePatch(IdePatchReply&& reply) override {
+    accept(std::move(reply), kActionIdePatch, [this](Call call, IdePatchReply r) {
+      return apply_ide_patch(std::move(call), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> apply_ide_patch(Call call, IdePatchReply reply) {
+    auto allowed = co_await authority_->check(call.sender(), call.action());
+    if (!allowed) {
+      co_return refuse(call, reply, allowed.error());
+    }
+    auto outcome = ide_patch_->apply();
+    answer_ide_patch(call, reply, outcome);
+  }
+
+  void RevertIdePatch(IdePatchReply&& reply, bool forget) override {
+    accept(std::move(reply), kActionIdePatch, [this, forget](Call call, IdePatchReply r) {
+      return revert_ide_patch(std::move(call), std::move(r), forget);
+    });
+  }
+
+  asio::awaitable<void> revert_ide_patch(Call call, IdePatchReply reply, bool forget) {
+    using WhenUndone = core::ExtensionFiles::WhenUndone;
+    auto allowed = co_await authority_->check(call.sender(), call.action());
+    if (!allowed) {
+      co_return refuse(call, reply, allowed.error());
+    }
+    auto outcome = ide_patch_->revert(forget ? WhenUndone::forget : WhenUndone::refuse);
+    answer_ide_patch(call, reply, outcome);
+  }
+
+  void answer_ide_patch(const Call& call,
+                        const IdePatchReply& reply,
+                        const Result<core::ExtensionOutcome>& outcome) {
+    if (!outcome) {
+      refuse(call, reply, outcome.error());
+      return;
+    }
+    if (outcome->changed) {
+      for (const auto& file : outcome->files) {
+        log::notice("the extension of the IDE was changed on request",
+                    {{"FILE", file.path},
+                     {"STATE", core::to_string(file.state)},
+                     {"SHA256", file.sha256},
+                     {"BACKUP_SHA256", file.backup_sha256},
+                     {"BUS_SENDER", call.sender()}});
+      }
+    }
+    reply.returnResults(outcome->changed, to_rows(outcome->files));
+  }
+
   static constexpr std::size_t kMaxPemChars = 8192;
 
   bus::Connection* connection_;
   Authority* authority_;
   core::HelperOperations* operations_;
+  core::IdePatchOperations* ide_patch_;
   std::function<void()> on_activity_;
   std::size_t calls_ = 0;
   std::map<std::string, std::size_t> calls_of_;
@@ -362,9 +449,10 @@ class Adaptor::Object final
 Adaptor::Adaptor(bus::Connection* connection,
                  Authority* authority,
                  core::HelperOperations* operations,
+                 core::IdePatchOperations* ide_patch,
                  std::function<void()> on_activity)
-    : object_(std::make_unique<Object>(connection, authority, operations, std::move(on_activity))) {
-}
+    : object_(std::make_unique<Object>(
+          connection, authority, operations, ide_patch, std::move(on_activity))) {}
 
 Adaptor::~Adaptor() = default;
 

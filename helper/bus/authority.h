@@ -7,6 +7,7 @@ namespace agp::helper {
 constexpr char kActionRedirect[] = "org.antigravityproxy.manage-redirect";
 constexpr char kActionTrust[] = "org.antigravityproxy.manage-trust";
 constexpr char kActionLanguageServer[] = "org.antigravityproxy.manage-language-server";
+constexpr char kActionIdePatch[] = "org.antigravityproxy.patch-ide";
 constexpr char kActionStatus[] = "org.antigravityproxy.read-status";
 
 using Authority = bus::Authority;  // callers are services: nobody is there to be asked

@@ -1,6 +1,12 @@
 #include "helper/core/settings.h"
 
 namespace agp::core {
+namespace {
+
+constexpr const char* kInstallRoots[] = {"/usr/share/antigravity", "/opt/Antigravity",
+                                         "/opt/antigravity"};
+
+}  // namespace
 
 std::vector<std::string> Settings::default_binaries() {
 #if defined(__aarch64__)
@@ -10,10 +16,17 @@ std::vector<std::string> Settings::default_binaries() {
 #endif
   const std::string in_hub = "/resources/bin/language_server";
   std::vector<std::string> paths;
-  for (const std::string root :
-       {"/usr/share/antigravity", "/opt/Antigravity", "/opt/antigravity"}) {
+  for (const std::string root : kInstallRoots) {
     paths.push_back(root + in_ide);
     paths.push_back(root + in_hub);
+  }
+  return paths;
+}
+
+std::vector<std::string> Settings::default_extensions() {
+  std::vector<std::string> paths;
+  for (const std::string root : kInstallRoots) {
+    paths.push_back(root + "/resources/app/extensions/antigravity/dist/extension.js");
   }
   return paths;
 }

@@ -27,9 +27,12 @@ struct Settings {
   std::string cloud_code_endpoint = "https://daily-cloudcode-pa.googleapis.com";
   /// helper.yaml: language_server.ports
   PortRange ports;
+  /// helper.yaml: ide.extensions; absolute paths of the IDE's extension.js.
+  std::vector<std::string> extensions = default_extensions();
 
   /// The known install places. Source: ls-protocol reference, section 1.1.
   [[nodiscard]] static std::vector<std::string> default_binaries();
+  [[nodiscard]] static std::vector<std::string> default_extensions();
 };
 
 }  // namespace agp::core

@@ -24,4 +24,9 @@ struct PathPart {
 /// The same for a configuration file: needs no execute permission.
 [[nodiscard]] Result<> judge_configuration(std::span<const PathPart> parts);
 
+/// The same for a file of a package that root is about to replace: whatever an ordinary user owns,
+/// can write or can lead elsewhere is left alone.
+/// @param owner  who must own every part; root but in tests.
+[[nodiscard]] Result<> judge_shipped_file(std::span<const PathPart> parts, uid_t owner = 0);
+
 }  // namespace agp::core

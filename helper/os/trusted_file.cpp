@@ -53,7 +53,7 @@ Result<std::vector<core::PathPart>> path_parts(const std::string& path) {
     const auto& name = (*names)[i];
     prefix += "/" + name;
     if (::fstatat(directory.get(), name.c_str(), &seen, AT_SYMLINK_NOFOLLOW) != 0) {
-      return Error(core::Errc::file, prefix + " does not exist");
+      return errno_error(prefix + (errno == ENOENT ? " does not exist" : ""));
     }
     parts.push_back({prefix, seen.st_uid, seen.st_mode});
     if (i + 1 == names->size() || !S_ISDIR(seen.st_mode)) {

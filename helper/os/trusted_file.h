@@ -12,7 +12,8 @@
 namespace agp::os {
 
 /// Every component of an absolute path, from "/" on, none followed if it is a link.
-/// @return Errc::file when the path is not absolute and plain, or a component is missing.
+/// @return Errc::file when the path is not absolute and plain; else why a component could not be
+/// looked at: errc::no_such_file_or_directory when it is missing.
 [[nodiscard]] Result<std::vector<core::PathPart>> path_parts(const std::string& path);
 
 /// Opens a directory without following a link in any component.

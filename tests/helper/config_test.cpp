@@ -31,6 +31,14 @@ TEST(HelperConfig, ReadsItsKeys) {
   EXPECT_EQ(settings->ports.last, 50010);
 }
 
+TEST(HelperConfig, ReadsWhereTheExtensionIs) {
+  EXPECT_EQ(parse_settings("", "f")->extensions, core::Settings::default_extensions());
+  const auto settings = parse_settings("ide: {extensions: [/srv/ide/extension.js]}\n", "f");
+  ASSERT_TRUE(settings) << settings.error().text();
+  EXPECT_EQ(settings->extensions, std::vector<std::string>{"/srv/ide/extension.js"});
+  EXPECT_FALSE(parse_settings("ide: {extensions: [extension.js]}\n", "f"));
+}
+
 TEST(HelperConfig, ReportsAllFaultsWithTheirPlaces) {
   const auto settings = parse_settings(
       "language_server:\n  ports: 80-90\n  cloud_code_endpoint: nonsense\n  other: 1\n",

@@ -163,8 +163,9 @@ class World:
                    '--fallback', PLAIN_HOST, *hosts)
         self.wait_port('upstream', UPSTREAM, 8080)
 
-    def start_daemon(self, upstream='', more=''):
-        """The daemon in the foreground, as containers run it; `upstream` and `more` are lines for proxy.yaml."""
+    def start_daemon(self, upstream='', more='', language_server=''):
+        """The daemon in the foreground, as containers run it; the arguments are lines for proxy.yaml."""
+        self.language_server = language_server
         state = self.scratch / 'state'
         if not state.exists():
             state.mkdir(mode=0o700)
@@ -183,6 +184,7 @@ upstream:
 {upstream}
 language_server:
   mode: off
+{language_server}
 listen:
   intercept: ["127.0.0.1:{INTERCEPT}"]
   api: ["127.0.0.1:8741"]
@@ -197,11 +199,36 @@ listen:
         self.ca = (state / 'ca/ca.pem').read_text()
         self.bundle.write_text((self.certs / 'upstream-ca.pem').read_text() + self.ca)
 
+    def start_ide(self, era='e1'):
+        """An IDE of that era whose language server makes its calls as the redirected uid; returns how the daemon attaches to it."""
+        root = self.scratch / 'antigravity/resources/app/extensions/antigravity/bin'
+        home = self.scratch / 'home'
+        for folder in (root, home):
+            folder.mkdir(parents=True, exist_ok=True)
+        os.chown(home, PROXIED, PROXIED)
+        shutil.copy(self.doubles / 'fake-language-server', root / 'language_server_linux_x64')
+        trust = {'SSL_CERT_FILE': str(self.bundle), 'SSL_CERT_DIR': '/dev/null', 'HOME': str(home), 'FAKE_LS_AUX': 'off'}
+        (self.scratch / 'ide.log').unlink(missing_ok=True)
+        self.spawn('ide', self.doubles / 'fake-ide', '--ls-binary', root / 'language_server_linux_x64', '--upstream',
+                   '--era', era, uid=PROXIED, env=trust)
+
+        def ready():
+            if self.children['ide'].poll() is not None:
+                raise AssertionError(f'fake-ide ended: {self.log("ide")[-2000:]}')
+            lines = [line for line in self.log('ide').splitlines() if line.startswith('{') and '"ready"' in line]
+            return json.loads(lines[0]) if lines else None
+        facts = poll(ready, 30, 'the IDE has a language server')
+        token = self.scratch / 'ls-token'
+        token.write_text(facts['csrf_token'])
+        token.chmod(0o600)
+        os.chown(token, DAEMON, DAEMON)
+        return f'  attach_port: {facts["https_port"]}\n  attach_token_file: {token}'
+
     def ensure_daemon(self):
         """A case must not fail because an earlier one killed the daemon; that one has failed already."""
         if self.children['daemon'].poll() is not None:
             del self.children['daemon']
-            self.start_daemon()
+            self.start_daemon(language_server=self.language_server)
 
     def restart_daemon(self, **config):
         self.end('daemon')
@@ -224,9 +251,9 @@ listen:
 
     # Clients
 
-    def run(self, *command, proxied, stdin=b'', timeout=60, env=None):
-        """Runs a client as the redirected uid or as the other one; both trust the same bundle."""
-        uid = PROXIED if proxied else DIRECT
+    def run(self, *command, proxied=False, uid=None, stdin=b'', timeout=60, env=None):
+        """Runs a client as the redirected uid or as the other one, or as a third; all trust the same bundle."""
+        uid = uid or (PROXIED if proxied else DIRECT)
         trust = {name: str(self.bundle) for name in ('SSL_CERT_FILE', 'CURL_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS',
                                                       'REQUESTS_CA_BUNDLE')}
         clean = {'PATH': '/usr/bin:/bin:/usr/sbin:/sbin', 'LC_ALL': 'C.UTF-8', 'HOME': '/nonexistent',
@@ -239,6 +266,10 @@ listen:
 
     def truth(self, tag=''):
         return get(f'{CONTROL}/truth' + (f'?tag={tag}' if tag else ''))
+
+    def in_flight(self):
+        """How many calls upstream answers right now."""
+        return get(f'{CONTROL}/truth?wait=0s')['in_flight']
 
     def connections(self):
         return get(f'{CONTROL}/connections')['connections']

@@ -3,15 +3,26 @@
 #include "daemon/api/http_server.h"
 #include "tests/daemon/api/fake_ledger.h"
 
+#include <condition_variable>
+#include <functional>
+#include <future>
+#include <list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <arpa/inet.h>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -21,14 +32,58 @@ namespace agp::api::test {
 
 using namespace std::chrono_literals;
 
+/// Says what it is told to and ends, at once or when the test lets it.
 class FakeTurns final : public TurnPort {
  public:
-  boost::asio::awaitable<Result<TurnResult>> run(TurnRequest request) override {
-    asked = request;
-    co_return result;
+  boost::asio::awaitable<TurnOutcome> run(TurnRequest request, TurnListener* listener) override {
+    const std::vector<openai::TurnEvent> said = events;
+    const bool waits = holds;
+    {
+      const std::lock_guard lock(mutex);
+      asked = std::move(request);
+      ++begun;
+    }
+    for (const auto& event : said) {
+      listener->on_event(event);
+    }
+    changed.notify_all();
+    if (waits) {
+      auto executor = co_await boost::asio::this_coro::executor;
+      boost::asio::steady_timer hold(executor, boost::asio::steady_timer::time_point::max());
+      held.push_back({listener, &hold});
+      co_await boost::asio::this_coro::throw_if_cancelled(false);
+      (void)co_await hold.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+      held.remove_if([&hold](const Held& one) { return one.second == &hold; });
+      const auto state = co_await boost::asio::this_coro::cancellation_state;
+      if (state.cancelled() != boost::asio::cancellation_type::none) {
+        const std::lock_guard lock(mutex);
+        ++cancelled;
+        changed.notify_all();
+      }
+    }
+    co_return outcome;
   }
+  /// Waits until so many turns have begun, or been cancelled.
+  void await_begun(std::size_t count) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return begun >= count; });
+  }
+  void await_cancelled(std::size_t count) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return cancelled >= count; });
+  }
+
+  std::vector<openai::TurnEvent> events{openai::TurnStarted{"gemini-3-flash", "c-1"},
+                                        openai::TextAppended{"Hello."}};
+  TurnOutcome outcome;
+  bool holds = false;
+  using Held = std::pair<TurnListener*, boost::asio::steady_timer*>;
+  std::list<Held> held;  // on the server's thread
+  std::mutex mutex;
+  std::condition_variable changed;
   TurnRequest asked;
-  Result<TurnResult> result = TurnResult{"resp_1", "Hello.", "gemini-3-flash", "c-1", {}};
+  std::size_t begun = 0;
+  std::size_t cancelled = 0;
 };
 
 inline UniqueFd tcp_listener(int family) {
@@ -179,6 +234,10 @@ class HttpServerTest : public ::testing::Test {
     ports.now = [] {
       return usage::Micros(std::chrono::seconds(1'795'320'000));
     };
+    ports.seal = [](std::string_view text) {
+      const auto number = std::to_string(std::hash<std::string_view>()(text));
+      return std::string(32 - number.size(), '0') + number;
+    };
     if (peer_) {
       ports.peer = peer_;
     }
@@ -189,6 +248,9 @@ class HttpServerTest : public ::testing::Test {
     thread_ = std::thread([this] { io_.run(); });
   }
   void TearDown() override {
+    if (server_ == nullptr) {
+      return;
+    }
     boost::asio::post(io_, [this] { server_->stop(); });
     thread_.join();
     pool_.join();
@@ -199,8 +261,19 @@ class HttpServerTest : public ::testing::Test {
   [[nodiscard]] std::string get(const std::string& target, const std::string& more = "") const {
     return "GET " + target + " HTTP/1.1\r\n" + host() + more + "\r\n";
   }
-  [[nodiscard]] std::string post(const std::string& body, const std::string& more = "") const {
-    return "POST /v1/responses HTTP/1.1\r\n" + host() + "Content-Type: application/json\r\n" +
+  /// Runs on the server's thread.
+  void on_server(const std::function<void()>& what) {
+    std::promise<void> done;
+    boost::asio::post(io_, [&] {
+      what();
+      done.set_value();
+    });
+    done.get_future().get();
+  }
+  [[nodiscard]] std::string post(const std::string& body,
+                                 const std::string& more = "",
+                                 const std::string& path = "/v1/responses") const {
+    return "POST " + path + " HTTP/1.1\r\n" + host() + "Content-Type: application/json\r\n" +
            "Content-Length: " + std::to_string(body.size()) + "\r\n" + more + "\r\n" + body;
   }
 

@@ -130,32 +130,6 @@ TEST_F(HttpServerTest, ServesTheSchemasOfItsAnswers) {
   EXPECT_TRUE(Client(where_).ask(get("/v1/schemas/nothing")).starts_with("HTTP/1.1 404"));
 }
 
-TEST_F(HttpServerTest, RunsATurnAndTellsWhatWasMeasured) {
-  ledger_.report = ledger::Report{test::some_sums(), {}};
-  start();
-  const auto answer = Client(where_).ask(post(R"({"model":"gemini-3-flash","input":"Hi"})"));
-  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << answer;
-  EXPECT_TRUE(has(answer, "\"text\":\"Hello.\"")) << answer;
-  EXPECT_TRUE(has(answer, "\"total_tokens\":123")) << answer;
-  EXPECT_EQ(turns_.asked.input, "Hi");
-  EXPECT_EQ(ledger_.asked.filter.cascade, "c-1");
-}
-
-TEST_F(HttpServerTest, UsageThatWasNeverMeasuredIsNull) {
-  ServerLimits limits;
-  limits.settle_deadline = 0ms;
-  start(limits);
-  EXPECT_TRUE(has(Client(where_).ask(post(R"({"model":"m","input":"Hi"})")), "\"usage\":null"));
-}
-
-TEST_F(HttpServerTest, AFailedTurnSaysWhy) {
-  turns_.result = Error(boost::asio::error::timed_out, "waiting for the model");
-  start();
-  const auto answer = Client(where_).ask(post(R"({"model":"m","input":"Hi"})"));
-  EXPECT_TRUE(answer.starts_with("HTTP/1.1 504")) << answer;
-  EXPECT_TRUE(has(answer, "waiting for the model"));
-}
-
 TEST_F(HttpServerTest, AnswersExpectContinueBeforeTheBody) {
   ledger_.report = ledger::Report{test::some_sums(), {}};
   start();

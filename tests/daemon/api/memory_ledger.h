@@ -34,7 +34,18 @@ class MemoryLedger final : public ledger::Ledger {
   }
   void confirm(ledger::Confirmation) override {}
   bool flush(std::chrono::milliseconds) override { return true; }
-  Result<ledger::Report> usage(const ledger::Query&) override { return ledger::Report{}; }
+  Result<ledger::Report> usage(const ledger::Query& query) override {
+    const std::lock_guard lock(mutex_);
+    ledger::Report report;
+    for (const auto& record : kept_) {
+      if (matches(record, query.filter)) {
+        ++report.totals.calls;
+        report.totals.usage_unknown += record.usage ? 0U : 1U;
+        report.totals.total += record.usage ? record.usage->total : 0U;
+      }
+    }
+    return report;
+  }
   Result<ledger::Page> records(const ledger::PageQuery& query) override {
     const std::lock_guard lock(mutex_);
     ++questions_;
@@ -125,6 +136,7 @@ class MemoryLedger final : public ledger::Ledger {
                                            *record.local_uid) != filter.uids->end();
     };
     return (!filter.uids || is_wanted_uid()) && (!filter.model || record.model == filter.model) &&
+           (!filter.cascade || record.cascade_id == filter.cascade) &&
            (!filter.provider || record.provider == *filter.provider) &&
            (!filter.host || record.host == *filter.host) &&
            (!filter.since || record.started_at >= *filter.since) &&

@@ -67,6 +67,9 @@ TEST(Router, OnlyTheSessionsOwnerMayDrive) {
   EXPECT_EQ(route.refusal->status, 403U);
   EXPECT_TRUE(route.openai_shape);
   EXPECT_TRUE(route_head(request("POST", "/v1/responses"), root()).wants_body);
+  const auto chat = route_head(request("POST", "/v1/chat/completions"), other);
+  EXPECT_TRUE(chat.refusal.has_value());
+  EXPECT_TRUE(chat.openai_shape);
 }
 
 TEST(Router, AWrongParameterIsABadRequest) {
@@ -98,7 +101,7 @@ TEST(Router, ATurnIsHandedOver) {
   auto asked = request("POST", "/v1/responses");
   asked.body = R"({"model":"m","input":"Hi"})";
   auto step = handle(asked, root(), {});
-  EXPECT_NE(std::get_if<TurnRequest>(&step), nullptr);
+  EXPECT_NE(std::get_if<TurnJob>(&step), nullptr);
   asked.body = "{}";
   step = handle(asked, root(), {});
   const auto* response = std::get_if<Response>(&step);

@@ -83,7 +83,7 @@ class Fixture : public ::testing::Test {
   }
 
   static ScanOutcome session(std::uint64_t fingerprint) {
-    return {IdeSession{fingerprint, "ada", "/opt/b/bin/language_server"}, {"ada"}, {}};
+    return {IdeSession{fingerprint, "ada", "/opt/b/bin/language_server"}, {"ada"}, {}, {}};
   }
 
   void capture_up() {
@@ -241,7 +241,7 @@ TEST_F(Fixture, AsksWhichUserWhenSeveralRunTheIde) {
   start();
   capture_up();
   core->on_helper_status(helper_status(), now);
-  core->on_scan(ScanOutcome{std::nullopt, {"ada", "bob"}, {}}, now);
+  core->on_scan(ScanOutcome{std::nullopt, {"ada", "bob"}, {}, {}}, now);
   drain();
   EXPECT_NE(problem.message.find("ada, bob"), std::string::npos);
   EXPECT_NE(problem.remedy.find("language_server.user"), std::string::npos);
@@ -263,7 +263,9 @@ TEST_F(Fixture, FallsBackToTheFirstBinaryWhenTheIdeRunsAnother) {
   capture_up();
   core->on_helper_status(helper_status(), now);
   (void)take();
-  core->on_scan(ScanOutcome{IdeSession{3, "ada", "/home/ada/language_server"}, {"ada"}, {}}, now);
+  auto other = session(3);
+  other.session->binary_path = "/home/ada/language_server";
+  core->on_scan(std::move(other), now);
   EXPECT_EQ(take(), Words{"start 3 with /opt/a/bin/language_server"});
 }
 
@@ -388,6 +390,76 @@ TEST_F(Fixture, KeepsRunningWhenItCannotLook) {
   core->on_scan(Error{Errc::scan_failed, "/proc"}, now);
   EXPECT_EQ(take(), Words{"scan"});
   EXPECT_EQ(core->phase(), Phase::running);
+}
+
+TEST_F(Fixture, LooksAtOnceWhenTheIdesLanguageServerEnds) {
+  start();
+  run_up();
+  now += milliseconds(1500);
+  core->on_ide_exited(now);
+  EXPECT_EQ(take(), Words{"scan"});
+  core->on_scan(session(8), now);
+  EXPECT_EQ(take(), (Words{"unusable", "stop 1"}));
+}
+
+TEST_F(Fixture, DoesNotLookTwiceWithinASecondThoughTheIdeEnds) {
+  start();
+  run_up();
+  now += milliseconds(200);
+  core->on_ide_exited(now);
+  EXPECT_EQ(take(), Words{});
+  EXPECT_EQ(armed, milliseconds(800));
+  fire();
+  EXPECT_EQ(take(), Words{"scan"});
+  core->on_ide_exited(now);  // while that look is under way, which may have come too early
+  core->on_scan(session(7), now);
+  EXPECT_EQ(take(), Words{});
+  EXPECT_EQ(armed, seconds(1));
+  fire();
+  EXPECT_EQ(take(), Words{"scan"});
+}
+
+TEST_F(Fixture, LooksForTheIdeThatEndedWhileOursStarted) {
+  start();
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  core->on_scan(session(7), now);
+  core->on_ls_started(StartedLs{"1", "unit"}, now);
+  now += seconds(2);
+  core->on_ide_exited(now);
+  core->on_probe({}, now);
+  EXPECT_EQ(take().back(), "scan");
+  core->on_scan(ScanOutcome{}, now);
+  EXPECT_EQ(take(), (Words{"unusable", "stop 1"}));
+}
+
+TEST_F(Fixture, TheTimerOfALookThatWasTakenEarlierDoesNothing) {
+  start();
+  run_up();
+  const auto stale = timer;
+  now += milliseconds(1500);
+  core->on_ide_exited(now);
+  core->on_scan(session(7), now);
+  (void)take();
+  core->on_timer(stale, now);
+  EXPECT_EQ(take(), Words{});
+}
+
+TEST_F(Fixture, SaysWhatKeepsItFromSeeingTheIdeUntilThatIsGone) {
+  start();
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  (void)take();
+  ScanOutcome blind;
+  blind.obstacle = Obstacle{"/proc is hidden", "mount it otherwise"};
+  core->on_scan(blind, now);
+  EXPECT_EQ(take(), (Words{"problem process-scan", "problem ide"}));
+  fire();
+  core->on_scan(blind, now);
+  EXPECT_EQ(take(), Words{"scan"}) << "it is said once";
+  fire();
+  core->on_scan(ScanOutcome{}, now);
+  EXPECT_EQ(take(), (Words{"scan", "clear process-scan"}));
 }
 
 TEST_F(Fixture, RestartsALanguageServerThatMissesThreeHeartbeats) {

@@ -437,7 +437,7 @@ TEST(LsDriver, WaitsForAConversationThatIsBusyButNotForEver) {
   LsDriver impatient(&source, options);
   looks = 0;
   const auto result = wait(&io, impatient.run_turn({"", "hi", "", "C1"}));
-  EXPECT_EQ(result.error().code, Errc::failed_precondition);
+  EXPECT_EQ(result.error().code, Errc::busy);
   EXPECT_EQ(server.count("SendUserCascadeMessage"), 1U);
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/ls/session.h"
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -29,25 +30,6 @@ ProcessFacts ide(pid_t pid = 100, uid_t uid = 1000, std::string token = "token")
               "https://daily-cloudcode-pa.googleapis.com", "--app_data_dir", "antigravity",
               "--parent_pipe_path", "/tmp/server_0123"});
   return facts;
-}
-
-TEST(SplitArguments, KeepsEmptyOnesAndToleratesAMissingEnd) {
-  const std::string line("a\0\0b", 4);
-  EXPECT_EQ(split_arguments(line), (std::vector<std::string_view>{"a", "", "b"}));
-  EXPECT_TRUE(split_arguments("").empty());
-}
-
-TEST(FlagValue, ReadsBothFormsWithOneOrTwoDashesAndTheLastWins) {
-  const std::vector<std::string_view> arguments = {"ls", "-a=1", "--b", "2", "--a", "3", "--c="};
-  EXPECT_EQ(flag_value(arguments, "a"), "3");
-  EXPECT_EQ(flag_value(arguments, "b"), "2");
-  EXPECT_EQ(flag_value(arguments, "c"), "");
-  EXPECT_FALSE(flag_value(arguments, "d"));
-}
-
-TEST(FlagValue, DoesNotMistakeALongerNameAndStopsAtTheEndOfFlags) {
-  const std::vector<std::string_view> arguments = {"ls", "--token_x=1", "--", "--token=2"};
-  EXPECT_FALSE(flag_value(arguments, "token"));
 }
 
 TEST(Recognise, ReadsTheIdesCommandLine) {
@@ -119,46 +101,156 @@ TEST(Fingerprint, ChangesWithPortTokenAndProcess) {
   EXPECT_NE(recognise(ide(100, 1000, "other"))->fingerprint(), base);
 }
 
-std::vector<Session> sessions(std::initializer_list<ProcessFacts> all) {
-  std::vector<Session> out;
-  for (const auto& facts : all) {
-    out.push_back(std::move(*recognise(facts)));
+/// A command line of the sources, and what is to be seen in it.
+struct Known {
+  const char* what;
+  std::string path;
+  std::vector<std::string> flags;
+  Kind kind;
+  Era era;
+  bool is_usable;
+  std::string version;
+};
+
+const std::string kExtension = "/resources/app/extensions/antigravity/bin/";
+const std::vector<std::string> kE1 = {"--enable_lsp",
+                                      "--extension_server_port",
+                                      "35987",
+                                      "--csrf_token",
+                                      "token",
+                                      "--random_port",
+                                      "--workspace_id",
+                                      "file_srv_u_proj",
+                                      "--cloud_code_endpoint",
+                                      "https://daily-cloudcode-pa.googleapis.com",
+                                      "--app_data_dir",
+                                      "antigravity",
+                                      "--parent_pipe_path",
+                                      "/tmp/server_0123"};
+
+std::vector<std::string> with(std::vector<std::string> flags, std::vector<std::string> more) {
+  flags.insert(flags.end(), more.begin(), more.end());
+  return flags;
+}
+
+std::vector<Known> known() {
+  const auto e2 = with(kE1, {"--extension_server_csrf_token", "second"});
+  const auto e3 = with(e2, {"--subclient_type", "ide", "--app_data_dir", "antigravity-ide"});
+  const std::vector<std::string> core = {
+      "--extension_server_port",       "1", "--csrf_token",   "t",
+      "--extension_server_csrf_token", "u", "--app_data_dir", "antigravity"};
+  const std::vector<std::string> hub = {"--standalone",
+                                        "--override_ide_name",
+                                        "antigravity",
+                                        "--subclient_type",
+                                        "hub",
+                                        "--override_ide_version",
+                                        "2.3.4",
+                                        "--https_server_port",
+                                        "0",
+                                        "--csrf_token",
+                                        "t",
+                                        "--app_data_dir",
+                                        "antigravity",
+                                        "--enable_sidecars"};
+  const std::string home = "/home/ada/";
+  return {
+      {"E1 package", "/usr/share/antigravity" + kExtension + "language_server_linux_x64", kE1,
+       Kind::ide, Era::e1, true, ""},
+      {"E1 under /opt", "/opt/Antigravity" + kExtension + "language_server_linux_x64", kE1,
+       Kind::ide, Era::e1, true, ""},
+      {"E1 under /opt, small", "/opt/antigravity" + kExtension + "language_server_linux_arm", kE1,
+       Kind::ide, Era::e1, true, ""},
+      {"E1 of a home", home + ".local/share/Antigravity" + kExtension + "language_server_linux_x64",
+       kE1, Kind::ide, Era::e1, true, ""},
+      {"E2", "/usr/share/antigravity" + kExtension + "language_server_linux_x64", e2, Kind::ide,
+       Era::e2, true, ""},
+      {"E2 core", "/usr/share/antigravity" + kExtension + "language_server_linux_x64", core,
+       Kind::core, Era::e2, true, ""},
+      {"E3", "/usr/share/antigravity" + kExtension + "language_server_linux_x64", e3, Kind::ide,
+       Era::e3, true, ""},
+      {"E3 without a folder", "/usr/share/antigravity" + kExtension + "language_server_linux_x64",
+       with(e3, {"--workspace_id", "file_"}), Kind::ide, Era::e3, true, ""},
+      {"E3 remote",
+       home + ".antigravity-ide-server/bin/2.1.1-abc/extensions/antigravity/bin/"
+              "language_server_linux_arm",
+       e3, Kind::ide, Era::e3, true, "2.1.1"},
+      {"E2 remote",
+       home + ".antigravity-server/bin/1.20.6-0f/extensions/antigravity/bin/"
+              "language_server_linux_x64",
+       e2, Kind::ide, Era::e2, true, "1.20.6"},
+      {"hub", "/opt/Antigravity/resources/bin/language_server", hub, Kind::hub, Era::e3, false,
+       "2.3.4"},
+      {"hub elsewhere", home + "apps/x/resources/bin/language_server", hub, Kind::hub, Era::e3,
+       false, "2.3.4"},
+      {"agy", home + ".local/bin/agy", {"explain", "this"}, Kind::agy, Era::e3, false, ""},
+  };
+}
+
+TEST(Recognise, KnowsAllErasAndInstalls) {
+  for (const Known& each : known()) {
+    for (const bool has_link : {false, true}) {
+      ProcessFacts facts;
+      facts.pid = 1;
+      facts.cmdline = each.path + '\0';
+      for (const auto& flag : each.flags) {
+        facts.cmdline += flag + '\0';
+      }
+      facts.exe = has_link ? each.path : "";
+      ASSERT_TRUE(may_be_session(facts.cmdline)) << each.what;
+      const auto session = recognise(facts);
+      ASSERT_TRUE(session) << each.what;
+      EXPECT_STREQ(to_string(session->kind), to_string(each.kind)) << each.what;
+      EXPECT_STREQ(to_string(session->era), to_string(each.era)) << each.what;
+      EXPECT_EQ(session->is_usable(), each.is_usable) << each.what;
+      EXPECT_EQ(session->version, each.version) << each.what;
+      EXPECT_EQ(session->binary_path, each.path) << each.what;
+      EXPECT_EQ(session->is_remote, each.path.find("-server/") != std::string::npos) << each.what;
+    }
   }
-  return out;
 }
 
-TEST(Choose, TakesTheOnlyUserAndTheOldestWindow) {
-  const auto found = sessions({ide(300), ide(200), ide(400)});
-  EXPECT_EQ(choose(found, {}, {}, {}).index, 1U);
-}
-
-TEST(Choose, KeepsTheWindowInUse) {
-  const auto found = sessions({ide(300), ide(200), ide(400)});
-  EXPECT_EQ(choose(found, {}, {}, found[0].fingerprint()).index, 0U);
-  EXPECT_EQ(choose(found, {}, {}, found[2].fingerprint()).index, 2U);
-}
-
-TEST(Choose, AsksWhenSeveralUsersRunTheIdeUnlessOneIsNamed) {
-  const auto found = sessions({ide(1, 1000), ide(2, 1001)});
-  const auto open = choose(found, {}, {}, {});
-  EXPECT_FALSE(open.index);
-  EXPECT_EQ(open.users.size(), 2U);
-  EXPECT_EQ(choose(found, 1001, {}, {}).index, 1U);
-  EXPECT_FALSE(choose(found, 1002, {}, {}).index);
-}
-
-TEST(Choose, NeverTakesOurOwnLanguageServer) {
-  const auto found = sessions({ide(1, 990), ide(2, 1000)});
-  EXPECT_EQ(choose(found, {}, {990}, {}).index, 1U);
-  EXPECT_FALSE(choose(found, 990, {990}, {}).index);
-}
-
-TEST(Choose, SaysWhyAFoundOneCannotBeUsed) {
+TEST(Recognise, ReadsTheSecondTokenOfE2) {
   auto facts = ide();
-  facts.cmdline = joined({kBinary, "--csrf_token=t"});
-  const auto choice = choose(sessions({facts}), {}, {}, {});
-  EXPECT_FALSE(choice.index);
-  EXPECT_NE(choice.hint.find("pid 100"), std::string::npos);
+  facts.cmdline += joined({"--extension_server_csrf_token=second"});
+  const auto session = recognise(facts);
+  EXPECT_EQ(session->csrf_token.expose(), "token");
+  EXPECT_EQ(session->extension_csrf_token.expose(), "second");
+}
+
+TEST(Recognise, KeepsNothingOfWhatAUserSaidToAgy) {
+  ProcessFacts facts;
+  facts.cmdline = joined({"agy", "--workspace_id=w", "--csrf_token=t", "my secret question"});
+  const auto session = recognise(facts);
+  ASSERT_TRUE(session);
+  EXPECT_EQ(session->workspace_id, "");
+  EXPECT_TRUE(session->csrf_token.empty());
+  EXPECT_EQ(session->binary_path, "");
+  EXPECT_NE(session->unusable_reason(), "");
+}
+
+TEST(Recognise, SeesAWrapperScriptAndATracerAsWrappers) {
+  auto facts = ide();
+  facts.cmdline.insert(0, joined({"/bin/bash"}));
+  const auto script = recognise(facts);
+  ASSERT_TRUE(script);
+  EXPECT_TRUE(script->is_wrapper);
+  EXPECT_EQ(script->binary_path, kBinary);
+  EXPECT_FALSE(script->is_usable());
+  facts.cmdline = joined({"/usr/bin/graftcp", "-n"}) + ide().cmdline;
+  EXPECT_TRUE(recognise(facts)->is_wrapper);
+  facts.cmdline = joined({"/usr/bin/strings", kBinary});
+  EXPECT_FALSE(recognise(facts)) << "a program that reads the binary is none";
+}
+
+TEST(Recognise, NeverSpeaksOfTokens) {
+  auto facts = ide(100, 1000, "marked-token");
+  facts.cmdline += joined({"--extension_server_csrf_token=marked-second"});
+  auto session = recognise(facts);
+  for (const bool is_lost : {false, true}) {
+    session->has_lost_extension_server = is_lost;
+    EXPECT_EQ((name_of(*session) + session->unusable_reason()).find("marked"), std::string::npos);
+  }
 }
 
 }  // namespace

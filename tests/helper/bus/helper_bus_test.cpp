@@ -152,6 +152,30 @@ class FakeOperations final : public core::HelperOperations {
   }
 };
 
+class FakeIdePatch final : public core::IdePatchOperations {
+ public:
+  Result<core::ExtensionOutcome> look() override { return note("look"); }
+  Result<core::ExtensionOutcome> apply() override { return note("apply"); }
+  Result<core::ExtensionOutcome> revert(core::ExtensionFiles::WhenUndone when_undone) override {
+    return note(when_undone == core::ExtensionFiles::WhenUndone::forget ? "forget" : "revert");
+  }
+
+  std::vector<std::string> calls;
+  std::optional<Error> failure;
+
+ private:
+  Result<core::ExtensionOutcome> note(std::string call) {
+    calls.push_back(std::move(call));
+    if (failure) {
+      return *failure;
+    }
+    core::ExtensionOutcome outcome;
+    outcome.changed = true;
+    outcome.files = {{"/usr/share/x.js", core::ExtensionState::patched, "de\ntail", "ab", "cd"}};
+    return outcome;
+  }
+};
+
 UniqueFd pipe_with(std::string_view text) {
   std::array<int, 2> ends{};
   EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
@@ -175,7 +199,7 @@ class HelperBus : public ::testing::Test {
     polkit.emplace(polkit_connection.get());
     ASSERT_TRUE(polkit_connection->request_name("org.freedesktop.PolicyKit1"));
     authority.emplace(helper_connection.get());
-    adaptor.emplace(helper_connection.get(), &*authority, &operations, [] {});
+    adaptor.emplace(helper_connection.get(), &*authority, &operations, &ide_patch, [] {});
     ASSERT_TRUE(helper_connection->request_name(kBusName));
     bus::HelperEvents events;
     events.redirect_changed = [this](bool active) {
@@ -265,6 +289,7 @@ class HelperBus : public ::testing::Test {
   std::unique_ptr<bus::Connection> client_connection;
   std::optional<FakePolkit> polkit;
   FakeOperations operations;
+  FakeIdePatch ide_patch;
   std::optional<Authority> authority;
   std::optional<Adaptor> adaptor;
   std::unique_ptr<bus::HelperClient> client;
@@ -363,6 +388,73 @@ TEST_F(HelperBus, PassesArgumentsAndTheDescriptorOn) {
   ASSERT_TRUE(started) << started.error().text();
   EXPECT_EQ(started->id, std::string(32, 'a'));
   EXPECT_EQ(operations.calls, std::vector<std::string>{"start token metadata"});
+}
+
+using ExtensionRow = sdbus::Struct<std::string, std::string, std::string, std::string, std::string>;
+
+/// The daemon does not call these: a proxy of a caller's own.
+class HelperBusIdePatch : public HelperBus {
+ protected:
+  void SetUp() override {
+    HelperBus::SetUp();
+    if (client_connection) {
+      proxy = sdbus::createProxy(client_connection->raw(), bus::compat::ServiceName(kBusName),
+                                 bus::compat::ObjectPath(kObjectPath));
+    }
+  }
+  void TearDown() override { proxy.reset(); }
+
+  template <class... Out, class... In>
+  Result<std::tuple<Out...>> ask(const char* member, In... arguments) {
+    return run(bus::call<Out...>(client_connection.get(), proxy.get(), kBusName, member,
+                                 std::chrono::seconds(5), arguments...));
+  }
+  Result<std::tuple<bool, std::vector<ExtensionRow>>> change(const char* member, auto... in) {
+    return ask<bool, std::vector<ExtensionRow>>(member, in...);
+  }
+
+  std::unique_ptr<sdbus::IProxy> proxy;
+};
+
+TEST_F(HelperBusIdePatch, AnAllowedCallerChangesWithAnActionOfItsOwn) {
+  auto applied = change("ApplyIdePatch");
+  ASSERT_TRUE(applied) << applied.error().text();
+  EXPECT_TRUE(std::get<0>(*applied));
+  ASSERT_EQ(std::get<1>(*applied).size(), 1U);
+  EXPECT_EQ(std::get<1>(std::get<1>(*applied)[0]), "patched");
+  EXPECT_EQ(std::get<2>(std::get<1>(*applied)[0]), "de?tail");
+  EXPECT_EQ(polkit->actions, std::vector<std::string>{kActionIdePatch});
+  ASSERT_TRUE(change("RevertIdePatch", false));
+  ASSERT_TRUE(change("RevertIdePatch", true));
+  EXPECT_EQ(polkit->actions, std::vector<std::string>(3, kActionIdePatch));
+  ASSERT_TRUE(ask<std::vector<ExtensionRow>>("IdePatchStatus"));
+  EXPECT_EQ(polkit->actions.back(), kActionStatus);
+  EXPECT_EQ(ide_patch.calls, (std::vector<std::string>{"apply", "revert", "forget", "look"}));
+}
+
+TEST_F(HelperBusIdePatch, ADeniedCallerChangesAndLearnsNothing) {
+  for (const auto& [verdict, code] :
+       {std::pair{Verdict::no, bus::Errc::access_denied},
+        std::pair{Verdict::challenge, bus::Errc::interactive_authorization_required}}) {
+    polkit->verdict = verdict;
+    EXPECT_EQ(change("ApplyIdePatch").error().code, code);
+    EXPECT_EQ(change("RevertIdePatch", true).error().code, code);
+    EXPECT_EQ(ask<std::vector<ExtensionRow>>("IdePatchStatus").error().code, code);
+  }
+  ASSERT_TRUE(polkit_connection->release_name("org.freedesktop.PolicyKit1"));
+  EXPECT_EQ(change("ApplyIdePatch").error().code, bus::Errc::access_denied);
+  EXPECT_TRUE(ide_patch.calls.empty());
+}
+
+TEST_F(HelperBusIdePatch, TakesNoPathAndNoOtherArgument) {
+  EXPECT_EQ(change("ApplyIdePatch", std::string("/etc/shadow")).error().code,
+            bus::Errc::invalid_args);
+  EXPECT_EQ(change("RevertIdePatch").error().code, bus::Errc::invalid_args);
+  EXPECT_EQ(change("RevertIdePatch", std::string("/etc/shadow")).error().code,
+            bus::Errc::invalid_args);
+  EXPECT_TRUE(ide_patch.calls.empty());
+  ide_patch.failure = Error(core::Errc::configuration, "helper.yaml:1:1: stub");
+  EXPECT_EQ(change("ApplyIdePatch").error().code, bus::Errc::configuration);
 }
 
 TEST_F(HelperBus, TellsChanges) {

@@ -45,5 +45,17 @@ TEST(TrustedPath, RefusesWhatIsNotAProgram) {
   EXPECT_EQ(judge_configuration(parts).error().code, Errc::configuration);
 }
 
+TEST(TrustedPath, AShippedFileBelongsToOneOwnerAllTheWay) {
+  auto parts = good();
+  parts[2].mode = S_IFREG | 0644;
+  EXPECT_TRUE(judge_shipped_file(parts));
+  EXPECT_FALSE(judge_shipped_file(parts, 1000));
+  for (const mode_t mode : {S_IFREG | 0664, S_IFREG | 0646, S_IFLNK | 0777, S_IFDIR | 0755,
+                            S_IFREG | S_ISUID | 0755, S_IFIFO | 0644}) {
+    parts[2].mode = static_cast<mode_t>(mode);
+    EXPECT_EQ(judge_shipped_file(parts).error().code, Errc::file) << mode;
+  }
+}
+
 }  // namespace
 }  // namespace agp::core

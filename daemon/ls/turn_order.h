@@ -17,16 +17,16 @@ namespace agp::ls {
 /// Lets the turns of one conversation in one after the other, in the order they came: what a
 /// language server does with a message that comes while it works differs from build to build
 /// (ls-protocol section 7, U23), and whose answer is whose could not be told. For one thread.
-class TurnQueue {
+class TurnOrder {
  public:
   /// While it lives no other turn of its conversation is let in.
   class Place {
    public:
     Place() = default;
-    Place(TurnQueue* queue, std::string cascade_id)
-        : queue_(queue), cascade_id_(std::move(cascade_id)) {}
+    Place(TurnOrder* order, std::string cascade_id)
+        : order_(order), cascade_id_(std::move(cascade_id)) {}
     Place(Place&& other) noexcept
-        : queue_(std::exchange(other.queue_, nullptr)), cascade_id_(std::move(other.cascade_id_)) {}
+        : order_(std::exchange(other.order_, nullptr)), cascade_id_(std::move(other.cascade_id_)) {}
     Place& operator=(Place&& other) noexcept;
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
@@ -35,11 +35,11 @@ class TurnQueue {
    private:
     void leave();
 
-    TurnQueue* queue_ = nullptr;
+    TurnOrder* order_ = nullptr;
     std::string cascade_id_;
   };
 
-  /// @return Errc::resource_exhausted when too many wait already; Errc::canceled when the caller
+  /// @return Errc::busy when too many wait already; Errc::canceled when the caller
   ///         gave up meanwhile, provided that cancellation does not throw.
   [[nodiscard]] boost::asio::awaitable<Result<Place>> enter(std::string cascade_id);
 

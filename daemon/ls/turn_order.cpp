@@ -1,4 +1,4 @@
-#include "daemon/ls/turn_queue.h"
+#include "daemon/ls/turn_order.h"
 
 #include "daemon/ls/errors.h"
 
@@ -16,10 +16,10 @@ constexpr std::size_t kMaxWaiting = 32;  // of one conversation
 
 }  // namespace
 
-asio::awaitable<Result<TurnQueue::Place>> TurnQueue::enter(std::string cascade_id) {
+asio::awaitable<Result<TurnOrder::Place>> TurnOrder::enter(std::string cascade_id) {
   if (const auto line = lines_.find(cascade_id);
       line != lines_.end() && line->second.size() > kMaxWaiting) {
-    co_return Error{Errc::resource_exhausted, "too many messages wait for this conversation"};
+    co_return Error{Errc::busy, "too many messages wait for this conversation"};
   }
   auto executor = co_await asio::this_coro::executor;
   auto mine = std::make_shared<Timer>(executor, Timer::time_point::max());
@@ -36,7 +36,7 @@ asio::awaitable<Result<TurnQueue::Place>> TurnQueue::enter(std::string cascade_i
   co_return Place(this, std::move(cascade_id));
 }
 
-void TurnQueue::leave(const std::string& cascade_id, const Timer* who) {
+void TurnOrder::leave(const std::string& cascade_id, const Timer* who) {
   const auto found = lines_.find(cascade_id);
   Line& line = found->second;
   const bool was_in = who == nullptr || line.front().get() == who;
@@ -52,18 +52,18 @@ void TurnQueue::leave(const std::string& cascade_id, const Timer* who) {
   }
 }
 
-TurnQueue::Place& TurnQueue::Place::operator=(Place&& other) noexcept {
+TurnOrder::Place& TurnOrder::Place::operator=(Place&& other) noexcept {
   if (this != &other) {
     leave();
-    queue_ = std::exchange(other.queue_, nullptr);
+    order_ = std::exchange(other.order_, nullptr);
     cascade_id_ = std::move(other.cascade_id_);
   }
   return *this;
 }
 
-void TurnQueue::Place::leave() {
-  if (TurnQueue* queue = std::exchange(queue_, nullptr)) {
-    queue->leave(cascade_id_, nullptr);
+void TurnOrder::Place::leave() {
+  if (TurnOrder* order = std::exchange(order_, nullptr)) {
+    order->leave(cascade_id_, nullptr);
   }
 }
 

@@ -1,4 +1,4 @@
-#include "daemon/ls/turn_queue.h"
+#include "daemon/ls/turn_order.h"
 
 #include "daemon/ls/errors.h"
 
@@ -19,24 +19,24 @@ namespace {
 
 namespace asio = boost::asio;
 
-class TurnQueueTest : public ::testing::Test {
+class TurnOrderTest : public ::testing::Test {
  protected:
   struct Guest {
-    std::optional<Result<TurnQueue::Place>> place;
+    std::optional<Result<TurnOrder::Place>> place;
     asio::cancellation_signal gives_up;
 
     bool is_in() const { return place && place->has_value(); }
   };
 
-  static asio::awaitable<Result<TurnQueue::Place>> enter(TurnQueue* queue, std::string id) {
+  static asio::awaitable<Result<TurnOrder::Place>> enter(TurnOrder* order, std::string id) {
     co_await asio::this_coro::throw_if_cancelled(false);
-    co_return co_await queue->enter(std::move(id));
+    co_return co_await order->enter(std::move(id));
   }
   void comes(Guest* guest, const std::string& id) {
     asio::co_spawn(
-        io, enter(&queue, id),
+        io, enter(&order, id),
         asio::bind_cancellation_slot(guest->gives_up.slot(),
-                                     [guest](std::exception_ptr bug, Result<TurnQueue::Place> got) {
+                                     [guest](std::exception_ptr bug, Result<TurnOrder::Place> got) {
                                        EXPECT_FALSE(bug);
                                        guest->place.emplace(std::move(got));
                                      }));
@@ -48,10 +48,10 @@ class TurnQueueTest : public ::testing::Test {
   }
 
   asio::io_context io;
-  TurnQueue queue;
+  TurnOrder order;
 };
 
-TEST_F(TurnQueueTest, LetsTheTurnsOfAConversationInOneByOneInOrder) {
+TEST_F(TurnOrderTest, LetsTheTurnsOfAConversationInOneByOneInOrder) {
   Guest a, b, c, other;
   comes(&a, "C1");
   comes(&b, "C1");
@@ -69,10 +69,10 @@ TEST_F(TurnQueueTest, LetsTheTurnsOfAConversationInOneByOneInOrder) {
   EXPECT_TRUE(c.is_in());
   c.place.reset();
   other.place.reset();
-  EXPECT_EQ(queue.size(), 0U);
+  EXPECT_EQ(order.size(), 0U);
 }
 
-TEST_F(TurnQueueTest, OneThatGivesUpHoldsUpNobody) {
+TEST_F(TurnOrderTest, OneThatGivesUpHoldsUpNobody) {
   Guest a, b, c;
   comes(&a, "C");
   comes(&b, "C");
@@ -87,7 +87,7 @@ TEST_F(TurnQueueTest, OneThatGivesUpHoldsUpNobody) {
   EXPECT_TRUE(c.is_in());
 }
 
-TEST_F(TurnQueueTest, GivingUpAtTheMomentOfBeingLetInPassesThePlaceOn) {
+TEST_F(TurnOrderTest, GivingUpAtTheMomentOfBeingLetInPassesThePlaceOn) {
   Guest a, b, c;
   comes(&a, "C");
   comes(&b, "C");
@@ -100,14 +100,14 @@ TEST_F(TurnQueueTest, GivingUpAtTheMomentOfBeingLetInPassesThePlaceOn) {
   EXPECT_TRUE(c.is_in());
 }
 
-TEST_F(TurnQueueTest, TheNumberOfThoseWhoWaitHasALimit) {
+TEST_F(TurnOrderTest, TheNumberOfThoseWhoWaitHasALimit) {
   std::vector<Guest> guests(34);
   for (Guest& each : guests) {
     comes(&each, "C");
   }
   EXPECT_FALSE(guests[32].place);
   ASSERT_TRUE(guests[33].place);
-  EXPECT_EQ(guests[33].place->error().code, Errc::resource_exhausted);
+  EXPECT_EQ(guests[33].place->error().code, Errc::busy);
   for (Guest& each : guests) {
     each.place.reset();
     run();
