@@ -3,7 +3,8 @@
 
 g++ 12 destroys twice what a co_await expression creates by a braced temporary or by a lambda with
 captures: heap corruption at -O0 and -O2, correct on g++ 14. The cure is to name the value first
-and to std::move it in. This looks for both spellings inside each full co_await expression.
+and to std::move it in. It also destroys twice what a co_await in an arm of a conditional operator
+yields; there the cure is an if. This looks for these spellings inside each full co_await expression.
 
 usage: check_coroutines.py [ROOT | FILE...]
 """
@@ -103,6 +104,7 @@ BRACED = re.compile(r'(?<![\w:])((?:::)?[A-Za-z_]\w*(?:::[A-Za-z_]\w*)*(?:<[^;{}
 BLOCK_WORDS = {'do', 'else', 'try', 'mutable', 'noexcept', 'const', 'return', 'co_return', 'throw'}
 # `{` as an argument: after `(`, `,`, `return` or `=`: an unnamed braced temporary.
 BARE = re.compile(r'[(,]\s*\{')
+CONDITIONAL = re.compile(r'(?:\?|(?<!:):)\s*co_await\b')
 LAMBDA = re.compile(r'(?<![\w\])])\[(?P<captures>[^\[\]]*)\]\s*(?:\([^()]*\)|\{|mutable|<|->)')
 
 
@@ -132,6 +134,10 @@ def faults_in(source):
             if match.group('captures').strip() and visible(match.start()):
                 seen.add((begin + match.start(), 'a lambda with captures inside a co_await '
                           'expression: g++ 12 destroys it twice; name it first'))
+        for match in CONDITIONAL.finditer(expression):
+            if '?' in expression[:match.start() + 1] and visible(match.start()):
+                seen.add((begin + match.start(), 'a co_await in an arm of a conditional operator: '
+                          'g++ 12 destroys its value twice; use an if'))
         lambda_braces = {a for a, _ in hidden}
         for match in BRACED.finditer(expression):
             brace = match.end() - 1

@@ -104,6 +104,14 @@ api::ApiError turn_error(const Error& error) {
             "antigravity-proxy quota says when it comes back",
             ""};
   }
+  if (error.code == ls::Errc::busy) {
+    return {429,
+            "rate_limit_error",
+            "conversation_busy",
+            error.context,
+            "wait for its earlier answers, or begin a new conversation",
+            ""};
+  }
   if (error.code == ls::Errc::needs_user) {
     return {422,
             "invalid_request_error",

@@ -35,7 +35,10 @@ class ConnectClient::Impl {
   Impl(std::shared_ptr<const Endpoint> endpoint, Limits limits)
       : connection_(std::move(endpoint)), limits_(limits) {}
 
-  asio::awaitable<Result<std::string>> call(std::string method, std::string body, Duration limit) {
+  asio::awaitable<Result<std::string>> call(std::string method,
+                                            std::string body,
+                                            Duration limit,
+                                            WireCoding coding) {
     const bool reused = connection_.is_open() && is_repeatable(method);
     if (!reused) {
       auto opened = co_await connection_.open(limit);
@@ -43,7 +46,7 @@ class ConnectClient::Impl {
         co_return opened.error();
       }
     }
-    auto answer = co_await exchange(method, body, limit);
+    auto answer = co_await exchange(method, body, limit, coding);
     if (answer || !reused || answer.error().code != Errc::unreachable) {
       co_return answer;
     }
@@ -52,16 +55,18 @@ class ConnectClient::Impl {
     if (!opened) {
       co_return opened.error();
     }
-    co_return co_await exchange(method, body, limit);
+    co_return co_await exchange(method, body, limit, coding);
   }
 
  private:
   asio::awaitable<Result<std::string>> exchange(std::string method,
                                                 std::string body,
-                                                Duration limit) {
+                                                Duration limit,
+                                                WireCoding coding) {
     const Deadline deadline(connection_.socket(), limit);
-    const std::string request =
-        connection_.request_head(method, "application/json", body.size()) + body;
+    const std::string_view content_type =
+        coding == WireCoding::json ? "application/json" : "application/proto";
+    const std::string request = connection_.request_head(method, content_type, body.size()) + body;
     const auto octets = asio::buffer(request);
     auto [write_error, written] = co_await asio::async_write(connection_.stream(), octets, kTuple);
     if (write_error) {
@@ -98,11 +103,15 @@ class ConnectClient::Impl {
       }
     }
     auto response = parser.release();
-    if (!response.keep_alive() || !received.empty()) {
+    if (!response.keep_alive() || !received.empty() || deadline.is_expired()) {
       connection_.close();
     }
     if (response.result() != http::status::ok) {
       co_return http_error(response.result_int(), response.body(), method);
+    }
+    const auto content_coding = response[http::field::content_encoding];
+    if (!content_coding.empty() && content_coding != "identity") {
+      co_return Error{Errc::bad_answer, method + ": a compressed answer, which was not asked for"};
     }
     co_return std::move(response.body());
   }
@@ -119,9 +128,11 @@ ConnectClient::ConnectClient(ConnectClient&&) noexcept = default;
 ConnectClient& ConnectClient::operator=(ConnectClient&&) noexcept = default;
 ConnectClient::~ConnectClient() = default;
 
-asio::awaitable<Result<std::string>> ConnectClient::call(
-    std::string method, std::string body, std::chrono::steady_clock::duration limit) {
-  return impl_->call(std::move(method), std::move(body), limit);
+asio::awaitable<Result<std::string>> ConnectClient::call(std::string method,
+                                                         std::string body,
+                                                         std::chrono::steady_clock::duration limit,
+                                                         WireCoding coding) {
+  return impl_->call(std::move(method), std::move(body), limit, coding);
 }
 
 }  // namespace agp::ls

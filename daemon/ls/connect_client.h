@@ -2,6 +2,7 @@
 
 #include "common/base/result.h"
 #include "daemon/ls/endpoint.h"
+#include "daemon/ls/wire_coding.h"
 
 #include <chrono>
 #include <cstddef>
@@ -12,7 +13,8 @@
 
 namespace agp::ls {
 
-/// Unary calls of the Connect protocol with JSON bodies over TLS on 127.0.0.1. One call at a time.
+/// Unary calls of the Connect protocol over TLS on 127.0.0.1. One call at a time. Compression is
+/// not offered and refused.
 class ConnectClient {
  public:
   struct Limits {
@@ -28,10 +30,14 @@ class ConnectClient {
   ~ConnectClient();
 
   /// POST of `body` to LanguageServerService/<method>.
+  /// @param body   a message as `coding` says, and so is the answer; errors are JSON in any case.
   /// @param limit  for connecting, and again for the exchange; Errc::deadline_exceeded after it.
   /// @return the body of a 200; else the error of the Connect protocol, its message as context.
   [[nodiscard]] boost::asio::awaitable<Result<std::string>> call(
-      std::string method, std::string body, std::chrono::steady_clock::duration limit);
+      std::string method,
+      std::string body,
+      std::chrono::steady_clock::duration limit,
+      WireCoding coding = WireCoding::json);
 
  private:
   class Impl;

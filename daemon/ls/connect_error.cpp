@@ -20,6 +20,7 @@ Errc code_of_status(unsigned status) {
     case 403:
       return Errc::permission_denied;
     case 404:
+    case 501:  // not in the protocol's table, but what else can it mean
       return Errc::unimplemented;
     case 429:
     case 502:

@@ -67,7 +67,7 @@ class ConnectStream::Impl {
   }
 
   asio::awaitable<Result<>> open(std::string method,
-                                 Coding coding,
+                                 WireCoding coding,
                                  std::string message,
                                  Duration limit) {
     method_ = std::move(method);
@@ -78,7 +78,7 @@ class ConnectStream::Impl {
     const Deadline deadline(connection_.socket(), limit);
     const std::string body = envelope(message);
     const std::string_view content_type =
-        coding == Coding::json ? "application/connect+json" : "application/connect+proto";
+        coding == WireCoding::json ? "application/connect+json" : "application/connect+proto";
     const std::string request = connection_.request_head(method_, content_type, body.size()) + body;
     const auto octets = asio::buffer(request);
     auto [ec, written] = co_await asio::async_write(connection_.stream(), octets, kTuple);
@@ -212,7 +212,7 @@ ConnectStream& ConnectStream::operator=(ConnectStream&&) noexcept = default;
 ConnectStream::~ConnectStream() = default;
 
 asio::awaitable<Result<>> ConnectStream::open(std::string method,
-                                              Coding coding,
+                                              WireCoding coding,
                                               std::string message,
                                               std::chrono::steady_clock::duration limit) {
   return impl_->open(std::move(method), coding, std::move(message), limit);

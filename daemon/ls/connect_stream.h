@@ -2,6 +2,7 @@
 
 #include "common/base/result.h"
 #include "daemon/ls/endpoint.h"
+#include "daemon/ls/wire_coding.h"
 
 #include <chrono>
 #include <cstddef>
@@ -17,7 +18,6 @@ namespace agp::ls {
 /// own to 127.0.0.1. Dropping it ends the call. Compression is not offered and refused.
 class ConnectStream {
  public:
-  enum class Coding { json, proto };
   struct Limits {
     std::size_t message_bytes = std::size_t{32} * 1024 * 1024;
   };
@@ -34,7 +34,7 @@ class ConnectStream {
   /// @param message  the request, as `coding` says.
   /// @param limit    for connecting, and again for sending.
   [[nodiscard]] boost::asio::awaitable<Result<>> open(std::string method,
-                                                      Coding coding,
+                                                      WireCoding coding,
                                                       std::string message,
                                                       std::chrono::steady_clock::duration limit);
 

@@ -106,6 +106,9 @@ asio::awaitable<Result<>> Connection::connect(Duration limit) {
   if (tls_error) {
     co_return transport_error(tls_error, deadline, what + ", TLS");
   }
+  if (deadline.is_expired()) {  // in the moment of success: the socket is closed all the same
+    co_return Error{Errc::deadline_exceeded, what + ", TLS"};
+  }
   if (!is_expected_peer()) {
     co_return Error{Errc::certificate_mismatch, what + "; is another program listening there?"};
   }

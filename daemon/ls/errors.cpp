@@ -26,7 +26,7 @@ constexpr std::array<Named, 16> kConnectCodes = {{
     {Errc::data_loss, "data_loss"},
     {Errc::unauthenticated, "unauthenticated"},
 }};
-constexpr std::array<Named, 11> kOwn = {{
+constexpr std::array<Named, 12> kOwn = {{
     {Errc::not_ready, "no language server can be used at the moment"},
     {Errc::unreachable, "the language server cannot be reached"},
     {Errc::certificate_mismatch, "the certificate is not the one of this install"},
@@ -37,6 +37,7 @@ constexpr std::array<Named, 11> kOwn = {{
     {Errc::needs_user, "the model wants a confirmation that nobody can give here"},
     {Errc::no_answer, "the turn ended without an answer"},
     {Errc::stalled, "the turn made no progress"},
+    {Errc::busy, "the conversation works on earlier messages"},
     {Errc::disabled, "the language server has this switched off"},
 }};
 

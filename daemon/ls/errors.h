@@ -35,6 +35,7 @@ enum class Errc {
   needs_user,            // the turn waits for a confirmation that nobody can give here
   no_answer,             // the turn ended, or never began, without an answer
   stalled,               // nothing happened for longer than the limit
+  busy,                  // the conversation works on earlier messages
   disabled,              // the language server knows the method but has it switched off
 };
 

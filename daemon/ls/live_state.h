@@ -31,12 +31,16 @@ struct Generation {
   std::optional<std::uint64_t> step_index;
   std::vector<std::string> response_ids;
   std::string model;  // the real name
+
+  friend bool operator==(const Generation&, const Generation&) = default;
 };
 
 /// How a run ended, of the last one that did.
 struct RunEnd {
   std::string reason;  // NO_TOOL_CALL, USER_CANCELED, …
   std::optional<std::uint64_t> last_step_index;
+
+  friend bool operator==(const RunEnd&, const RunEnd&) = default;
 };
 
 /// A conversation as a language server shows it, whichever way: ls-protocol sections 3.4 to 3.7.
@@ -47,6 +51,8 @@ struct LiveState {
   std::vector<Generation> generations;
   RunEnd end;
   bool is_complete = true;  // all steps that exist are there
+
+  friend bool operator==(const LiveState&, const LiveState&) = default;
 };
 
 /// Positions past this are no conversation but a fault.

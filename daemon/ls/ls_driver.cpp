@@ -3,6 +3,7 @@
 #include "common/log/log.h"
 #include "daemon/ls/errors.h"
 #include "daemon/ls/json_path.h"
+#include "daemon/ls/turn_report.h"
 
 #include <utility>
 
@@ -43,55 +44,72 @@ std::string user_message(const std::string& cascade_id,
   });
 }
 
+bool is_at_rest(const std::string& run_status) {
+  return run_status == "IDLE" || run_status.empty();
+}
+
+Error given_up() {
+  return {Errc::canceled, "the caller gave up"};
+}
+
+asio::awaitable<bool> is_given_up() {
+  const auto state = co_await asio::this_coro::cancellation_state;
+  co_return state.cancelled() != asio::cancellation_type::none;
+}
+
+/// @return false when the caller gave up.
+asio::awaitable<bool> wait_for(std::chrono::steady_clock::duration time) {
+  auto executor = co_await asio::this_coro::executor;
+  asio::steady_timer timer(executor, time);
+  auto [cancelled] = co_await timer.async_wait(kTuple);
+  co_return !cancelled;
+}
+
+/// A language server that ends, is restarted or killed takes its turns with it.
+Error in_the_middle(const Error& error) {
+  if (error.code == Errc::unreachable) {
+    return {error.code,
+            "the language server was gone before the answer was whole: " + error.context};
+  }
+  return {error.code, "the answer could not be followed to its end: " + error.context};
+}
+
 Error with_context(const std::string& what, const Error& error) {
   return {error.code, what + ": " + error.context};
 }
 
 }  // namespace
 
-/// Tells the watcher about one turn, and in any case that it is over.
-class LsDriver::Watch {
- public:
-  Watch(ConversationWatcher* watcher, std::string instance)
-      : watcher_(watcher), instance_(std::move(instance)) {}
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
-  ~Watch() {
-    if (is_running_) {
-      watcher_->on_running(instance_, cascade_id_, false);
-    }
-  }
+struct LsDriver::Turn {
+  Turn(std::shared_ptr<const Endpoint> where,
+       TurnRequest what,
+       TurnSink* told,
+       ConversationWatcher* watcher)
+      : endpoint(std::move(where)),
+        client(endpoint),
+        request(std::move(what)),
+        cascade_id(request.cascade_id),
+        sink(told),
+        report(watcher, endpoint->instance) {}
 
-  /// The conversation has its id and the message is about to be sent.
-  void begin(const std::string& cascade_id) {
-    cascade_id_ = cascade_id;
-    if (watcher_ != nullptr) {
-      watcher_->on_conversation(instance_, cascade_id_);
-      watcher_->on_running(instance_, cascade_id_, true);
-      is_running_ = true;
-    }
-  }
-  void see(const TurnCore& core) {
-    const std::string& id = core.result().trajectory_id;
-    if (watcher_ != nullptr && !id.empty() && id != trajectory_id_) {
-      trajectory_id_ = id;
-      watcher_->on_trajectory(instance_, cascade_id_, id);
-    }
-  }
-  void end(const TurnCore& core) {
-    for (const NamedResponse& each : core.responses()) {
-      if (watcher_ != nullptr) {
-        watcher_->on_response(cascade_id_, trajectory_id_, each);
+  void tell(TurnFollower* follower) {
+    report.see(follower->result().trajectory_id, follower->responses());
+    while (auto event = follower->next_event()) {
+      if (sink != nullptr) {
+        sink->on_event(*event);
       }
     }
   }
 
- private:
-  ConversationWatcher* watcher_;
-  std::string instance_;
-  std::string cascade_id_;
-  std::string trajectory_id_;
-  bool is_running_ = false;
+  std::shared_ptr<const Endpoint> endpoint;
+  ConnectClient client;
+  TurnRequest request;
+  std::string cascade_id;
+  TurnSink* sink;
+  TurnOrder::Place place;
+  std::size_t baseline = 0;
+  bool is_sent = false;
+  TurnReport report;  // ends first, while the conversation is still this turn's
 };
 
 LsDriver::LsDriver(const EndpointSource* source) : LsDriver(source, Options{}) {}
@@ -106,115 +124,185 @@ asio::awaitable<Result<TurnResult>> LsDriver::run_turn(TurnRequest request, Turn
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   // Being cancelled is an outcome here: the language server has to be told.
   co_await asio::this_coro::throw_if_cancelled(false);
-  Watch watch(options_.watcher, endpoint->instance);
-  ConnectClient client(std::move(endpoint));
-  std::string cascade_id = request.cascade_id;
-  auto result = co_await drive(&client, std::move(request), &cascade_id, &watch, sink);
-  const auto state = co_await asio::this_coro::cancellation_state;
-  const bool is_cancelled = state.cancelled() != asio::cancellation_type::none;
-  if (is_cancelled) {
+  Turn turn(std::move(endpoint), std::move(request), sink, options_.watcher);
+  auto result = co_await drive(&turn);
+  if (co_await is_given_up()) {
     co_await asio::this_coro::reset_cancellation_state();
-    result = Error{Errc::canceled, "the caller gave up"};
+    result = given_up();
   }
   // A turn that was given up must not go on costing tokens behind everyone's back. One that the
   // language server ended itself has nothing to stop; stopping is idempotent.
-  if (!result && !cascade_id.empty() && result.error().code != Errc::model_failed) {
-    co_await cancel(&client, cascade_id);
+  if (!result && turn.is_sent && result.error().code != Errc::model_failed) {
+    co_await give_up(&turn);
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
   co_return result;
 }
 
-asio::awaitable<Result<TurnResult>> LsDriver::drive(ConnectClient* client,
-                                                    TurnRequest request,
-                                                    std::string* cascade_id,
-                                                    Watch* watch,
-                                                    TurnSink* sink) {
-  auto model = co_await resolve(client, request.model);
+asio::awaitable<Result<TurnResult>> LsDriver::drive(Turn* turn) {
+  const bool is_new = turn->cascade_id.empty();
+  if (!is_new) {
+    auto entered = co_await enter(turn);  // first of all: the order is that of the requests
+    if (!entered) {
+      co_return entered.error();
+    }
+  }
+  auto model = co_await resolve(&turn->client, turn->request.model);
   if (!model) {
     co_return model.error();
   }
-  auto baseline = co_await begin(client, cascade_id);
-  if (!baseline) {
-    co_return baseline.error();
+  Result<> begun;
+  if (is_new) {
+    begun = co_await start(turn);
+  } else {
+    begun = co_await take_up(turn);
   }
-  watch->begin(*cascade_id);
-  std::string message = user_message(*cascade_id, model->enum_name, request);
+  if (!begun) {
+    co_return begun.error();
+  }
+  turn->report.begin(turn->cascade_id);
+  LiveFeed feed(turn->endpoint, &turn->client, &choice_, turn->cascade_id, turn->baseline,
+                options_.feed);
+  co_await feed.open();
+  if (co_await is_given_up()) {
+    co_return given_up();
+  }
+  std::string message = user_message(turn->cascade_id, model->enum_name, turn->request);
+  turn->is_sent = true;
   auto sent =
-      co_await client->call("SendUserCascadeMessage", std::move(message), options_.send_limit);
+      co_await turn->client.call("SendUserCascadeMessage", std::move(message), options_.send_limit);
+  if (co_await is_given_up()) {
+    co_return given_up();
+  }
   if (!sent) {
     co_return with_context("the message was not accepted", sent.error());
   }
-  if (sink != nullptr) {
-    sink->on_started(*cascade_id, slug(model->label));
+  if (turn->sink != nullptr) {
+    turn->sink->on_started(turn->cascade_id, slug(model->label));
   }
-  auto executor = co_await asio::this_coro::executor;
-  asio::steady_timer timer(executor);
-  TurnCore core(*baseline, options_.turn, std::chrono::steady_clock::now());
-  const std::string question = with_cascade(*cascade_id);
-  for (;;) {
-    timer.expires_after(options_.poll);
-    auto [cancelled] = co_await timer.async_wait(kTuple);
-    if (cancelled) {
-      co_return Error{Errc::canceled, "the caller gave up"};
-    }
-    auto answer = co_await client->call("GetCascadeTrajectory", question, options_.call_limit);
-    if (!answer && answer.error().code == Errc::canceled) {
-      co_return answer.error();
+  TurnFollower follower(turn->baseline, options_.turn, std::chrono::steady_clock::now());
+  auto followed = co_await follow(turn, &feed, &follower);
+  if (!followed) {
+    co_return followed.error();
+  }
+  TurnResult result = follower.result();
+  result.cascade_id = turn->cascade_id;
+  if (result.model.empty()) {
+    result.model = slug(model->label);
+  }
+  co_return result;
+}
+
+asio::awaitable<Result<>> LsDriver::follow(Turn* turn, LiveFeed* feed, TurnFollower* follower) {
+  while (const auto deadline = follower->deadline()) {
+    auto look = co_await feed->next(*deadline);
+    if (co_await is_given_up()) {
+      co_return given_up();
     }
     const auto now = std::chrono::steady_clock::now();
-    const auto verdict =
-        answer ? core.feed(*answer, now) : core.on_poll_failed(answer.error(), now);
-    watch->see(core);
-    while (auto event = core.next_event()) {
-      if (sink != nullptr) {
-        sink->on_event(*event);
-      }
+    if (!look) {
+      follower->fail(in_the_middle(look.error()));
+    } else if (*look == LiveFeed::Look::nothing) {
+      follower->on_time(now);
+    } else {
+      follower->observe(feed->state(), *look == LiveFeed::Look::news, now);
     }
-    if (verdict != TurnCore::Verdict::again) {
-      watch->end(core);
+    turn->tell(follower);
+  }
+  if (!follower->is_done()) {
+    co_return follower->error();
+  }
+  feed->on_worked();
+  co_return Result<>();
+}
+
+asio::awaitable<Result<>> LsDriver::start(Turn* turn) {
+  std::string body = R"({"source":"CORTEX_TRAJECTORY_SOURCE_CASCADE_CLIENT"})";
+  auto started = co_await turn->client.call("StartCascade", std::move(body), options_.call_limit);
+  if (!started) {
+    co_return with_context("no conversation could be started", started.error());
+  }
+  boost::system::error_code ec;
+  const json::value root = json::parse(*started, ec);
+  turn->cascade_id =
+      ec || !root.is_object() ? std::string() : text_at(root.get_object(), "cascadeId");
+  if (turn->cascade_id.empty()) {
+    co_return Error{Errc::bad_answer, "StartCascade"};
+  }
+  co_return co_await enter(turn);
+}
+
+asio::awaitable<Result<>> LsDriver::enter(Turn* turn) {
+  auto place = co_await order_.enter(turn->cascade_id);
+  if (!place) {
+    co_return place.error();
+  }
+  turn->place = std::move(*place);
+  co_return Result<>();
+}
+
+/// The conversation that was named, when it rests.
+asio::awaitable<Result<>> LsDriver::take_up(Turn* turn) {
+  const std::string body = with_cascade(turn->cascade_id);
+  // After a restart of the language server the conversation is on disk only; that this fails
+  // for one in memory is fine, the next call says whether the conversation exists.
+  auto loaded = co_await turn->client.call("LoadTrajectory", body, options_.call_limit);
+  (void)loaded;
+  const auto until = std::chrono::steady_clock::now() + options_.busy_limit;
+  for (;;) {
+    auto answer = co_await turn->client.call("GetCascadeTrajectory", body, options_.call_limit);
+    if (!answer) {
+      co_return with_context("the conversation cannot be continued", answer.error());
     }
-    if (verdict == TurnCore::Verdict::failed) {
-      co_return core.error();
+    auto standing = read_standing(*answer);
+    if (!standing) {
+      co_return standing.error();
     }
-    if (verdict == TurnCore::Verdict::done) {
-      TurnResult result = core.result();
-      result.cascade_id = *cascade_id;
-      if (result.model.empty()) {
-        result.model = slug(model->label);
-      }
-      co_return result;
+    if (is_at_rest(standing->run_status)) {
+      turn->baseline = standing->steps;
+      co_return Result<>();
+    }
+    // A turn that somebody else began, or this program before it was restarted.
+    if (std::chrono::steady_clock::now() >= until) {
+      co_return Error{Errc::busy, "the conversation is busy with an earlier message"};
+    }
+    const bool goes_on = co_await wait_for(options_.feed.poll);
+    if (!goes_on) {
+      co_return given_up();
     }
   }
 }
 
-/// Starts a conversation, or takes up the one that was named. @return its steps so far.
-asio::awaitable<Result<std::size_t>> LsDriver::begin(ConnectClient* client,
-                                                     std::string* cascade_id) {
-  if (cascade_id->empty()) {
-    std::string body = R"({"source":"CORTEX_TRAJECTORY_SOURCE_CASCADE_CLIENT"})";
-    auto started = co_await client->call("StartCascade", std::move(body), options_.call_limit);
-    if (!started) {
-      co_return with_context("no conversation could be started", started.error());
+/// Stops the turn and waits, for a moment, until it has stopped: what it was answered with until
+/// then was paid for.
+asio::awaitable<void> LsDriver::give_up(Turn* turn) {
+  const std::string body = with_cascade(turn->cascade_id);
+  auto done = co_await turn->client.call("CancelCascadeInvocation", body, options_.cancel_limit);
+  if (!done) {
+    if (done.error().code != Errc::unreachable) {  // else it is gone, and the turn with it
+      log::warning("a turn that was given up could not be stopped, it may go on",
+                   {{"ERROR", done.error()}});
     }
-    boost::system::error_code ec;
-    const json::value root = json::parse(*started, ec);
-    *cascade_id = ec || !root.is_object() ? std::string() : text_at(root.get_object(), "cascadeId");
-    if (cascade_id->empty()) {
-      co_return Error{Errc::bad_answer, "StartCascade"};
+    co_return;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  TrajectoryReader reader(turn->baseline);
+  TurnFollower follower(turn->baseline, options_.turn, start);
+  while (std::chrono::steady_clock::now() < start + options_.cancel_limit) {
+    auto answer = co_await turn->client.call("GetCascadeTrajectory", body, options_.cancel_limit);
+    if (!answer || !reader.feed(*answer)) {
+      co_return;
     }
-    co_return std::size_t{0};
+    follower.observe(reader.state(), reader.is_news(), std::chrono::steady_clock::now());
+    turn->report.see(follower.result().trajectory_id, follower.responses());
+    if (is_at_rest(reader.state().run_status)) {
+      co_return;
+    }
+    const bool goes_on = co_await wait_for(options_.feed.poll);
+    if (!goes_on) {
+      co_return;
+    }
   }
-  const std::string body = with_cascade(*cascade_id);
-  // After a restart of the language server the conversation is on disk only; that this fails
-  // for one in memory is fine, the next call says whether the conversation exists.
-  auto loaded = co_await client->call("LoadTrajectory", body, options_.call_limit);
-  (void)loaded;
-  auto trajectory = co_await client->call("GetCascadeTrajectory", body, options_.call_limit);
-  if (!trajectory) {
-    co_return with_context("the conversation cannot be continued", trajectory.error());
-  }
-  co_return step_count(*trajectory);
 }
 
 asio::awaitable<Result<Model>> LsDriver::resolve(ConnectClient* client, std::string name) {
@@ -257,16 +345,6 @@ asio::awaitable<Result<std::vector<Model>>> LsDriver::models() {
     co_return known.error();
   }
   co_return known->models();
-}
-
-asio::awaitable<void> LsDriver::cancel(ConnectClient* client, std::string cascade_id) {
-  std::string body = with_cascade(cascade_id);
-  auto done =
-      co_await client->call("CancelCascadeInvocation", std::move(body), options_.cancel_limit);
-  if (!done) {
-    log::warning("a turn that was given up could not be stopped, it may go on",
-                 {{"ERROR", done.error()}});
-  }
 }
 
 }  // namespace agp::ls

@@ -3,9 +3,12 @@
 #include "common/base/result.h"
 #include "daemon/ls/connect_client.h"
 #include "daemon/ls/conversation_watcher.h"
+#include "daemon/ls/live_feed.h"
 #include "daemon/ls/models.h"
+#include "daemon/ls/source_choice.h"
 #include "daemon/ls/turn.h"
-#include "daemon/ls/turn_core.h"
+#include "daemon/ls/turn_follower.h"
+#include "daemon/ls/turn_order.h"
 #include "daemon/ls/turn_sink.h"
 
 #include <chrono>
@@ -27,15 +30,17 @@ class EndpointSource {
   [[nodiscard]] virtual std::string unavailable_reason() const = 0;
 };
 
-/// Drives turns through the language server's own API. Turns may run side by side.
+/// Drives turns through the language server's own API. Turns of different conversations run side by
+/// side; those of one conversation run one after the other, in the order they came. For one thread.
 class LsDriver {
  public:
   struct Options {
-    std::chrono::steady_clock::duration poll = std::chrono::milliseconds(300);
     std::chrono::steady_clock::duration call_limit = std::chrono::seconds(10);
     std::chrono::steady_clock::duration send_limit = std::chrono::seconds(30);
+    std::chrono::steady_clock::duration busy_limit = std::chrono::seconds(60);
     std::chrono::steady_clock::duration cancel_limit = std::chrono::seconds(2);
-    TurnCore::Limits turn;
+    LiveFeed::Options feed;
+    TurnFollower::Limits turn;
     ConversationWatcher* watcher = nullptr;  // outlives every turn; may be null
   };
 
@@ -43,11 +48,14 @@ class LsDriver {
   explicit LsDriver(const EndpointSource* source);
   LsDriver(const EndpointSource* source, Options options);
 
-  /// One turn, from question to answer. Cancelling the coroutine (terminal cancellation, as by
-  /// awaitable_operators `||`) stops the turn in the language server too.
+  /// One turn, from question to answer. With TurnRequest::cascade_id it continues that
+  /// conversation, after the turns that are under way there. Cancelling the coroutine (terminal
+  /// cancellation, as by awaitable_operators `||`) stops the turn in the language server too; it
+  /// ends when that has been done, and what was spent until then has been told to the watcher.
   /// @param sink  is told while the turn goes on; outlives it; may be null.
-  /// @return Errc::not_ready, unknown_model, model_failed, needs_user, no_answer, canceled, or the
-  ///         code of the call that failed. Contexts are for the person who asked.
+  /// @return Errc::not_ready, unknown_model, model_failed, needs_user, no_answer, stalled,
+  /// canceled,
+  ///         or the code of the call that failed. Contexts are for the person who asked.
   [[nodiscard]] boost::asio::awaitable<Result<TurnResult>> run_turn(TurnRequest request,
                                                                     TurnSink* sink = nullptr);
 
@@ -55,20 +63,21 @@ class LsDriver {
   [[nodiscard]] boost::asio::awaitable<Result<std::vector<Model>>> models();
 
  private:
-  class Watch;
+  struct Turn;
 
-  boost::asio::awaitable<Result<TurnResult>> drive(ConnectClient* client,
-                                                   TurnRequest request,
-                                                   std::string* cascade_id,
-                                                   Watch* watch,
-                                                   TurnSink* sink);
+  boost::asio::awaitable<Result<TurnResult>> drive(Turn* turn);
+  boost::asio::awaitable<Result<>> start(Turn* turn);
+  boost::asio::awaitable<Result<>> enter(Turn* turn);
+  boost::asio::awaitable<Result<>> take_up(Turn* turn);
+  boost::asio::awaitable<Result<>> follow(Turn* turn, LiveFeed* feed, TurnFollower* follower);
+  boost::asio::awaitable<void> give_up(Turn* turn);
   boost::asio::awaitable<Result<ModelCatalogue>> catalogue(ConnectClient* client);
   boost::asio::awaitable<Result<Model>> resolve(ConnectClient* client, std::string name);
-  boost::asio::awaitable<Result<std::size_t>> begin(ConnectClient* client, std::string* cascade_id);
-  boost::asio::awaitable<void> cancel(ConnectClient* client, std::string cascade_id);
 
   const EndpointSource* source_;
   Options options_;
+  SourceChoice choice_;
+  TurnOrder order_;
 };
 
 }  // namespace agp::ls

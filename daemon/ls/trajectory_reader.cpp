@@ -3,6 +3,7 @@
 #include "daemon/ls/errors.h"
 #include "daemon/ls/json_path.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -50,6 +51,20 @@ Result<> TrajectoryReader::feed(std::string_view json) {
   state.is_complete = count_at(*object, "numTotalSteps") <= state.steps.size();
   state_ = std::move(state);
   return {};
+}
+
+Result<Standing> read_standing(std::string_view json) {
+  boost::system::error_code ec;
+  const boost::json::value root = boost::json::parse({json.data(), json.size()}, ec);
+  const boost::json::object* object = ec ? nullptr : root.if_object();
+  if (object == nullptr) {
+    return Error{Errc::bad_answer, "GetCascadeTrajectory"};
+  }
+  const auto* trajectory = object_at(*object, "trajectory");
+  const auto* steps = trajectory == nullptr ? nullptr : array_at(*trajectory, "steps");
+  return Standing{std::max<std::size_t>(steps == nullptr ? 0 : steps->size(),
+                                        count_at(*object, "numTotalSteps")),
+                  read_run_status(*object)};
 }
 
 }  // namespace agp::ls

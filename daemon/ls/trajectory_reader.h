@@ -5,6 +5,7 @@
 #include "daemon/ls/live_state.h"
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace agp::ls {
@@ -25,5 +26,13 @@ class TrajectoryReader final : public LiveReader {
   bool is_news_ = false;
   LiveState state_;
 };
+
+/// How a conversation stands before a message is sent.
+struct Standing {
+  std::size_t steps = 0;   // the next turn's baseline
+  std::string run_status;  // IDLE, RUNNING, …; empty: not told
+};
+/// From a GetCascadeTrajectory answer.
+[[nodiscard]] Result<Standing> read_standing(std::string_view json);
 
 }  // namespace agp::ls

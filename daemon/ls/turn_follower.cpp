@@ -41,8 +41,17 @@ void TurnFollower::observe(const LiveState& state, bool is_news, TimePoint now) 
   }
   tell_steps(state);
   tell_responses(state);
-  tell_text(seen_.text);
+  if (!is_behind()) {
+    tell_text(seen_.text);
+  }
   decide(now);
+}
+
+/// An answer only grows while it is being written. A look that has less of it is an older one, or
+/// one of a source that leaves out what is not whole yet, as after a change of the source.
+bool TurnFollower::is_behind() const {
+  return !seen_.planner_wants_tools && !is_final(seen_.planner_status) &&
+         told_text_.starts_with(seen_.text);
 }
 
 void TurnFollower::on_time(TimePoint now) {
@@ -231,11 +240,13 @@ void TurnFollower::conclude() {
     return;
   }
   const bool is_whole = is_final(seen_.planner_status) || seen_.planner_status.empty();
-  if (seen_.text.empty() && !(is_whole && !seen_.planner_wants_tools && seen_.has_model_step)) {
+  if (seen_.text.empty() && told_text_.empty() &&
+      !(is_whole && !seen_.planner_wants_tools && seen_.has_model_step)) {
     fail({Errc::no_answer, "the language server became idle"});
     return;
   }
-  result_.text = seen_.text;
+  // What was told once is not taken back for an end that came before the last look.
+  result_.text = is_behind() ? told_text_ : seen_.text;
   result_.model = seen_.model;
   result_.stop_reason = is_whole ? plain_stop_reason(seen_.stop_reason) : "incomplete";
   is_over_ = true;

@@ -85,6 +85,7 @@ class TurnFollower {
   void tell_responses(const LiveState& state);
   void tell_response(const std::string& response_id, std::optional<std::uint64_t> step_index);
   void tell_text(const std::string& text);
+  [[nodiscard]] bool is_behind() const;
   void decide(TimePoint now);
   void conclude();
 

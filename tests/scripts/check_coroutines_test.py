@@ -52,6 +52,13 @@ class Accepts(unittest.TestCase):
     def test_a_lambda_without_captures(self):
         self.assertEqual([], lines('co_await run([](int x) { return x + 1; });'))
 
+    def test_arms_of_a_conditional_operator(self):
+        self.assertEqual([1, 1], lines('auto a = b ? co_await f() : co_await g();'))
+        self.assertEqual([1], lines('auto a = b ? x : co_await g();'))
+        self.assertEqual([], lines('auto a = co_await f(b ? x : y);'))
+        self.assertEqual([], lines('switch (x) { case 1: co_await f(); }'))
+        self.assertEqual([], lines('co_await asio::f(b ? x::y : z);'))
+
     def test_a_subscript(self):
         self.assertEqual([], lines('co_await send(table[index]);\nco_await peers[0].send(x);'))
 

@@ -61,12 +61,12 @@ TEST(TurnTranslator, EveryReasonToStopHasItsWord) {
 
 TEST(TurnError, HasAStatusAndAReason) {
   const std::vector<std::pair<ls::Errc, unsigned>> statuses{
-      {ls::Errc::not_found, 404U},        {ls::Errc::unknown_model, 404U},
-      {ls::Errc::needs_user, 422U},       {ls::Errc::resource_exhausted, 429U},
-      {ls::Errc::model_failed, 502U},     {ls::Errc::no_answer, 502U},
-      {ls::Errc::not_ready, 503U},        {ls::Errc::unreachable, 503U},
-      {ls::Errc::unavailable, 503U},      {ls::Errc::stalled, 504U},
-      {ls::Errc::deadline_exceeded, 504U}};
+      {ls::Errc::not_found, 404U},   {ls::Errc::unknown_model, 404U},
+      {ls::Errc::needs_user, 422U},  {ls::Errc::resource_exhausted, 429U},
+      {ls::Errc::busy, 429U},        {ls::Errc::model_failed, 502U},
+      {ls::Errc::no_answer, 502U},   {ls::Errc::not_ready, 503U},
+      {ls::Errc::unreachable, 503U}, {ls::Errc::unavailable, 503U},
+      {ls::Errc::stalled, 504U},     {ls::Errc::deadline_exceeded, 504U}};
   for (const auto& [code, status] : statuses) {
     const auto error = turn_error(Error(code, "said by it"));
     EXPECT_EQ(error.status, status) << static_cast<int>(code);

@@ -85,8 +85,7 @@ Outcome run(Reply reply, ConnectStream::Limits limits = {}, milliseconds silence
   asio::io_context io;
   FakeConnectServer server(&io, [&](const Call&) { return reply; });
   ConnectStream stream(endpoint_of(server), limits);
-  EXPECT_TRUE(
-      wait(&io, stream.open("StreamX", ConnectStream::Coding::json, R"({"a":1})", seconds(5))));
+  EXPECT_TRUE(wait(&io, stream.open("StreamX", WireCoding::json, R"({"a":1})", seconds(5))));
   Outcome out;
   for (;;) {
     auto message = wait(&io, stream.next(silence));
@@ -108,7 +107,7 @@ TEST(ConnectStream, AsksInAnEnvelopeAndTellsTheMessages) {
     return raw(kHead + chunked(envelope("one") + envelope("two") + end_frame("{}"), 7));
   });
   ConnectStream stream(endpoint_of(server));
-  ASSERT_TRUE(wait(&io, stream.open("StreamX", ConnectStream::Coding::proto,
+  ASSERT_TRUE(wait(&io, stream.open("StreamX", WireCoding::proto,
                                     "\x0a\x01"
                                     "C",
                                     seconds(5))));
@@ -189,7 +188,7 @@ TEST(ConnectStream, CanBeGivenUpWhileItWaits) {
   asio::io_context io;
   FakeConnectServer server(&io, [](const Call&) { return Reply{200, "", false, true}; });
   ConnectStream stream(endpoint_of(server));
-  ASSERT_TRUE(wait(&io, stream.open("StreamX", ConnectStream::Coding::json, "{}", seconds(5))));
+  ASSERT_TRUE(wait(&io, stream.open("StreamX", WireCoding::json, "{}", seconds(5))));
   asio::cancellation_signal gives_up;
   std::optional<Result<std::optional<std::string>>> result;
   asio::co_spawn(
@@ -216,9 +215,8 @@ TEST(ConnectStream, NobodyThereIsUnreachable) {
     endpoint = endpoint_of(gone);
   }
   ConnectStream stream(endpoint);
-  EXPECT_EQ(
-      wait(&io, stream.open("StreamX", ConnectStream::Coding::json, "{}", seconds(5))).error().code,
-      Errc::unreachable);
+  EXPECT_EQ(wait(&io, stream.open("StreamX", WireCoding::json, "{}", seconds(5))).error().code,
+            Errc::unreachable);
   EXPECT_EQ(wait(&io, stream.next(seconds(5))).error().code, Errc::unreachable);
 }
 

@@ -93,6 +93,56 @@ TEST(ConnectClient, DecodesErrorsOfTheProtocol) {
   EXPECT_EQ(wait(&io, client.call("GetB", "{}", seconds(5))).error().code, Errc::unimplemented);
 }
 
+TEST(ConnectClient, SpeaksTheBinaryFormToo) {
+  asio::io_context io;
+  const std::string octets("\x0a\x00\x01", 3);
+  FakeConnectServer server(&io, [&](const Call&) { return Reply{200, octets}; });
+  ConnectClient client(endpoint_of(server));
+  EXPECT_EQ(*wait(&io, client.call("GetX", octets, seconds(5), WireCoding::proto)), octets);
+  const auto& call = server.calls()[0];
+  EXPECT_NE(call.head.find("Content-Type: application/proto\r\n"), std::string::npos);
+  EXPECT_EQ(call.body, octets);
+}
+
+TEST(ConnectClient, RefusesACompressedAnswer) {
+  asio::io_context io;
+  FakeConnectServer server(&io, [](const Call&) {
+    Reply reply;
+    reply.raw = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}";
+    return reply;
+  });
+  ConnectClient client(endpoint_of(server));
+  EXPECT_EQ(wait(&io, client.call("GetX", "{}", seconds(5))).error().code, Errc::bad_answer);
+}
+
+TEST(ConnectClient, EachStatusHasItsError) {
+  const std::pair<unsigned, Errc> statuses[] = {
+      {401, Errc::unauthenticated}, {403, Errc::permission_denied}, {404, Errc::unimplemented},
+      {500, Errc::unknown},         {501, Errc::unimplemented},     {503, Errc::unavailable}};
+  asio::io_context io;
+  unsigned status = 0;
+  FakeConnectServer server(&io, [&](const Call&) { return Reply{status, "no JSON"}; });
+  ConnectClient client(endpoint_of(server));
+  for (const auto& [code, expected] : statuses) {
+    status = code;
+    const auto answer = wait(&io, client.call("SendX", "{}", seconds(5)));
+    EXPECT_EQ(answer.error().code, expected) << code;
+    EXPECT_NE(answer.error().context.find("SendX"), std::string::npos);
+  }
+}
+
+TEST(ConnectClient, HalfAnAnswerIsNone) {
+  asio::io_context io;
+  FakeConnectServer server(&io, [](const Call&) {
+    Reply reply;
+    reply.raw = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
+    reply.close_instead = true;
+    return reply;
+  });
+  ConnectClient client(endpoint_of(server));
+  EXPECT_EQ(wait(&io, client.call("SendX", "{}", seconds(5))).error().code, Errc::unreachable);
+}
+
 TEST(ConnectClient, AsksAgainWhenAKeptConnectionWasClosedButOnlyWhatMayBeRepeated) {
   asio::io_context io;
   int calls = 0;
@@ -181,7 +231,7 @@ class Source final : public EndpointSource {
 
 LsDriver::Options quick() {
   LsDriver::Options options;
-  options.poll = milliseconds(1);
+  options.feed.poll = milliseconds(1);
   return options;
 }
 
@@ -269,7 +319,10 @@ TEST(LsDriver, TellsTheEndOfATurnThatFailed) {
   options.watcher = &notes;
   LsDriver driver(&source, options);
   EXPECT_FALSE(wait(&io, driver.run_turn({"", "hi", "", ""})));
-  EXPECT_EQ(notes.said, (std::vector<std::string>{"ls1 has C1", "ls1 C1 runs", "ls1 C1 rests"}));
+  // It may have been taken all the same: it is stopped, and what there is to see is told.
+  EXPECT_EQ(server.count("CancelCascadeInvocation"), 1U);
+  EXPECT_EQ(notes.said, (std::vector<std::string>{"ls1 has C1", "ls1 C1 runs", "ls1 C1 is T1",
+                                                  "ls1 C1 rests"}));
 }
 
 /// Writes down what a turn tells.
@@ -336,6 +389,7 @@ TEST(LsDriver, StopsTheTurnWhenTheCallerGivesUp) {
   LsDriver driver(&source, quick());
   asio::cancellation_signal gives_up;
   play.on_poll = [&] {
+    play.never_ends = false;  // it is stopped
     asio::post(io, [&] { gives_up.emit(asio::cancellation_type::terminal); });
   };
   std::optional<Result<TurnResult>> result;
@@ -350,6 +404,81 @@ TEST(LsDriver, StopsTheTurnWhenTheCallerGivesUp) {
   }
   EXPECT_EQ(result->error().code, Errc::canceled);
   EXPECT_EQ(server.count("CancelCascadeInvocation"), 1U);
+}
+
+TEST(LsDriver, LeavesAConversationAloneThatItSentNothingTo) {
+  asio::io_context io;
+  Play play;
+  FakeConnectServer server(&io, std::ref(play));
+  Source source;
+  source.current = endpoint_of(server);
+  LsDriver driver(&source, quick());
+  const auto result = wait(&io, driver.run_turn({"gpt-9", "hi", "", "C1"}));
+  EXPECT_EQ(result.error().code, Errc::unknown_model);
+  EXPECT_EQ(server.count("CancelCascadeInvocation"), 0U);
+}
+
+TEST(LsDriver, WaitsForAConversationThatIsBusyButNotForEver) {
+  asio::io_context io;
+  int looks = 0;
+  FakeConnectServer server(&io, [&, play = Play()](const Call& call) mutable {
+    if (call.method == "GetCascadeTrajectory") {
+      return Reply{200, ++looks < 3 ? R"({"status":"CASCADE_RUN_STATUS_RUNNING"})" : "{}"};
+    }
+    return call.method == "SendUserCascadeMessage" ? Reply{500, "{}"} : play(call);
+  });
+  Source source;
+  source.current = endpoint_of(server);
+  LsDriver driver(&source, quick());
+  EXPECT_EQ(wait(&io, driver.run_turn({"", "hi", "", "C1"})).error().code, Errc::unknown);
+  EXPECT_EQ(server.count("SendUserCascadeMessage"), 1U);
+  auto options = quick();
+  options.busy_limit = seconds(0);
+  LsDriver impatient(&source, options);
+  looks = 0;
+  const auto result = wait(&io, impatient.run_turn({"", "hi", "", "C1"}));
+  EXPECT_EQ(result.error().code, Errc::busy);
+  EXPECT_EQ(server.count("SendUserCascadeMessage"), 1U);
+}
+
+TEST(LsDriver, WhatATurnCostThatWasGivenUpIsStillTold) {
+  asio::io_context io;
+  bool is_canceled = false;
+  asio::cancellation_signal gives_up;
+  FakeConnectServer server(&io, [&, play = Play()](const Call& call) mutable {
+    play.never_ends = true;
+    is_canceled = is_canceled || call.method == "CancelCascadeInvocation";
+    if (call.method == "GetCascadeTrajectory" && is_canceled) {
+      return Reply{
+          200,
+          R"({"trajectory":{"trajectoryId":"T1","steps":[{},{"type":"CORTEX_STEP_TYPE_PLANNER_)"
+          R"(RESPONSE","status":"CORTEX_STEP_STATUS_CANCELED","metadata":{"modelUsage":)"
+          R"({"responseId":"R9"}}}]},"status":"CASCADE_RUN_STATUS_IDLE"})"};
+    }
+    if (call.method == "GetCascadeTrajectory") {
+      asio::post(io, [&] { gives_up.emit(asio::cancellation_type::terminal); });
+    }
+    return play(call);
+  });
+  Source source;
+  source.current = named_endpoint(server);
+  Notes notes;
+  auto options = quick();
+  options.watcher = &notes;
+  LsDriver driver(&source, options);
+  std::optional<Result<TurnResult>> result;
+  asio::co_spawn(io, driver.run_turn({"", "hi", "", ""}),
+                 asio::bind_cancellation_slot(
+                     gives_up.slot(), [&](std::exception_ptr bug, Result<TurnResult> value) {
+                       EXPECT_FALSE(bug);
+                       result.emplace(std::move(value));
+                     }));
+  while (!result) {
+    io.run_one();
+  }
+  EXPECT_EQ(result->error().code, Errc::canceled);
+  EXPECT_EQ(notes.said, (std::vector<std::string>{"ls1 has C1", "ls1 C1 runs", "ls1 C1 is T1",
+                                                  "C1 T1 step 1 got R9", "ls1 C1 rests"}));
 }
 
 class FakeHelper final : public HelperPort {

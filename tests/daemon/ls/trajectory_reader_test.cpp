@@ -54,5 +54,16 @@ TEST(TrajectoryReader, RefusesEveryCutOfAnAnswer) {
   }
 }
 
+TEST(Standing, HasTheLargerOfListAndTotalAndTheRunStatus) {
+  const auto standing = read_standing(
+      R"({"trajectory":{"steps":[{},{}]},"numTotalSteps":5,"status":"CASCADE_RUN_STATUS_IDLE"})");
+  ASSERT_TRUE(standing);
+  EXPECT_EQ(standing->steps, 5U);
+  EXPECT_EQ(standing->run_status, "IDLE");
+  EXPECT_EQ(read_standing("{}")->steps, 0U);
+  EXPECT_EQ(read_standing("{}")->run_status, "");
+  EXPECT_FALSE(read_standing("nonsense"));
+}
+
 }  // namespace
 }  // namespace agp::ls

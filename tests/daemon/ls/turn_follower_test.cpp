@@ -105,6 +105,23 @@ TEST_F(TurnFollowerTest, ATextThatIsNotALongerOneIsRewritten) {
             (Events{TextRewritten{"nice"}}));
 }
 
+TEST_F(TurnFollowerTest, ALookThatIsBehindTakesNothingBack) {
+  (void)see(state_of("RUNNING", {kInput, live("PLANNER_RESPONSE", "GENERATING", "hello wo")}));
+  EXPECT_EQ(see(state_of("RUNNING", {kInput, live("PLANNER_RESPONSE", "GENERATING", "hello")})),
+            Events{});
+  EXPECT_EQ(see(state_of("RUNNING", {kInput, live("PLANNER_RESPONSE", "GENERATING")})), Events{});
+  EXPECT_EQ(see(state_of("IDLE", {kInput, live("PLANNER_RESPONSE", "DONE", "hello world")})),
+            (Events{RunStatusChanged{"IDLE"}, StepChanged{1, "PLANNER_RESPONSE", "DONE", false},
+                    TextGrown{"rld"}, TurnDone{"stop"}}));
+}
+
+TEST_F(TurnFollowerTest, AnEndThatIsBehindKeepsWhatWasTold) {
+  (void)see(state_of("RUNNING", {kInput, live("PLANNER_RESPONSE", "GENERATING", "hello")}));
+  (void)see(state_of("IDLE", {kInput, live("PLANNER_RESPONSE", "GENERATING")}));
+  EXPECT_EQ(wait(seconds(6)), (Events{TurnDone{"incomplete"}}));
+  EXPECT_EQ(follower.result().text, "hello");
+}
+
 TEST_F(TurnFollowerTest, AStepThatWaitsForTheUserEndsTheTurn) {
   EXPECT_EQ(see(state_of("RUNNING", {kInput, live("RUN_COMMAND", "WAITING")})).back(),
             TurnEvent(UserNeeded{1, "RUN_COMMAND"}));
