@@ -40,8 +40,7 @@ struct StreamJob {
   StreamQuestion question;
 };
 
-using Step =
-    std::variant<Response, LedgerJob, StatusJob, LoginJob, ExportJob, StreamJob, TurnJob>;
+using Step = std::variant<Response, LedgerJob, StatusJob, LoginJob, ExportJob, StreamJob, TurnJob>;
 
 /// Decided on the head alone, before a body is read.
 struct Route {

@@ -7,6 +7,8 @@ namespace {
 
 const std::vector<ModelEntry> kModels{{"gemini-3-pro-high", "Gemini 3 Pro (High)", true},
                                       {"other", "", false}};
+constexpr const char* kOfTheLanguageServer =
+    R"("antigravity_proxy":{"source":"language_server","problem":null,"remedy":null})";
 constexpr const char* kFirst =
     R"({"id":"gemini-3-pro-high","object":"model","created":1795000000,"owned_by":"antigravity",)"
     R"x("antigravity_proxy":{"display_name":"Gemini 3 Pro (High)","recommended":true}})x";
@@ -15,9 +17,19 @@ TEST(ModelsList, IsAListObject) {
   EXPECT_EQ(render_models(kModels, 1'795'000'000).body,
             std::string(R"({"object":"list","data":[)") + kFirst +
                 R"(,{"id":"other","object":"model","created":1795000000,"owned_by":"antigravity",)"
-                R"("antigravity_proxy":{"display_name":null,"recommended":false}}]})"
-                "\n");
-  EXPECT_EQ(render_models({}, 1).body, "{\"object\":\"list\",\"data\":[]}\n");
+                R"("antigravity_proxy":{"display_name":null,"recommended":false}}],)" +
+                kOfTheLanguageServer + "}\n");
+  EXPECT_EQ(render_models({}, 1).body,
+            std::string(R"({"object":"list","data":[],)") + kOfTheLanguageServer + "}\n");
+}
+
+TEST(ModelsList, SaysWhyItIsNotWhatTheLanguageServerSays) {
+  const auto answer =
+      render_models(kModels, 1, {ModelSource::catalogue, "nobody could be asked", "start the IDE"});
+  EXPECT_NE(
+      answer.body.find(
+          R"("source":"catalogue","problem":"nobody could be asked","remedy":"start the IDE")"),
+      std::string::npos);
 }
 
 TEST(ModelsList, HasSingleModels) {
