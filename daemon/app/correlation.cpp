@@ -44,7 +44,9 @@ void Correlation::on_response(const std::string& cascade_id,
     confirmation.trajectory_id = trajectory_id;
   }
   confirmation.step_index = response.step_index;
-  ledger_->confirm(std::move(confirmation));
+  if (ledger_ != nullptr) {
+    ledger_->confirm(std::move(confirmation));
+  }
 }
 
 void Correlation::resolve(usage::Record* record) const {

@@ -16,9 +16,12 @@ namespace agp::app {
 class Correlation final : public ls::ConversationWatcher {
  public:
   /// @param ls_uid  the account of our language servers, if it exists; @param ledger  outlives
-  /// this.
+  /// this, or end() was called.
   Correlation(std::optional<std::uint32_t> ls_uid, ledger::Ledger* ledger)
       : ls_uid_(ls_uid), ledger_(ledger) {}
+
+  /// Nothing goes to the ledger from now on. Turns that are cut off end after the ledger has.
+  void end() { ledger_ = nullptr; }
 
   /// A language server of ours answers.
   void on_instance(const std::string& instance);

@@ -171,11 +171,11 @@ class Daemon {
   std::string authority_renewed_because_;
   bool is_authority_replaced_ = false;  // programs that trust the old one may be running
   std::optional<tls::KeyedDigest> response_seal_;
+  std::unique_ptr<Correlation> correlation_;  // turns that control_ takes along still tell it
   asio::io_context control_{1};
   asio::thread_pool pool_;    // the disk is waited for here
   RecordCount record_count_;  // the ledger's thread tells it
   std::unique_ptr<ledger::SqliteLedger> ledger_;
-  std::unique_ptr<Correlation> correlation_;
   std::optional<cost::Pricer> pricer_;  // immutable: the workers share it
   io::Tally tally_;
   std::unique_ptr<Interception> interception_;
@@ -209,6 +209,9 @@ class Daemon {
 };
 
 Daemon::~Daemon() {
+  if (correlation_) {
+    correlation_->end();
+  }
   if (!object_ || !stop_order_.is_stopping()) {
     return;  // it never ran
   }

@@ -165,7 +165,8 @@ class Container:
                    'LC_ALL=C.UTF-8', 'SYSTEMD_PAGER=', 'SYSTEMD_COLORS=0', 'HOME=/root',
                    'DEBIAN_FRONTEND=noninteractive', 'TERM=dumb']
         if user:
-            command += ['setpriv', f'--reuid={user}', f'--regid={user}', '--init-groups', '--']
+            group = 'nogroup' if user == 'nobody' else user
+            command += ['setpriv', f'--reuid={user}', f'--regid={group}', '--init-groups', '--']
         return command
 
     def run(self, *command, user=None, env=None, check=True, timeout=60, stdin=None):

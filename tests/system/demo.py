@@ -66,6 +66,10 @@ def story(world, release):
     heading('3. One turn through the language server, over the local API')
     shell(world, "curl -s http://localhost:8741/v1/responses -H 'Content-Type: application/json' "
           "-d '{\"model\":\"gemini-3-flash\",\"input\":\"Say hello.\"}' | jq '{id, status, text: .output[-1].content[0].text, usage}'", user='dev')
+    shell(world, "curl -sN http://localhost:8741/v1/chat/completions -H 'Content-Type: application/json' "
+          "-d '{\"model\":\"gemini-3-flash\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"And again.\"}]}' | cut -c1-140",
+          user='dev', limit=5)
+    shell(world, 'antigravity-proxy sessions; antigravity-proxy quota', user='dev', limit=24)
 
     heading('4. Calls of two models: streamed and not, gzip and not, IPv4 and IPv6')
     for network in ('tcp4', 'tcp6'):

@@ -1,17 +1,12 @@
-"""Each endpoint of the API with a language server behind it, and who may ask it.
-
-AGP_SYSTEM_ERA names the era that the doubles play: e1 (default), e2 or e3.
-"""
+"""What the API says of models, quota and sessions with a language server of each era, and who may ask it."""
 
 import json
-import os
 from datetime import datetime, timedelta, timezone
 
 from case import Case
 from container import poll
 from world import DOUBLES, LS_BINARY
 
-ERA = os.environ.get('AGP_SYSTEM_ERA', 'e1')
 KNOBS = f'{LS_BINARY.rpartition("/")[0]}/fake-ls.json'
 BASE = 'http://127.0.0.1:8741'
 SOCKET = '/run/antigravity-proxy/api.sock'
@@ -21,14 +16,18 @@ EMPTY, MODEL = 'MODEL_PLACEHOLDER_M18', 'gemini-3-flash'  # the one of its quota
 RESET = (datetime.now(timezone.utc) + timedelta(days=30)).replace(microsecond=0).isoformat().replace('+00:00', 'Z')
 
 
-class Endpoints(Case):
+class Reading:
+    """With a language server of `era`."""
+
+    era = ''
+
     def begin(self, proxy='', **knobs):
         self.addCleanup(self.box.run, 'rm', '-f', KNOBS, KEYS)
-        self.box.write(KNOBS, json.dumps({'era': ERA, 'quota_reset': RESET, **knobs}))
+        self.box.write(KNOBS, json.dumps({'era': self.era, 'quota_reset': RESET, **knobs}))
         self.world.configure(mode='managed')
         if proxy:
             self.box.write('/etc/antigravity-proxy/proxy.yaml.d/60-test.yaml', proxy)
-        self.box.unit('fake-ide', f'{DOUBLES}/fake-ide', '--era', ERA, '--ls-binary', LS_BINARY,
+        self.box.unit('fake-ide', f'{DOUBLES}/fake-ide', '--era', self.era, '--ls-binary', LS_BINARY,
                       properties=('User=dev', 'WorkingDirectory=/home/dev', 'Environment=HOME=/home/dev'))
         self.addCleanup(self.world.stop_ide)
         self.world.start()
@@ -91,7 +90,7 @@ class Endpoints(Case):
         session, = [each for each in document['sessions'] if each['in_use']]
         self.assertEqual('antigravity-proxy.sessions.v1', document['schema'])
         self.assertEqual(('dev', True, None), (session['user'], session['usable'], session['reason']), session)
-        self.assertIn(session['era'], (ERA, None), session)
+        self.assertIn(session['era'], (self.era, None), session)
         self.assertEqual(document['sessions'], self.bus('Sessions')['sessions'])
         self.assertEqual(document['sessions'], self.command('sessions', user='dev')['sessions'])
 
@@ -202,3 +201,15 @@ class Endpoints(Case):
                             '-H', 'Access-Control-Request-Method: GET', BASE + '/v1/quota').out
         self.assertIn(' 403 ', head.splitlines()[0])
         self.assertNotIn('access-control-allow', head.lower())
+
+
+class ReadingE1(Reading, Case):
+    era = 'e1'
+
+
+class ReadingE2(Reading, Case):
+    era = 'e2'
+
+
+class ReadingE3(Reading, Case):
+    era = 'e3'

@@ -63,7 +63,7 @@ class LanguageServer(Case):
         self.assertEqual(1, len(self.pids()))
 
     def said_by_status_of_stop(self):
-        self.assertSays(self.world.status(), 'stopped on request', 'antigravity-proxy ls start')
+        self.assertSays(self.world.status().text, 'stopped on request', 'antigravity-proxy ls start')
 
     def test_a_restart_of_the_service_ends_the_stop(self):
         self.assertEqual(0, self.ls('stop').code)
