@@ -58,6 +58,11 @@ optional_packages() {
   done
 }
 
+# ninja, in the locale of most shells: ccache keeps what was compiled in another one apart.
+compile() {
+  env -u LC_ALL -u LC_CTYPE -u LC_MESSAGES LANG=C.UTF-8 ninja "$@"
+}
+
 # The build dependencies have one home, packaging/deb/control; the host takes them from there too.
 host_build_dependencies() {
   host_packages dpkg-dev
