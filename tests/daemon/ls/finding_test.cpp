@@ -89,7 +89,10 @@ class Finding : public ::testing::Test {
     return binary;
   }
 
-  Environment environment() const { return {{"HOME", home}}; }
+  /// Nothing that is started here calls anybody.
+  Environment environment() const {
+    return {{"HOME", home}, {"FAKE_LS_AUX", "off"}, {"FAKE_LS_UPSTREAM", "off"}};
+  }
 
   std::unique_ptr<Child> start(const std::vector<std::string>& words,
                                const Child::Options& options = {}) const {
