@@ -4,7 +4,7 @@
 // machine's.
 
 #include "daemon/ls/ls_driver.h"
-#include "tests/daemon/ls/driven_doubles.h"
+#include "tests/daemon/ls/doubles.h"
 
 #include <algorithm>
 #include <chrono>
@@ -79,7 +79,7 @@ void measure(const FakeUpstream& upstream,
              FakeIde::Knobs knobs,
              int turns) {
   knobs.emplace_back("log_text", "on");
-  FakeIde ide(upstream, era, knobs);
+  FakeIde ide(&upstream, era, knobs);
   const Only source(ide.endpoint());
   LsDriver driver(&source);
   asio::io_context io;
@@ -115,7 +115,7 @@ void measure(const FakeUpstream& upstream,
 int main(int argc, char** argv) {
   using namespace agp::ls;
   const int turns = argc > 1 ? std::max(1, std::atoi(argv[1])) : 30;
-  if (doubles().empty()) {
+  if (!built_doubles()) {
     std::fprintf(stderr, "build the doubles (tests/fakes/build DIR) and set AGP_DOUBLES=DIR\n");
     return 69;
   }

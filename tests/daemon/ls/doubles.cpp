@@ -1,127 +1,99 @@
 #include "tests/daemon/ls/doubles.h"
 
-#include <cstdlib>
+#include "common/base/unique_fd.h"
+#include "daemon/ls/json_path.h"
 
-#include <boost/json/parse.hpp>
-#include <fcntl.h>
-#include <grp.h>
-#include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace agp::ls {
-namespace asio = boost::asio;
+namespace fs = std::filesystem;
+namespace {
 
-std::optional<std::filesystem::path> built_doubles() {
+std::string free_port() {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  (void)::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size);
+  (void)::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size);
+  return std::to_string(ntohs(address.sin_port));
+}
+
+}  // namespace
+
+std::optional<fs::path> built_doubles() {
   const char* folder = std::getenv("AGP_DOUBLES");
-  if (folder == nullptr ||
-      !std::filesystem::exists(std::filesystem::path(folder) / "fake-language-server")) {
+  if (folder == nullptr || !fs::exists(fs::path(folder) / "fake-language-server")) {
     return std::nullopt;
   }
   return folder;
 }
 
-Child::Child(const std::vector<std::string>& words,
-             const Environment& environment,
-             const Options& options) {
-  std::vector<char*> argv;
-  for (const auto& word : words) {
-    argv.push_back(const_cast<char*>(word.c_str()));
+FakeUpstream::FakeUpstream()
+    : port_(free_port()),
+      child_({*built_doubles() / "fake-upstream", "--cert-dir", dir_.path() / "certs", "--listen",
+              "127.0.0.1:" + port_},
+             {}) {
+  (void)child_.line_with("\"ready\"");
+}
+
+Environment FakeUpstream::environment() const {
+  return {{"FAKE_LS_RESOLVE", "*=127.0.0.1:" + port_},
+          {"SSL_CERT_FILE", dir_.path() / "certs/upstream-ca.pem"},
+          {"SSL_CERT_DIR", "/dev/null"}};
+}
+
+FakeIde::FakeIde(const FakeUpstream* upstream,
+                 const std::string& era,
+                 const Knobs& knobs,
+                 const Words& more) {
+  const auto bin = dir_.path() / "antigravity/resources/app/extensions/antigravity/bin";
+  const auto binary = (bin / "language_server_linux_x64").string();
+  fs::create_directories(bin);
+  fs::create_directories(dir_.path() / "home");
+  fs::copy_file(*built_doubles() / "fake-language-server", binary);
+  Environment environment = {{"HOME", dir_.path() / "home"},
+                             {"FAKE_LS_ERA", era},
+                             {"FAKE_LS_AUX", "off"},
+                             {"FAKE_LS_RETRY_MS", "10"}};
+  Words words = {*built_doubles() / "fake-ide", "--era", era, "--ls-binary", binary};
+  if (upstream != nullptr) {
+    const auto calls = upstream->environment();
+    environment.insert(calls.begin(), calls.end());
+    words.emplace_back("--upstream");
+  } else {
+    environment["FAKE_LS_UPSTREAM"] = "off";
   }
-  argv.push_back(nullptr);
-  int ends[2];
-  EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-  pid_ = ::fork();
-  if (pid_ == 0) {
-    ::dup2(ends[1], STDOUT_FILENO);
-    if (options.input >= 0) {
-      ::dup2(options.input, STDIN_FILENO);
-    }
-    for (const auto& [name, value] : environment) {
-      ::setenv(name.c_str(), value.c_str(), 1);
-    }
-    if (options.user && (::setgroups(0, nullptr) != 0 || ::setgid(*options.user) != 0 ||
-                         ::setuid(*options.user) != 0)) {
-      ::_exit(126);
-    }
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of user would take that back
-    ::execv(argv[0], argv.data());
-    ::_exit(127);
-  }
-  ::close(ends[1]);
-  out_.reset(ends[0]);
-}
-
-Child::~Child() {
-  stop();
-}
-
-void Child::stop() {
-  if (pid_ > 0) {
-    ::kill(pid_, SIGTERM);
-    ::waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  }
-}
-
-std::string Child::line_with(const std::string& text) {
-  std::string line;
-  char c = 0;
-  while (::read(out_.get(), &c, 1) == 1) {
-    if (c != '\n') {
-      line += c;
-    } else if (line.find(text) != std::string::npos) {
-      return line;
-    } else {
-      line.clear();
-    }
-  }
-  return {};
-}
-
-boost::json::object Child::event_with(const std::string& text) {
-  boost::system::error_code ec;
-  const auto value = boost::json::parse(line_with(text), ec);
-  return !ec && value.is_object() ? value.get_object() : boost::json::object();
-}
-
-asio::awaitable<Result<>> DirectHelper::ensure_redirect() {
-  co_return Result<>();
-}
-
-asio::awaitable<Result<>> DirectHelper::ensure_trust_bundle(std::string) {
-  co_return Result<>();
-}
-
-asio::awaitable<Result<control::StartedLs>> DirectHelper::start_language_server(
-    control::StartSpec spec) {
-  const std::vector<std::string> words = {
-      binary,
-      "--enable_lsp",
-      "--extension_server_port=" + std::to_string(spec.extension_server_port),
-      "--csrf_token=" + spec.extension_csrf_token.expose(),
-      "--server_port=" + std::to_string(spec.server_port),
-      "--lsp_port=" + std::to_string(spec.lsp_port),
-      "--workspace_id=" + spec.workspace_id,
-      "--cloud_code_endpoint=https://daily-cloudcode-pa.googleapis.com",
-      "--app_data_dir=antigravity-own"};
+  words.insert(words.end(), more.begin(), more.end());
   Child::Options options;
-  options.input = spec.stdin_fd.get();
+  options.log = Child::Log::dropped;
+  for (const auto& [name, value] : knobs) {
+    std::string variable = "FAKE_LS_" + name;
+    for (char& c : variable) {
+      c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    }
+    environment[variable] = value;
+    if (name == "log_text") {
+      options.log = Child::Log::in_output;
+    }
+  }
   child_ = std::make_unique<Child>(words, environment, options);
-  co_return control::StartedLs{"own", "own", true};  // one token for both directions, as in E1
-}
-
-asio::awaitable<Result<>> DirectHelper::stop_language_server(std::string) {
-  child_.reset();
-  co_return Result<>();
-}
-
-asio::awaitable<Result<control::HelperStatus>> DirectHelper::status() {
-  control::HelperStatus status;
-  status.binaries = {{0, binary}};
-  co_return status;
+  const auto ready = child_->event_with("\"ready\"");
+  auto endpoint = std::make_shared<Endpoint>();
+  if (!ready.empty()) {
+    endpoint->instance = dir_.path().filename();
+    endpoint->port = static_cast<std::uint16_t>(count_at(ready, "https_port"));
+    endpoint->csrf_token = Secret<std::string>(text_at(ready, "csrf_token"));
+  }
+  endpoint_ = std::move(endpoint);
 }
 
 }  // namespace agp::ls

@@ -1,7 +1,8 @@
 #pragma once
 
-#include "common/base/unique_fd.h"
-#include "daemon/ls/helper_port.h"
+#include "daemon/ls/endpoint.h"
+#include "tests/daemon/ls/child.h"
+#include "tests/daemon/ls/temp_dir.h"
 
 #include <filesystem>
 #include <memory>
@@ -10,62 +11,46 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/json/object.hpp>
-#include <sys/types.h>
-
 /// The Go doubles of tests/fakes as children of a test.
 namespace agp::ls {
-
-using Environment = std::vector<std::pair<std::string, std::string>>;
 
 /// Where the doubles were built to (AGP_DOUBLES), nothing when they were not: skip the test.
 [[nodiscard]] std::optional<std::filesystem::path> built_doubles();
 
-/// A child that dies with the test.
-class Child {
+/// A fake upstream on a port of its own, with its certificates.
+class FakeUpstream {
  public:
-  struct Options {
-    int input = -1;             // standard input, the test's own when negative
-    std::optional<uid_t> user;  // and group of the same number; needs root
-  };
-  Child(const std::vector<std::string>& words, const Environment& environment)
-      : Child(words, environment, Options{}) {}
-  Child(const std::vector<std::string>& words,
-        const Environment& environment,
-        const Options& options);
-  ~Child();
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-
-  /// The first line with this text; empty when the child ended before it said so.
-  std::string line_with(const std::string& text);
-  /// The same line as the JSON object that it is; empty when there is none.
-  boost::json::object event_with(const std::string& text);
-  /// Asks it to end, and waits until it has.
-  void stop();
-  [[nodiscard]] pid_t pid() const { return pid_; }
+  FakeUpstream();
+  [[nodiscard]] Environment environment() const;
 
  private:
-  pid_t pid_ = -1;
-  UniqueFd out_;
+  TempDir dir_;
+  std::string port_;
+  Child child_;
 };
 
-/// Starts the language server as the root helper would, less the account and the sandbox.
-class DirectHelper final : public HelperPort {
+/// A fake IDE whose own language server calls the fake upstream: what there is to drive without a
+/// helper and a supervisor.
+class FakeIde {
  public:
-  std::string binary;
-  Environment environment;
+  using Knobs = std::vector<std::pair<std::string, std::string>>;
 
-  boost::asio::awaitable<Result<>> ensure_redirect() override;
-  boost::asio::awaitable<Result<>> ensure_trust_bundle(std::string pem) override;
-  boost::asio::awaitable<Result<control::StartedLs>> start_language_server(
-      control::StartSpec spec) override;
-  boost::asio::awaitable<Result<>> stop_language_server(std::string id) override;
-  boost::asio::awaitable<Result<control::HelperStatus>> status() override;
+  /// @param upstream  nothing: no model is called.
+  /// @param knobs     of the language server, as in tests/fakes/README.md.
+  /// @param more      words of fake-ide's command line.
+  FakeIde(const FakeUpstream* upstream,
+          const std::string& era,
+          const Knobs& knobs = {},
+          const Words& more = {});
+
+  [[nodiscard]] std::shared_ptr<const Endpoint> endpoint() const { return endpoint_; }
+  /// The language server's log, where it was asked for by the knob log_text.
+  Child& child() { return *child_; }
 
  private:
+  TempDir dir_;
   std::unique_ptr<Child> child_;
+  std::shared_ptr<const Endpoint> endpoint_;
 };
 
 }  // namespace agp::ls

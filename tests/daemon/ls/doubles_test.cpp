@@ -7,6 +7,8 @@
 #include "daemon/ls/json_path.h"
 #include "daemon/ls/ls_driver.h"
 #include "daemon/ls/supervisor.h"
+#include "tests/daemon/ls/child.h"
+#include "tests/daemon/ls/direct_helper.h"
 #include "tests/daemon/ls/temp_dir.h"
 
 #include <filesystem>
@@ -39,16 +41,10 @@ TEST(Doubles, AQuestionGoesThroughAnOwnLanguageServerToTheUpstreamAndBack) {
   fs::create_directories(dir.path() / "proc");
   fs::copy_file(from / "fake-language-server", binary);
 
-  const std::string upstream_port = "18493";
-  Child upstream({from / "fake-upstream", "--cert-dir", dir.path() / "certs", "--listen",
-                  "127.0.0.1:" + upstream_port},
-                 {});
-  ASSERT_FALSE(upstream.line_with("\"ready\"").empty()) << "fake-upstream did not start";
-  const Environment environment = {{"HOME", dir.path() / "home"},
-                                   {"FAKE_LS_RESOLVE", "*=127.0.0.1:" + upstream_port},
-                                   {"FAKE_LS_AUX", "off"},
-                                   {"SSL_CERT_FILE", dir.path() / "certs/upstream-ca.pem"},
-                                   {"SSL_CERT_DIR", "/dev/null"}};
+  const FakeUpstream upstream;
+  Environment environment = upstream.environment();
+  environment["HOME"] = dir.path() / "home";
+  environment["FAKE_LS_AUX"] = "off";
   Child ide({from / "fake-ide", "--ls-binary", binary}, environment);
   const auto ready = ide.event_with("\"ready\"");
   // Only this IDE: others may run on the machine that tests.

@@ -3,7 +3,7 @@
 
 #include "daemon/ls/errors.h"
 #include "daemon/ls/ls_driver.h"
-#include "tests/daemon/ls/driven_doubles.h"
+#include "tests/daemon/ls/doubles.h"
 
 #include <algorithm>
 #include <chrono>
@@ -105,7 +105,7 @@ const std::string kEcho = " [[fake:echo]]";
 class Driving : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    if (!doubles().empty()) {
+    if (built_doubles()) {
       upstream_ = new FakeUpstream;
     }
   }
@@ -123,7 +123,7 @@ class Driving : public ::testing::Test {
 
   /// A language server of that era, signed in.
   void start(const std::string& era, const FakeIde::Knobs& knobs = {}) {
-    ide_ = std::make_unique<FakeIde>(*upstream_, era, knobs);
+    ide_ = std::make_unique<FakeIde>(upstream_, era, knobs);
     source.current = ide_->endpoint();
     ASSERT_NE(source.current->port, 0);
     driver_ = std::make_unique<LsDriver>(&source, options);

@@ -5,6 +5,8 @@
 #include "daemon/ls/json_path.h"
 #include "daemon/ls/process_scan.h"
 #include "daemon/ls/supervisor.h"
+#include "tests/daemon/ls/child.h"
+#include "tests/daemon/ls/direct_helper.h"
 #include "tests/daemon/ls/doubles.h"
 #include "tests/daemon/ls/temp_dir.h"
 
@@ -37,11 +39,6 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 
 constexpr uid_t kStranger = 54321;
-
-std::string text_at(const boost::json::object& event, const char* key) {
-  const auto* value = event.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 pid_t parent_of(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");

@@ -6,14 +6,13 @@
 #include "daemon/ls/connect_client.h"
 #include "daemon/ls/supervisor.h"
 #include "helper/core/start_plan.h"
+#include "tests/daemon/ls/child.h"
+#include "tests/daemon/ls/doubles.h"
 #include "tests/daemon/ls/temp_dir.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdlib>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,104 +23,15 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 namespace agp::ls {
 namespace {
 
 namespace asio = boost::asio;
 namespace fs = std::filesystem;
-namespace json = boost::json;
-
-using Environment = std::map<std::string, std::string>;
-using Words = std::vector<std::string>;
-
-/// A program of the test's own.
-class Program {
- public:
-  struct Streams {
-    int input = -1;
-    int output = -1;
-  };
-
-  Program(const Words& words, const Environment& environment, Streams streams) {
-    std::vector<char*> argv;
-    for (const auto& word : words) {
-      argv.push_back(const_cast<char*>(word.c_str()));
-    }
-    argv.push_back(nullptr);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      if (streams.input >= 0) {
-        ::dup2(streams.input, STDIN_FILENO);
-      }
-      ::dup2(streams.output, STDOUT_FILENO);
-      ::dup2(streams.output, STDERR_FILENO);
-      for (const auto& [name, value] : environment) {
-        ::setenv(name.c_str(), value.c_str(), 1);
-      }
-      ::execv(argv[0], argv.data());
-      ::_exit(127);
-    }
-  }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-  ~Program() {
-    ::kill(pid_, SIGTERM);
-    (void)wait();
-  }
-
-  /// Waits for its end. @return as waitpid says it.
-  int wait() {
-    if (!status_) {
-      int status = 0;
-      ::waitpid(pid_, &status, 0);
-      status_ = status;
-    }
-    return *status_;
-  }
-  [[nodiscard]] bool has_ended() {
-    int status = 0;
-    if (!status_ && ::waitpid(pid_, &status, WNOHANG) == pid_) {
-      status_ = status;
-    }
-    return status_.has_value();
-  }
-  void kill(int number) const { ::kill(pid_, number); }
-
- private:
-  pid_t pid_ = -1;
-  std::optional<int> status_;
-};
-
-std::string read_to_end(int fd) {
-  std::string text;
-  std::array<char, 4096> block{};
-  for (ssize_t n = 0; (n = ::read(fd, block.data(), block.size())) > 0;) {
-    text.append(block.data(), static_cast<std::size_t>(n));
-  }
-  return text;
-}
-
-std::string output_of(const Words& words, const Environment& environment) {
-  std::array<int, 2> ends{};
-  EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-  const UniqueFd reading(ends[0]);
-  UniqueFd writing(ends[1]);
-  Program program(words, environment, {-1, writing.get()});
-  writing.reset();
-  auto text = read_to_end(reading.get());
-  (void)program.wait();
-  return text;
-}
 
 /// Does what helper and service manager do, less the account and the sandbox.
 class PlainHelper final : public HelperPort {
@@ -148,15 +58,19 @@ class PlainHelper final : public HelperPort {
     settings.binaries = {binary};
     settings.ports = {42500, 42599};
     EXPECT_TRUE(core::validate(request, settings));
-    const Words ask = {binary, "--help"};
-    auto made =
-        core::plan_start(request, settings, core::ProgramFlags::read(output_of(ask, environment)));
+    Child::Options in_one;
+    in_one.log = Child::Log::in_output;
+    Child asked({binary, "--help"}, environment, in_one);
+    auto made = core::plan_start(request, settings, core::ProgramFlags::read(asked.rest()));
     if (!made) {
       co_return Error(control::Errc::helper_failed, made.error().context);
     }
     plan = *made;
-    server = std::make_unique<Program>(words(), environment,
-                                       Program::Streams{spec.stdin_fd.get(), spec.log_fd.get()});
+    Child::Options streams;
+    streams.input = spec.stdin_fd.get();
+    streams.output = spec.log_fd.get();
+    streams.log = Child::Log::in_output;
+    server = std::make_unique<Child>(words(), environment, streams);
     ++starts;
     co_return control::StartedLs{std::to_string(starts), "unit", plan.has_one_token};
   }
@@ -182,7 +96,7 @@ class PlainHelper final : public HelperPort {
     }
   }
 
-  std::unique_ptr<Program> server;
+  std::unique_ptr<Child> server;
 
  private:
   /// ${NAME} as the service manager fills it in.
@@ -204,8 +118,8 @@ class PlainHelper final : public HelperPort {
 class Starting : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    const char* fakes = std::getenv("AGP_DOUBLES");
-    if (fakes == nullptr || !fs::exists(fs::path(fakes) / "fake-language-server")) {
+    const auto fakes = built_doubles();
+    if (!fakes) {
       GTEST_SKIP() << "build the doubles (tests/fakes/build DIR) and set AGP_DOUBLES=DIR";
     }
     const auto bin = dir.path() / "antigravity/resources/app/extensions/antigravity/bin";
@@ -214,22 +128,16 @@ class Starting : public ::testing::TestWithParam<std::string> {
     fs::create_directories(dir.path() / "ide-home");
     fs::create_directories(dir.path() / "home");
     fs::create_directories(dir.path() / "proc");
-    fs::copy_file(fs::path(fakes) / "fake-language-server", helper.binary);
+    fs::copy_file(*fakes / "fake-language-server", helper.binary);
     helper.environment = {{"HOME", dir.path() / "home"},
                           {"FAKE_LS_ERA", GetParam()},
                           {"FAKE_LS_AUX", "off"},
                           {"FAKE_LS_OWN_LOGIN", "off"},
                           {"FAKE_LS_UPSTREAM", "off"}};
-    std::array<int, 2> ends{};
-    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-    events.reset(ends[0]);
-    UniqueFd writing(ends[1]);
-    const Words words = {fs::path(fakes) / "fake-ide", "--era", GetParam(), "--ls-binary",
-                         helper.binary};
-    const Environment environment = {{"HOME", dir.path() / "ide-home"}};
-    ide = std::make_unique<Program>(words, environment, Program::Streams{-1, writing.get()});
-    writing.reset();
-    const auto ready = event("\"ready\"");
+    const Words words = {*fakes / "fake-ide", "--era", GetParam(), "--ls-binary", helper.binary};
+    ide = std::make_unique<Child>(words, Environment{{"HOME", dir.path() / "ide-home"}});
+    const auto ready = ide->event_with("\"ready\"");
+    ASSERT_FALSE(ready.empty()) << "fake-ide did not start";
     // Only this IDE: others may run on the machine that tests.
     const auto pid = std::to_string(ready.at("ls_pid").to_number<int>());
     fs::create_directory_symlink("/proc/" + pid, dir.path() / "proc" / pid);
@@ -237,22 +145,6 @@ class Starting : public ::testing::TestWithParam<std::string> {
     options.last_port = 42599;
     options.settings.first_backoff = std::chrono::milliseconds(1);
     options.settings.last_backoff = std::chrono::milliseconds(8);
-  }
-
-  json::object event(const std::string& text) {
-    std::string line;
-    char c = 0;
-    while (::read(events.get(), &c, 1) == 1) {
-      if (c != '\n') {
-        line += c;
-      } else if (line.starts_with("{") && line.find(text) != std::string::npos) {
-        return json::parse(line).as_object();
-      } else {
-        line.clear();
-      }
-    }
-    ADD_FAILURE() << "the editor ended without saying " << text;
-    return {};
   }
 
   void supervise() {
@@ -297,8 +189,7 @@ class Starting : public ::testing::TestWithParam<std::string> {
   }
 
   const TempDir dir;
-  UniqueFd events;
-  std::unique_ptr<Program> ide;
+  std::unique_ptr<Child> ide;
   asio::io_context io;
   PlainHelper helper;
   std::optional<ProcessScan> finder;
@@ -327,7 +218,7 @@ TEST_P(Starting, SignsInThroughTheRunningIde) {
 TEST_P(Starting, IsRestartedAfterACrash) {
   supervise();
   until([this] { return supervisor->endpoint() != nullptr; });
-  helper.server->kill(SIGKILL);
+  helper.server->signal(SIGKILL);
   until([this] { return helper.starts == 2 && supervisor->endpoint() != nullptr; });
   ASSERT_TRUE(supervisor->last_exit());
   EXPECT_EQ(supervisor->last_exit()->result, "signal");
