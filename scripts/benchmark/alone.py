@@ -1,8 +1,9 @@
-"""The micro benchmarks, of the readers and of the ledger: programs of tests/bench, each alone on its machine."""
+"""What is measured without peers: readers and ledger (programs of tests/bench), and the first text of an answer."""
 
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import world
 
 SCANNED = ('scan', 'usage', 'unlike', 'observer', 'gzip', 'memcpy', 'memchr')
 RECORDS = 10_000_000
+TURNS = 30
 BYTES_PER_RECORD = 500  # of disk, with what its log takes while the file is made
 
 
@@ -55,6 +57,20 @@ def ledger(command, machine, records):
               ' for a step at most.']
     if not found['is_fast_enough']:
         lines += ['', 'A question took longer than its limit: 1 s for a month by model, 2 s by day and model.']
+    return '\n'.join(lines) + '\n'
+
+
+def first_text(command, machine, turns):
+    """@return the block of docs/performance.md: from the language server's having the first text of an answer to an HTTP client's"""
+    world.install(['golang-go', 'iptables', 'iproute2', 'openssl', 'util-linux'])
+    [daemon] = world.build_programs(['daemon/app/antigravity-proxyd'])
+    with tempfile.TemporaryDirectory(prefix='agp-first-text-', dir='/var/tmp') as doubles:
+        Path(doubles).chmod(0o755)
+        world.run(world.ROOT / 'tests/fakes/build', doubles)
+        found = json.loads(run(['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', sys.executable, '-B',
+                                str(Path(__file__).with_name('first_text.py')), str(daemon), doubles, str(turns)]))
+    lines = [f'`{command}`', '', machine, '', f'| The daemon watches by | least ms | median | 95 % | most, of {turns} turns |', '|---|---|---|---|---|']
+    lines += [f'| {row["way"]} | {row["least"]:.2f} | {row["median"]:.2f} | {row["p95"]:.2f} | {row["most"]:.2f} |' for row in found]
     return '\n'.join(lines) + '\n'
 
 

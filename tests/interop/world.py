@@ -199,15 +199,17 @@ listen:
         self.ca = (state / 'ca/ca.pem').read_text()
         self.bundle.write_text((self.certs / 'upstream-ca.pem').read_text() + self.ca)
 
-    def start_ide(self, era='e1'):
-        """An IDE of that era whose language server makes its calls as the redirected uid; returns how the daemon attaches to it."""
+    def start_ide(self, era='e1', **knobs):
+        """An IDE of that era whose language server makes its calls as the redirected uid; returns how the daemon attaches to it.
+        The knobs are those of the language server's double."""
         root = self.scratch / 'antigravity/resources/app/extensions/antigravity/bin'
         home = self.scratch / 'home'
         for folder in (root, home):
             folder.mkdir(parents=True, exist_ok=True)
         os.chown(home, PROXIED, PROXIED)
         shutil.copy(self.doubles / 'fake-language-server', root / 'language_server_linux_x64')
-        trust = {'SSL_CERT_FILE': str(self.bundle), 'SSL_CERT_DIR': '/dev/null', 'HOME': str(home), 'FAKE_LS_AUX': 'off'}
+        trust = {'SSL_CERT_FILE': str(self.bundle), 'SSL_CERT_DIR': '/dev/null', 'HOME': str(home), 'FAKE_LS_AUX': 'off',
+                 **{f'FAKE_LS_{name.upper()}': value for name, value in knobs.items()}}
         (self.scratch / 'ide.log').unlink(missing_ok=True)
         self.spawn('ide', self.doubles / 'fake-ide', '--ls-binary', root / 'language_server_linux_x64', '--upstream',
                    '--era', era, uid=PROXIED, env=trust)
