@@ -6,7 +6,9 @@
 
 namespace agp::cli {
 
-Options parse_options(const std::vector<std::string>& words, const std::set<std::string>& known) {
+Options parse_options(const std::vector<std::string>& words,
+                      const std::set<std::string>& known,
+                      const std::set<std::string>& flags) {
   Options out;
   bool is_plain = false;
   for (const auto& word : words) {  // before anything else: faults are JSON too
@@ -26,6 +28,12 @@ Options parse_options(const std::vector<std::string>& words, const std::set<std:
       continue;
     }
     if (word == "--json" || word == "--help" || word == "-h") {
+      continue;
+    }
+    if (flags.count(word) != 0) {
+      if (!out.flags.insert(word).second) {
+        out.fault = "option " + word + " is given twice";
+      }
       continue;
     }
     const auto equals = word.find('=');

@@ -14,15 +14,18 @@ namespace agp::cli {
 struct Options {
   std::vector<std::string> plain;             // what is no option, the verb first
   std::map<std::string, std::string> values;  // "--name" and what it was given
+  std::set<std::string> flags;                // "--name" of those without a value
   bool json = false;
   bool help = false;
   std::optional<std::string> fault;
 };
 
 /// --json and --help are always known; `known` are the options that take a value, as "--name value"
-/// or "--name=value"; none may be given twice. After "--" nothing is an option.
+/// or "--name=value", `flags` those that take none; none may be given twice. After "--" nothing is
+/// an option.
 [[nodiscard]] Options parse_options(const std::vector<std::string>& words,
-                                    const std::set<std::string>& known);
+                                    const std::set<std::string>& known,
+                                    const std::set<std::string>& flags = {});
 
 /// Why there is no answer, on standard error or, with --json, as one document.
 [[nodiscard]] Output failed(const Failure& failure, bool json);

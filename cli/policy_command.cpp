@@ -1,6 +1,7 @@
 #include "cli/policy_command.h"
 
 #include "cli/offline.h"
+#include "cli/options.h"
 #include "cli/render.h"
 
 #include <optional>
@@ -46,80 +47,36 @@ Options:
 Exit codes: 0 valid; 65 faulty.
 )";
 
-struct Arguments {
-  std::vector<std::string> plain;  // the verb first
-  bool json = false;
-  bool help = false;
-  bool offline = false;
-  std::optional<std::string> config;
-  std::optional<std::string> fault;
-};
-
-Arguments parse(const std::vector<std::string>& words) {
-  static const std::string kConfig = "--config=";
-  Arguments out;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const auto& word = words[i];
-    if (word == "--json") {
-      out.json = true;
-    } else if (word == "--help" || word == "-h") {
-      out.help = true;
-    } else if (word == "--offline") {
-      out.offline = true;
-    } else if (word.starts_with(kConfig)) {
-      out.config = word.substr(kConfig.size());
-    } else if (word == "--config") {
-      if (i + 1 == words.size()) {
-        out.fault = "option --config needs a value";
-      } else {
-        out.config = words[++i];
-      }
-    } else if (word.size() > 1 && word.front() == '-') {
-      out.fault = "unknown option " + word.substr(0, word.find('='));
-    } else {
-      out.plain.push_back(word);
-    }
-  }
-  return out;
-}
-
-Output failed(const Failure& failure, bool json) {
-  Output output;
-  output.exit = failure.exit;
-  if (json) {
-    output.out = failure_document(failure);
-    return output;
-  }
-  output.err = "antigravity-proxy: " + failure.message + "\n";
-  if (!failure.hint.empty()) {
-    output.err += failure.hint + "\n";
-  }
-  return output;
-}
-
-Output wrong_line(const std::string& fault, const Arguments& arguments) {
-  return failed({Exit::usage, "wrong_command_line", fault,
-                 "see: antigravity-proxy " + arguments.plain.front() + " --help"},
-                arguments.json);
-}
-
 /// The document for people, or as it is; its own exit code when it was understood.
 Output shown(const Answer<std::string>& answer,
              Answer<PolicyText> (*render)(std::string_view),
-             const Arguments& arguments) {
+             const Options& options) {
   if (const auto* failure = std::get_if<Failure>(&answer)) {
-    return failed(*failure, arguments.json);
+    return failed(*failure, options.json);
   }
   const auto& document = std::get<std::string>(answer);
   const auto rendered = render(document);
   if (const auto* failure = std::get_if<Failure>(&rendered)) {
-    return failed(*failure, arguments.json);
+    return failed(*failure, options.json);
   }
   const auto& text = std::get<PolicyText>(rendered);
   Output output;
   output.exit = text.exit;
-  output.out = arguments.json ? document : text.text;
+  output.out = options.json ? document : text.text;
   return output;
+}
+
+std::optional<std::string> config_of(const Options& options) {
+  const auto given = options.values.find("--config");
+  return given == options.values.end() ? std::nullopt : std::optional(given->second);
+}
+
+bool is_offline(const Options& options) {
+  return options.flags.count("--offline") != 0 || config_of(options).has_value();
+}
+
+Output wrong(const std::string& fault, const Options& options) {
+  return wrong_line(fault, options.plain.front(), options.json);
 }
 
 bool is_absent(const Answer<std::string>& answer) {
@@ -130,78 +87,78 @@ bool is_absent(const Answer<std::string>& answer) {
 
 /// Asks the service, or the files when they were asked for or there is no service.
 template <class Ask, class Read>
-Output ask(const Arguments& arguments,
+Output ask(const Options& options,
            Answer<PolicyText> (*render)(std::string_view),
            Ask ask_daemon,
            Read read_files) {
-  if (arguments.offline || arguments.config) {
-    return shown(read_files(), render, arguments);
+  if (is_offline(options)) {
+    return shown(read_files(), render, options);
   }
   const auto answer = ask_daemon();
   if (!is_absent(answer)) {
-    return shown(answer, render, arguments);
+    return shown(answer, render, options);
   }
-  auto output = shown(read_files(), render, arguments);
-  if (!arguments.json) {
+  auto output = shown(read_files(), render, options);
+  if (!options.json) {
     output.err =
         "antigravity-proxy: the service does not answer; this is what the files say\n" + output.err;
   }
   return output;
 }
 
-Output policy(const Arguments& arguments, Daemon& daemon) {
-  const auto& words = arguments.plain;
+Output policy(const Options& options, Daemon& daemon) {
+  const auto& words = options.plain;
   const std::string verb = words.size() > 1 ? words[1] : "";
   if (verb == "show" && words.size() == 2) {
     return ask(
-        arguments, render_policy, [&] { return daemon.policy(); },
-        [&] { return offline_policy(arguments.config); });
+        options, render_policy, [&] { return daemon.policy(); },
+        [&] { return offline_policy(config_of(options)); });
   }
   if (verb == "check" && (words.size() == 3 || words.size() == 5)) {
     const std::string host = words[2] == "-" ? "" : words[2];
     const std::string method = words.size() == 5 ? words[3] : "";
     const std::string path = words.size() == 5 ? words[4] : "";
     return ask(
-        arguments, render_policy_check, [&] { return daemon.check_policy(host, method, path); },
-        [&] { return offline_check(arguments.config, host, method, path); });
+        options, render_policy_check, [&] { return daemon.check_policy(host, method, path); },
+        [&] { return offline_check(config_of(options), host, method, path); });
   }
   if (verb == "reload" && words.size() == 2) {
-    if (arguments.offline || arguments.config) {
-      return wrong_line("policy reload is for the running service", arguments);
+    if (is_offline(options)) {
+      return wrong("policy reload is for the running service", options);
     }
-    return shown(daemon.reload_policy(), render_policy_reload, arguments);
+    return shown(daemon.reload_policy(), render_policy_reload, options);
   }
   if (verb == "check") {
-    return wrong_line("policy check takes HOST or HOST METHOD PATH", arguments);
+    return wrong("policy check takes HOST or HOST METHOD PATH", options);
   }
   if (verb.empty()) {
-    return wrong_line("policy needs one of show, check, reload", arguments);
+    return wrong("policy needs one of show, check, reload", options);
   }
-  return wrong_line(verb == "show" || verb == "reload" ? "unexpected argument " + words[2]
-                                                       : "unknown verb policy " + verb,
-                    arguments);
+  return wrong(verb == "show" || verb == "reload" ? "unexpected argument " + words[2]
+                                                  : "unknown verb policy " + verb,
+               options);
 }
 
 }  // namespace
 
 Output run_policy(const std::vector<std::string>& words, Daemon& daemon, bool /*color*/) {
-  const auto arguments = parse(words);
-  const bool is_config = arguments.plain.front() == "config";
-  if (arguments.help) {
+  const auto options = parse_options(words, {"--config"}, {"--offline"});
+  const bool is_config = options.plain.front() == "config";
+  if (options.help) {
     Output output;
     output.out = is_config ? kConfigHelp : kPolicyHelp;
     return output;
   }
-  if (arguments.fault) {
-    return wrong_line(*arguments.fault, arguments);
+  if (options.fault) {
+    return wrong(*options.fault, options);
   }
   if (!is_config) {
-    return policy(arguments, daemon);
+    return policy(options, daemon);
   }
-  if (arguments.plain.size() != 2 || arguments.plain[1] != "check") {
-    return wrong_line("config has one verb: check", arguments);
+  if (options.plain.size() != 2 || options.plain[1] != "check") {
+    return wrong("config has one verb: check", options);
   }
-  return shown(offline_config_check(arguments.config), render_config_check, arguments);
+  return shown(offline_config_check(config_of(options)), render_config_check, options);
 }
 
 }  // namespace agp::cli

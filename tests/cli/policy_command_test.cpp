@@ -176,16 +176,18 @@ TEST_F(PolicyCommand, AReloadShowsTheNewGenerationOrTheFaults) {
 }
 
 TEST_F(PolicyCommand, WrongLinesAreNamed) {
-  for (const auto& words : std::vector<std::vector<std::string>>{{"policy"},
-                                                                 {"policy", "frobnicate"},
-                                                                 {"policy", "check"},
-                                                                 {"policy", "check", "a", "GET"},
-                                                                 {"policy", "show", "x"},
-                                                                 {"policy", "reload", "--offline"},
-                                                                 {"policy", "show", "--colour"},
-                                                                 {"policy", "show", "--config"},
-                                                                 {"config"},
-                                                                 {"config", "show"}}) {
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{"policy"},
+                                             {"policy", "frobnicate"},
+                                             {"policy", "check"},
+                                             {"policy", "check", "a", "GET"},
+                                             {"policy", "show", "x"},
+                                             {"policy", "reload", "--offline"},
+                                             {"policy", "show", "--offline", "--offline"},
+                                             {"policy", "show", "--colour"},
+                                             {"policy", "show", "--config"},
+                                             {"config"},
+                                             {"config", "show"}}) {
     const auto output = run_words(words);
     EXPECT_EQ(output.exit, Exit::usage) << words.back();
     EXPECT_TRUE(has(output.err, words[0] + " --help")) << output.err;

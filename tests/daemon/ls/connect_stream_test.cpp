@@ -28,19 +28,6 @@ using std::chrono::seconds;
 using Call = FakeConnectServer::Call;
 using Reply = FakeConnectServer::Reply;
 
-template <class T>
-T wait(asio::io_context* io, asio::awaitable<T> task) {
-  std::optional<T> out;
-  asio::co_spawn(*io, std::move(task), [&](std::exception_ptr bug, T value) {
-    EXPECT_FALSE(bug);
-    out.emplace(std::move(value));
-  });
-  while (!out) {
-    io->run_one();
-  }
-  return std::move(*out);
-}
-
 std::shared_ptr<Endpoint> endpoint_of(const FakeConnectServer& server) {
   auto endpoint = std::make_shared<Endpoint>();
   endpoint->port = server.port();

@@ -31,20 +31,6 @@ using std::chrono::seconds;
 using Call = FakeConnectServer::Call;
 using Reply = FakeConnectServer::Reply;
 
-/// Runs one awaitable to its end on the test's own io_context.
-template <class T>
-T wait(asio::io_context* io, asio::awaitable<T> task) {
-  std::optional<T> out;
-  asio::co_spawn(*io, std::move(task), [&](std::exception_ptr bug, T value) {
-    EXPECT_FALSE(bug);
-    out.emplace(std::move(value));
-  });
-  while (!out) {
-    io->run_one();
-  }
-  return std::move(*out);
-}
-
 std::shared_ptr<Endpoint> endpoint_of(const FakeConnectServer& server, std::string pem = "") {
   auto endpoint = std::make_shared<Endpoint>();
   endpoint->port = server.port();

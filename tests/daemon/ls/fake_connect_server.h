@@ -1,13 +1,18 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
 
 namespace agp::ls {
 
@@ -48,5 +53,19 @@ class FakeConnectServer {
 
 /// A self-signed certificate for localhost and its key, PEM.
 [[nodiscard]] std::pair<std::string, std::string> make_certificate();
+
+/// Runs one awaitable to its end on the test's own io_context.
+template <class T>
+T wait(boost::asio::io_context* io, boost::asio::awaitable<T> task) {
+  std::optional<T> out;
+  boost::asio::co_spawn(*io, std::move(task), [&](std::exception_ptr bug, T value) {
+    EXPECT_FALSE(bug);
+    out.emplace(std::move(value));
+  });
+  while (!out) {
+    io->run_one();
+  }
+  return std::move(*out);
+}
 
 }  // namespace agp::ls

@@ -269,65 +269,48 @@ const Flood kIdleFloods[] = {
      '\x20' + std::string(32, '\0')},
 };
 
-TEST(Http2Abuse, SettingsPriorityWindowAndEmptyDataFloodsAreCalmed) {
+/// @param side          who floods.
+/// @param honest_error  what the other side's GOAWAY says.
+void expect_calmed(Peer side, std::uint32_t honest_error) {
   FakeRules rules;
   for (const Flood& flood : kIdleFloods) {
     for (const bool reads : {true, false}) {
       SCOPED_TRACE(flood.name + (reads ? "" : ", unread"));
-      RawPeer client(&rules, Peer::client);
-      const std::uint32_t id = client.open_stream(true);
+      RawPeer peer(&rules, side);
+      const bool is_client = side == Peer::client;
+      const std::uint32_t id = is_client ? peer.open_stream(true) : peer.open_stream();
+      if (!is_client) {
+        peer.frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, id, "\x88");
+      }
       test::HeapGrowth heap;
       unsigned sent = 0;
-      while (!client.path.is_closed() && sent < 2 * kIdleFrameBudget) {
-        client.frame(flood.type, flood.flags, flood.on_stream ? id : 0, flood.payload);
+      while (!peer.path.is_closed() && sent < 2 * kIdleFrameBudget) {
+        peer.frame(flood.type, flood.flags, flood.on_stream ? id : 0, flood.payload);
         if (reads) {
-          (void)client.read();
+          (void)peer.read();
         }
         heap.look();
         ++sent;
       }
       EXPECT_LE(sent, kIdleFrameBudget + 1);
-      EXPECT_TRUE(client.path.is_closed());
+      EXPECT_TRUE(peer.path.is_closed());
       EXPECT_LT(heap.most(), 4 * kHighWater);
-      (void)client.read();
-      EXPECT_EQ(client.goaway, std::uint32_t{NGHTTP2_ENHANCE_YOUR_CALM});
-      EXPECT_EQ(client.honest_goaway(), std::uint32_t{NGHTTP2_NO_ERROR});
+      (void)peer.read();
+      EXPECT_EQ(peer.goaway, std::uint32_t{NGHTTP2_ENHANCE_YOUR_CALM});
+      EXPECT_EQ(peer.honest_goaway(), honest_error);
       if (reads) {
-        EXPECT_EQ(client.event(), "empty_frame_flood");
+        EXPECT_EQ(peer.event(), "empty_frame_flood");
       }
     }
   }
 }
 
+TEST(Http2Abuse, SettingsPriorityWindowAndEmptyDataFloodsAreCalmed) {
+  expect_calmed(Peer::client, NGHTTP2_NO_ERROR);
+}
+
 TEST(Http2Abuse, TheSameFloodsFromUpstreamAreCalmed) {
-  FakeRules rules;
-  for (const Flood& flood : kIdleFloods) {
-    for (const bool reads : {true, false}) {
-      SCOPED_TRACE(flood.name + (reads ? "" : ", unread"));
-      RawPeer upstream(&rules, Peer::upstream);
-      const std::uint32_t id = upstream.open_stream();
-      upstream.frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, id, "\x88");
-      test::HeapGrowth heap;
-      unsigned sent = 0;
-      while (!upstream.path.is_closed() && sent < 2 * kIdleFrameBudget) {
-        upstream.frame(flood.type, flood.flags, flood.on_stream ? id : 0, flood.payload);
-        if (reads) {
-          (void)upstream.read();
-        }
-        heap.look();
-        ++sent;
-      }
-      EXPECT_LE(sent, kIdleFrameBudget + 1);
-      EXPECT_TRUE(upstream.path.is_closed());
-      EXPECT_LT(heap.most(), 4 * kHighWater);
-      (void)upstream.read();
-      EXPECT_EQ(upstream.goaway, std::uint32_t{NGHTTP2_ENHANCE_YOUR_CALM});
-      EXPECT_EQ(upstream.honest_goaway(), std::uint32_t{NGHTTP2_INTERNAL_ERROR});
-      if (reads) {
-        EXPECT_EQ(upstream.event(), "empty_frame_flood");
-      }
-    }
-  }
+  expect_calmed(Peer::upstream, NGHTTP2_INTERNAL_ERROR);
 }
 
 TEST(Http2Abuse, ResetsOfAStreamThatIsOverAreCalmed) {
