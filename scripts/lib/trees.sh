@@ -10,6 +10,10 @@ AGP_BASE_PACKAGES=systemd,systemd-sysv,dbus,iproute2,ca-certificates
 AGP_BUILD_PACKAGES='build-essential ccache fakeroot debhelper'
 # What the system tests use beside the package's own dependencies.
 AGP_RUNTIME_PACKAGES='polkitd iptables curl jq procps openssl'
+runtime_packages() { # SUITE
+  echo "$AGP_RUNTIME_PACKAGES"
+  [ "$1" = bookworm ] || echo python3-openai # Debian 12 has none
+}
 
 # The mirror: the one this machine's apt uses if it runs Debian, else debootstrap's own default.
 debian_mirror() {
@@ -147,9 +151,9 @@ make_build_tree() { # SUITE
   derive_tree build "$1" "$recipe" install_build_dependencies
 }
 
-install_runtime_packages() { # ROOT
-  in_tree "$1" -- sh -euc "apt-get -q update
-    apt-get -q -y install $AGP_RUNTIME_PACKAGES
+install_runtime_packages() { # SUITE ROOT
+  in_tree "$2" -- sh -euc "apt-get -q update
+    apt-get -q -y install $(runtime_packages "$1" | tr '\n' ' ')
     apt-get -q -y satisfy '$AGP_DEB_DEPENDS'"
 }
 
@@ -161,9 +165,9 @@ make_runtime_tree() { # SUITE, with AGP_DEB naming the package
   AGP_DEB_DEPENDS=$(dpkg-deb -f "$AGP_DEB" Depends)
   recipe=$({
     base_recipe "$1"
-    echo "runtime 1 $AGP_RUNTIME_PACKAGES $AGP_DEB_DEPENDS"
+    echo "runtime 1 $(runtime_packages "$1") $AGP_DEB_DEPENDS"
   } | sha256sum | cut -c1-16)
-  derive_tree runtime "$1" "$recipe" install_runtime_packages
+  derive_tree runtime "$1" "$recipe" install_runtime_packages "$1"
 }
 
 build_tree() { with_tree_lock build "$1" make_build_tree && tree_path build "$1"; }
