@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <string.h>
-
 namespace agp::control {
 namespace {
 
@@ -15,14 +13,6 @@ constexpr unsigned kMissedHeartbeats = 3;
 // The process table belongs to everybody: looking more often than this would be noticed.
 constexpr Duration kShortestRescan = std::chrono::seconds(1);
 
-// Problem codes: stable, programs compare them.
-constexpr const char* kHelper = "helper";
-constexpr const char* kIde = "ide";
-constexpr const char* kUser = "language-server-user";
-constexpr const char* kScan = "process-scan";
-constexpr const char* kBinary = "language-server-binary";
-constexpr const char* kServer = "language-server";
-constexpr const char* kHeld = "language-server-stopped";
 // So many ends in a row are no accident any more.
 constexpr unsigned kCrashLoop = 3;
 
@@ -34,69 +24,7 @@ Duration backoff(unsigned failures, const Settings& settings) {
   return std::min(delay, settings.last_backoff);
 }
 
-/// systemd's words for an end, in ours.
-std::string end_text(const std::string& result, int status) {
-  if (result == "signal" || result == "core-dump") {
-    const char* name = ::sigabbrev_np(status);
-    return "killed by signal " + std::to_string(status) +
-           (name == nullptr ? "" : std::string(" SIG") + name);
-  }
-  if (result == "oom-kill") {
-    return "killed because it took too much memory";
-  }
-  if (result == "exit-code" || result == "success") {
-    return "exit status " + std::to_string(status);
-  }
-  return result + ", status " + std::to_string(status);
-}
-
-std::string join(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) {
-    text += (text.empty() ? "" : ", ") + name;
-  }
-  return text;
-}
-
 }  // namespace
-
-const char* to_string(Phase phase) {
-  switch (phase) {
-    case Phase::idle:
-      return "idle";
-    case Phase::ensuring_bundle:
-      return "ensuring-bundle";
-    case Phase::ensuring_redirect:
-      return "ensuring-redirect";
-    case Phase::capturing:
-      return "capturing";
-    case Phase::asking_helper:
-      return "asking-helper";
-    case Phase::clearing:
-      return "clearing";
-    case Phase::scanning:
-      return "scanning";
-    case Phase::waiting_for_ide:
-      return "waiting-for-ide";
-    case Phase::starting:
-      return "starting";
-    case Phase::probing:
-      return "probing";
-    case Phase::running:
-      return "running";
-    case Phase::stopping_ls:
-      return "stopping-ls";
-    case Phase::backing_off:
-      return "backing-off";
-    case Phase::held:
-      return "stopped-on-request";
-    case Phase::stopping:
-      return "stopping";
-    case Phase::stopped:
-      return "stopped";
-  }
-  return "unknown";
-}
 
 Lifecycle::Lifecycle(Settings settings) : settings_(std::move(settings)) {
   settings_.rescan = std::max<Duration>(settings_.rescan, kShortestRescan);
@@ -157,7 +85,7 @@ void Lifecycle::resume(TimePoint now) {
   held_ = false;
   ls_failures_ = 0;
   crashes_ = 0;
-  clear(kHeld);
+  clear(kHeldProblem);
   if (phase_ == Phase::held || phase_ == Phase::backing_off) {
     begin_cycle();
   } else if (phase_ == Phase::stopping_ls && after_stop_ == Phase::held) {
@@ -239,7 +167,7 @@ void Lifecycle::on_redirect(Result<> outcome, TimePoint now) {
     return;
   }
   helper_failures_ = 0;
-  clear(kHelper);
+  clear(kHelperProblem);
   set_capturing(true);
   ensured_ = true;
   if (!settings_.manage_ls) {
@@ -278,28 +206,21 @@ void Lifecycle::on_scan(Result<ScanOutcome> outcome, TimePoint now) {
     return;
   }
   if (!outcome) {
-    const bool user = outcome.error().code == Errc::user_unknown;
-    report({user ? kUser : kScan,
-            user ? "the user \"" + settings_.user + "\" of language_server.user does not exist"
-                 : "the IDE cannot be looked for: " + outcome.error().text(),
-            user ? "correct language_server.user in proxy.yaml, or set it to auto"
-                 : "the service must be allowed to read /proc; check ProtectProc= in drop-ins of "
-                   "antigravity-proxy.service",
-            Severity::failing});
+    report(scan_problem(outcome.error(), settings_.user));
     phase_ = Phase::waiting_for_ide;
     ensured_ = false;
     arm(settings_.rescan);
     return;
   }
   if (!outcome->obstacle) {
-    clear(kScan);
+    clear(kScanProblem);
   }
   if (!outcome->session) {
     wait_for_ide(*outcome);
     return;
   }
-  clear(kIde);
-  clear(kUser);
+  clear(kIdeProblem);
+  clear(kUserProblem);
   session_ = std::move(outcome->session);
   if (ensured_) {
     start_ls();
@@ -316,7 +237,7 @@ void Lifecycle::on_scan_while_running(Result<ScanOutcome> outcome, TimePoint now
   if (outcome->session == session_) {
     if (is_crash_loop() && now - ready_at_ >= settings_.proven_after) {
       crashes_ = 0;
-      clear(kServer);
+      clear(kServerProblem);
     }
     if (now - probed_at_ >= settings_.heartbeat) {
       probe(now);
@@ -346,7 +267,7 @@ void Lifecycle::on_ls_started(Result<StartedLs> outcome, TimePoint now) {
     return;
   }
   if (outcome) {
-    clear(kBinary);
+    clear(kBinaryProblem);
     phase_ = Phase::probing;
     probe(now);
     return;
@@ -356,9 +277,7 @@ void Lifecycle::on_ls_started(Result<StartedLs> outcome, TimePoint now) {
     helper_failure(outcome.error(), "start the language server");
     return;
   }
-  report({kServer, "the language server could not be started: " + outcome.error().text(),
-          "see journalctl -u antigravity-proxy-helper.service -u 'antigravity-ls-*'",
-          Severity::failing});
+  report(server_not_started(outcome.error()));
   back_off(Blame::language_server);
 }
 
@@ -373,7 +292,7 @@ void Lifecycle::on_probe(Result<> outcome, TimePoint now) {
       phase_ = Phase::running;
       ready_at_ = now;
       if (!is_crash_loop()) {  // that takes longer to be believed
-        clear(kServer);
+        clear(kServerProblem);
       }
       set_usable(true);
     }
@@ -389,9 +308,7 @@ void Lifecycle::on_probe(Result<> outcome, TimePoint now) {
       arm(settings_.probe_pause);
       return;
     }
-    report({kServer,
-            "the language server was started but does not answer: " + outcome.error().text(),
-            "see what it wrote last: antigravity-proxy ls status", Severity::failing});
+    report(server_silent(outcome.error()));
     crashes_ = 0;
     stop_ls(Phase::backing_off);
     return;
@@ -401,9 +318,7 @@ void Lifecycle::on_probe(Result<> outcome, TimePoint now) {
     look_later(now);
     return;
   }
-  report({kServer, "the language server stopped answering: " + outcome.error().text(),
-          "it is being restarted; see what it wrote last: antigravity-proxy ls status",
-          Severity::failing});
+  report(server_fell_silent(outcome.error()));
   crashes_ = 0;
   stop_ls(Phase::backing_off);
 }
@@ -587,19 +502,11 @@ void Lifecycle::next_left_over(TimePoint now) {
     return;
   }
   if (binaries_.empty()) {
-    std::string message = "there is no Antigravity language server that may be started";
-    for (const auto& each : refused_) {
-      message += (&each == &refused_.front() ? " (" : "; ") + each;
-    }
-    message += refused_.empty() ? "" : ")";
-    report({kBinary, std::move(message),
-            "install the Antigravity IDE for all users (package, or under /opt), or name the "
-            "root-owned binary in language_server.binaries of helper.yaml",
-            Severity::failing});
+    report(no_binary(refused_));
     back_off(Blame::language_server);
     return;
   }
-  clear(kBinary);
+  clear(kBinaryProblem);
   if (session_) {
     start_ls();
   } else {
@@ -642,21 +549,15 @@ void Lifecycle::wait_for_ide(const ScanOutcome& outcome) {
   ensured_ = false;
   session_.reset();
   if (outcome.candidates.size() > 1) {
-    clear(kIde);
-    report({kUser,
-            "several users run the Antigravity IDE (" + join(outcome.candidates) +
-                "): which user's session shall be used?",
-            "set language_server.user in proxy.yaml to one of them", Severity::failing});
+    clear(kIdeProblem);
+    report(several_users(outcome.candidates));
   } else {
-    clear(kUser);
+    clear(kUserProblem);
     if (outcome.obstacle) {
-      report({kScan, outcome.obstacle->message, outcome.obstacle->remedy, Severity::failing});
+      report(
+          {kScanProblem, outcome.obstacle->message, outcome.obstacle->remedy, Severity::failing});
     }
-    const bool any = settings_.user == "auto";
-    report({kIde,
-            "waiting for the Antigravity IDE to run" + (any ? "" : " as user " + settings_.user) +
-                (outcome.hint.empty() ? "" : " (" + outcome.hint + ")"),
-            "start the Antigravity IDE and sign in", Severity::waiting});
+    report(no_ide(settings_.user, outcome.hint));
   }
   arm(settings_.rescan);
 }
@@ -682,16 +583,7 @@ void Lifecycle::ls_crashed(TimePoint now) {
     begin_cycle();
     return;
   }
-  if (is_crash_loop()) {
-    report({kServer, "the language server is in a crash loop: it ends each time (" + detail + ")",
-            "see what it wrote last: antigravity-proxy ls status; it is tried again by itself, "
-            "every 30 seconds in the end",
-            Severity::failing});
-  } else {
-    report({kServer, "the language server ended unexpectedly (" + detail + ")",
-            "it is restarted by itself; if this goes on, see: antigravity-proxy ls status",
-            Severity::failing});
-  }
+  report(is_crash_loop() ? crash_loop(detail) : server_ended(detail));
   back_off(Blame::language_server);
 }
 
@@ -700,26 +592,15 @@ void Lifecycle::rest_held() {
   ++timer_;  // whatever was armed is stale now
   session_.reset();
   ensured_ = false;
-  for (const char* code : {kIde, kUser, kScan, kBinary, kServer}) {
+  for (const char* code :
+       {kIdeProblem, kUserProblem, kScanProblem, kBinaryProblem, kServerProblem}) {
     clear(code);  // nobody waits for that now
   }
-  report({kHeld, "the language server was stopped on request, and stays stopped",
-          "start it with: antigravity-proxy ls start", Severity::waiting});
+  report(stopped_on_request());
 }
 
 void Lifecycle::helper_failure(const Error& error, const std::string& what) {
-  std::string remedy =
-      "see journalctl -u antigravity-proxy-helper.service; it is tried again by itself";
-  if (error.code == Errc::helper_unreachable) {
-    remedy =
-        "check that dbus runs and that the package antigravity-proxy is installed completely "
-        "(systemctl status antigravity-proxy-helper.service); it is tried again by itself";
-  } else if (error.code == Errc::helper_denied) {
-    remedy =
-        "polkit must run and allow org.antigravityproxy.* to the user antigravity-proxy; check "
-        "local rules in /etc/polkit-1/rules.d";
-  }
-  report({kHelper, "cannot " + what + ": " + error.text(), remedy, Severity::failing});
+  report(helper_problem(error, what));
   back_off(Blame::helper);
 }
 
@@ -733,22 +614,13 @@ void Lifecycle::back_off(Blame blame) {
 }
 
 void Lifecycle::report(ReportProblem problem) {
-  auto known = std::find_if(problems_.begin(), problems_.end(),
-                            [&](const ReportProblem& other) { return other.code == problem.code; });
-  if (known == problems_.end()) {
-    problems_.push_back(problem);
-  } else if (*known == problem) {
-    return;  // said already
-  } else {
-    *known = problem;
+  if (problems_.add(problem)) {
+    emit(std::move(problem));
   }
-  emit(std::move(problem));
 }
 
-void Lifecycle::clear(const std::string& code) {
-  const auto gone =
-      std::erase_if(problems_, [&](const ReportProblem& problem) { return problem.code == code; });
-  if (gone > 0) {
+void Lifecycle::clear(const char* code) {
+  if (problems_.remove(code)) {
     emit(ClearProblem{code});
   }
 }

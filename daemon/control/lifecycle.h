@@ -1,7 +1,9 @@
 #pragma once
 
 #include "common/base/result.h"
+#include "daemon/control/phase.h"
 #include "daemon/control/ports.h"
+#include "daemon/control/problems.h"
 
 #include <chrono>
 #include <cstdint>
@@ -75,14 +77,6 @@ struct ArmTimer {
   std::uint64_t id = 0;
   Duration after{};
 };
-enum class Severity { waiting, failing };
-struct ReportProblem {
-  std::string code;     // stable: programs compare it
-  std::string message;  // what is wrong
-  std::string remedy;   // what to do about it
-  Severity severity = Severity::failing;
-  bool operator==(const ReportProblem&) const = default;
-};
 struct ClearProblem {
   std::string code;
 };
@@ -109,33 +103,6 @@ using Command = std::variant<EnsureTrustBundle,
                              CaptureActive,
                              LsUsable,
                              Stopped>;
-
-/// idle ─start─> ensuring_bundle ─> ensuring_redirect ─> asking_helper ─> clearing ─> scanning
-/// scanning ─none─> waiting_for_ide ─timer─> scanning
-/// scanning ─found─> starting ─> probing ─> running; found later: through ensuring_bundle again,
-/// so that no language server ever starts before bundle and redirect are known to be there.
-/// Anything that fails ─> backing_off ─timer─> ensuring_bundle. stop() ─> stopping ─> stopped.
-/// hold() ─> held, with bundle and redirect in place as ever; resume() ─> ensuring_bundle.
-enum class Phase {
-  idle,               // start() not called, or capture is off
-  ensuring_bundle,    // waits for the helper
-  ensuring_redirect,  // waits for the helper
-  capturing,          // bundle and redirect are there, no language server wanted
-  asking_helper,      // what runs already, which binaries may be started
-  clearing,           // a language server of a predecessor is being stopped
-  scanning,           // looking for the IDE
-  waiting_for_ide,    // timer runs until the next look
-  starting,           // the helper starts the language server
-  probing,            // it was started and does not answer yet
-  running,            // it answers
-  stopping_ls,        // it is being stopped, because the IDE went away, changed, or it hangs
-  backing_off,        // timer runs until the next attempt
-  held,               // somebody asked for no language server; everything else goes on
-  stopping,           // stop() was called; waits for what is under way
-  stopped,
-};
-
-[[nodiscard]] const char* to_string(Phase phase);
 
 /// Decides when trust bundle, redirect and language server are put in place and taken down.
 /// Bundle before redirect before language server. Not thread safe; time comes in.
@@ -205,7 +172,7 @@ class Lifecycle {
   void helper_failure(const Error& error, const std::string& what);
   void back_off(Blame blame);
   void report(ReportProblem problem);
-  void clear(const std::string& code);
+  void clear(const char* code);
   void set_capturing(bool active);
   void set_usable(bool usable);
   void finish_stop();
@@ -214,7 +181,7 @@ class Lifecycle {
   Settings settings_;
   Phase phase_ = Phase::idle;
   std::deque<Command> commands_;
-  std::vector<ReportProblem> problems_;
+  Problems problems_;
   bool capturing_ = false;
   bool usable_ = false;
   bool in_flight_ = false;                  // an asynchronous command waits for its answer
