@@ -1,32 +1,19 @@
 #include "daemon/api/key_file.h"
 
+#include "common/base/account.h"
 #include "common/base/unique_fd.h"
 #include "common/log/log.h"
 
 #include <cerrno>
 #include <utility>
-#include <vector>
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <unistd.h>
 
 namespace agp::api {
 namespace {
 
 constexpr std::size_t kMostOctets = 256 * 1024;
-constexpr std::size_t kAccountBuffer = 64 * 1024;
-
-std::optional<std::uint32_t> uid_of_user(const std::string& name) {
-  std::vector<char> buffer(kAccountBuffer);
-  struct passwd entry {};
-  struct passwd* found = nullptr;
-  if (::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
-      found == nullptr) {
-    return std::nullopt;
-  }
-  return found->pw_uid;
-}
 
 bool is_same(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size &&
@@ -92,7 +79,7 @@ Result<ApiKeys> KeyFile::load(struct stat* seen) const {
       return errno_error("read " + path_);
     }
     if (size == 0) {
-      auto keys = ApiKeys::parse(text, uid_of_user);
+      auto keys = ApiKeys::parse(text, find_uid);
       return keys ? Result<ApiKeys>(std::move(*keys))
                   : Error(keys.error().code, path_ + ", " + keys.error().context);
     }

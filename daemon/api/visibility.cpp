@@ -1,9 +1,10 @@
 #include "daemon/api/visibility.h"
 
+#include "common/base/account.h"
+
 #include <algorithm>
 
 #include <grp.h>
-#include <pwd.h>
 
 namespace agp::api {
 namespace {
@@ -50,18 +51,15 @@ Visibility VisibilityRules::of(std::optional<std::uint32_t> uid) const {
 
 bool is_group_member(std::uint32_t uid, const char* group) {
   const auto wanted = group_id(group);
-  std::vector<char> buffer(kAccountBuffer);
-  struct passwd entry {};
-  struct passwd* found = nullptr;
-  if (!wanted || ::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 ||
-      found == nullptr) {
+  const auto account = find_account(uid);
+  if (!wanted || !account) {
     return false;
   }
   std::vector<gid_t> groups(64);
   int count = static_cast<int>(groups.size());
-  if (::getgrouplist(found->pw_name, found->pw_gid, groups.data(), &count) < 0) {
+  if (::getgrouplist(account->name.c_str(), account->gid, groups.data(), &count) < 0) {
     groups.resize(static_cast<std::size_t>(count));
-    if (::getgrouplist(found->pw_name, found->pw_gid, groups.data(), &count) < 0) {
+    if (::getgrouplist(account->name.c_str(), account->gid, groups.data(), &count) < 0) {
       return false;
     }
   }

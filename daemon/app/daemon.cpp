@@ -1,5 +1,6 @@
 #include "daemon/app/daemon.h"
 
+#include "common/base/account.h"
 #include "common/base/ulid.h"
 #include "common/bus/connection.h"
 #include "common/log/log.h"
@@ -12,8 +13,9 @@
 #include "daemon/app/helper_over_bus.h"
 #include "daemon/app/interception.h"
 #include "daemon/app/listening.h"
+#include "daemon/app/live_policy.h"
 #include "daemon/app/logins.h"
-#include "daemon/app/policy_reload.h"
+#include "daemon/app/readiness.h"
 #include "daemon/app/record_count.h"
 #include "daemon/app/status_report.h"
 #include "daemon/app/stop_order.h"
@@ -44,12 +46,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 namespace agp::app {
@@ -70,17 +69,6 @@ constexpr const char* kGroup = "antigravity-proxy";
 
 usage::Micros wall_clock() {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
-
-std::optional<std::uint32_t> uid_of_account(const std::string& name) {
-  char buffer[16 * 1024];
-  passwd entry{};
-  passwd* found = nullptr;
-  if (name.empty() || ::getpwnam_r(name.c_str(), &entry, buffer, sizeof buffer, &found) != 0 ||
-      found == nullptr) {
-    return std::nullopt;
-  }
-  return found->pw_uid;
 }
 
 // An exception that reaches a completion handler is a bug; the task is over, the process goes on.
@@ -144,12 +132,6 @@ class Daemon {
   Result<> start_api();
   asio::awaitable<void> watch_rules();
   void tell_ready_once_settled();
-  void tell_ready();
-  void make_policy_reload();
-  void publish_policy(const std::shared_ptr<const policy::Policy>& policy);
-  policy::ReloadOutcome reload_policy();
-  void await_reload_signal();
-  api::StatusReport::Policy policy_status() const;
   void await_signal();
   void on_signal();
   void stop();
@@ -179,9 +161,8 @@ class Daemon {
   std::optional<cost::Pricer> pricer_;  // immutable: the workers share it
   io::Tally tally_;
   std::unique_ptr<Interception> interception_;
-  // Each belongs to its worker's thread; the workers own them.
-  std::vector<io::PolicySurroundings*> surroundings_;
-  std::unique_ptr<PolicyReload> policy_;
+  Readiness readiness_{&control_, options_.state_dir};
+  std::unique_ptr<LivePolicy> policy_;
   std::unique_ptr<bus::Connection> bus_;
   std::unique_ptr<bus::HelperClient> helper_client_;
   std::unique_ptr<HelperOverBus> helper_;
@@ -197,10 +178,7 @@ class Daemon {
   std::unique_ptr<api::HttpServer> http_;
   std::unique_ptr<Watchdog> watchdog_;
   asio::signal_set signals_{control_};
-  asio::signal_set reload_signal_{control_};
-  asio::steady_timer ready_limit_{control_};
   asio::steady_timer verify_{control_};
-  bool is_ready_told_ = false;
   std::string bus_problem_;
   bool is_supervising_ = false;
   asio::steady_timer drain_limit_{control_};
@@ -263,7 +241,7 @@ Result<> Daemon::open_state() {
     log::err("ledger cannot be written, records wait in memory",
              {{"ERROR", *health.problem}, {"REMEDY", health.remedy}});
   }
-  correlation_ = std::make_unique<Correlation>(uid_of_account(kLsAccount), ledger_.get());
+  correlation_ = std::make_unique<Correlation>(find_uid(kLsAccount), ledger_.get());
   // Asked once here and then counted along with each commit: status must not wait for the disk.
   ledger_->subscribe([this](const usage::Record& record) { record_count_.on_commit(record); });
   const auto summary = ledger_->summary();
@@ -318,16 +296,18 @@ Result<> Daemon::start_interception() {
     return uid ? std::optional<std::uint32_t>(*uid) : std::nullopt;
   };
   const auto refused = std::make_shared<relay::RefusedHosts>();
+  std::vector<io::PolicySurroundings*> surroundings;
   interception_ = std::make_unique<Interception>(
       workers, settings, config_.limits.max_connections,
       [&] {
         auto made =
             std::make_unique<io::PolicySurroundings>(config_.policy, authority_, shared, refused);
-        surroundings_.push_back(made.get());
+        surroundings.push_back(made.get());
         return made;
       },
       hooks);
-  make_policy_reload();
+  policy_ = std::make_unique<LivePolicy>(&control_, &config_, options_.files, interception_.get(),
+                                         std::move(surroundings), &readiness_);
   for (std::size_t i = 0; i < listening_.reverse.size(); ++i) {
     const auto& endpoint = config_.capture_reverse[i];
     if (auto done = interception_->listen_reverse(std::move(listening_.reverse[i]),
@@ -338,73 +318,6 @@ Result<> Daemon::start_interception() {
   }
   listening_.reverse.clear();
   return interception_->listen(listening_.listeners);
-}
-
-void Daemon::make_policy_reload() {
-  PolicyReload::Ports ports;
-  ports.load = [this] {
-    return daemon_config::load(options_.files);
-  };
-  ports.publish = [this](const std::shared_ptr<const policy::Policy>& policy) {
-    publish_policy(policy);
-  };
-  ports.now = [] {
-    return api::to_rfc3339(wall_clock());
-  };
-  policy_ = std::make_unique<PolicyReload>(&config_, std::move(ports));
-}
-
-void Daemon::publish_policy(const std::shared_ptr<const policy::Policy>& policy) {
-  for (std::size_t i = 0; i < surroundings_.size(); ++i) {
-    interception_->post_to(i, [each = surroundings_[i], policy] { each->replace_policy(policy); });
-  }
-}
-
-policy::ReloadOutcome Daemon::reload_policy() {
-  // The manager knows of it as Type=notify-reload does, which systemd 252 does not have yet.
-  timespec now{};
-  (void)::clock_gettime(CLOCK_MONOTONIC, &now);  // cannot fail for this clock
-  const auto usec = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000U +
-                    static_cast<std::uint64_t>(now.tv_nsec) / 1'000U;
-  (void)::sd_notify(0, ("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(usec)).c_str());
-  auto outcome = policy_->reload();
-  const std::string text = outcome.is_reloaded
-                               ? "policy " + std::to_string(outcome.generation) + " loaded"
-                               : "the changed policy was refused, the old one stays";
-  (void)::sd_notify(0, ("READY=1\nSTATUS=" + text).c_str());
-  return outcome;
-}
-
-void Daemon::await_reload_signal() {
-  reload_signal_.async_wait([this](boost::system::error_code ec, int /*number*/) {
-    if (ec) {
-      return;
-    }
-    if (is_ready_told_ && !stop_order_.is_stopping()) {
-      (void)reload_policy();  // the outcome is in the journal and in status
-    } else {
-      (void)policy_->reload();  // the manager waits for the start itself
-    }
-    await_reload_signal();
-  });
-}
-
-api::StatusReport::Policy Daemon::policy_status() const {
-  api::StatusReport::Policy status;
-  status.generation = policy_->loaded().generation.value_or(0);
-  status.loaded_at = policy_->loaded().loaded_at.value_or("");
-  status.faults = policy_->faults();
-  status.warnings = policy_->loaded().warnings;
-  status.waiting_for_restart = policy_->waiting_for_restart();
-  for (const auto& entry : policy_->policy()->parts().http) {
-    if (entry.needs_rewriting()) {
-      status.rewritten.push_back(entry.match.text());
-    }
-    if (entry.edits.has_request_rules()) {
-      status.request_rules.push_back(entry.match.text());
-    }
-  }
-  return status;
 }
 
 Result<> Daemon::start_bus() {
@@ -445,14 +358,14 @@ Result<> Daemon::start_bus() {
     return status();
   };
   ports.policy = [this] {
-    return policy::render_policy(*policy_->policy(), policy_->loaded());
+    return policy::render_policy(*policy_->files().policy(), policy_->files().loaded());
   };
   ports.check_policy = [this](const std::string& host, const std::string& method,
                               const std::string& path) {
-    return policy::render_check(*policy_->policy(), host, method, path);
+    return policy::render_check(*policy_->files().policy(), host, method, path);
   };
   ports.reload_policy = [this] {
-    return policy::render_reload(policy_->reload());
+    return policy::render_reload(policy_->files().reload());
   };
   ports.order_language_server = [this](daemon_bus::LanguageServerOrder order) {
     order_language_server(order);
@@ -565,8 +478,8 @@ asio::awaitable<void> Daemon::watch_rules() {
 
 // On whose behalf the language server runs, while there is anybody.
 std::optional<std::uint32_t> Daemon::session_uid() const {
-  return supervisor_ ? uid_of_account(supervisor_->session_user())
-         : attached_ ? uid_of_account(config_.language_server_user)
+  return supervisor_ ? find_uid(supervisor_->session_user())
+         : attached_ ? find_uid(config_.language_server_user)
                      : std::nullopt;
 }
 
@@ -590,7 +503,7 @@ void Daemon::start_quota_reader() {
 api::VisibilityRules Daemon::visibility() {
   api::VisibilityRules rules;
   rules.daemon_uid = ::geteuid();
-  rules.ls_uid = uid_of_account(kLsAccount);
+  rules.ls_uid = find_uid(kLsAccount);
   rules.session_uid = [this] {
     return session_uid();
   };
@@ -650,7 +563,7 @@ api::StatusReport Daemon::status() {
   from.sockets = listening_.names;
   from.price_version = pricer_->version();
   from.price_date = pricer_->date();
-  from.policy = policy_status();
+  from.policy = policy_->status();
   if (is_authority_replaced_) {
     from.authority_renewed_because = authority_renewed_because_;
   }
@@ -689,8 +602,7 @@ Result<> Daemon::start() {
   signals_.add(SIGTERM);
   signals_.add(SIGINT);
   await_signal();
-  reload_signal_.add(SIGHUP);
-  await_reload_signal();
+  policy_->attend();
   watchdog_ = std::make_unique<Watchdog>(
       &control_, interception_->size(),
       [this](const std::function<void()>& each) { interception_->post_to_all(each); });
@@ -703,11 +615,10 @@ void Daemon::run() {
   if (supervisor_) {
     // Whoever starts the service means the capture: systemctl start returns when it is on, or when
     // it is known why not.
-    ready_limit_.expires_after(kReadyLimit);
-    ready_limit_.async_wait([this](boost::system::error_code) { tell_ready(); });
+    readiness_.tell_within(kReadyLimit);
     tell_ready_once_settled();
   } else {
-    tell_ready();
+    readiness_.tell();
   }
   control_.run();
 }
@@ -718,18 +629,8 @@ void Daemon::tell_ready_once_settled() {
   };
   if (supervisor_->is_capturing() || config_.capture_mode == daemon_config::CaptureMode::off ||
       std::any_of(supervisor_->problems().begin(), supervisor_->problems().end(), is_failing)) {
-    tell_ready();
+    readiness_.tell();
   }
-}
-
-void Daemon::tell_ready() {
-  if (is_ready_told_ || stop_order_.is_stopping()) {
-    return;
-  }
-  is_ready_told_ = true;
-  ready_limit_.cancel();
-  (void)::sd_notify(0, "READY=1");  // without a manager there is nobody to tell
-  log::info("ready", {{"VERSION", AGP_VERSION}, {"STATE_DIR", options_.state_dir}});
 }
 
 void Daemon::await_signal() {
@@ -749,13 +650,13 @@ void Daemon::on_signal() {
   }
   const auto reserve = std::chrono::duration_cast<std::chrono::microseconds>(
       config_.limits.drain_timeout + kStopReserve);
-  const std::string message = "STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(reserve.count());
-  (void)::sd_notify(0, message.c_str());  // without a manager there is nobody to tell
+  readiness_.tell_stopping(reserve);
   stop();
 }
 
 void Daemon::stop() {
   if (!stop_order_.is_stopping()) {
+    readiness_.stop();
     carry_out(stop_order_.on_request());
   }
 }

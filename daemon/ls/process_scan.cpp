@@ -1,5 +1,6 @@
 #include "daemon/ls/process_scan.h"
 
+#include "common/base/account.h"
 #include "common/base/unique_fd.h"
 #include "daemon/control/errors.h"
 #include "daemon/ls/discovery_file.h"
@@ -17,7 +18,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,35 +131,9 @@ std::vector<pid_t> ancestors_of(const std::string& proc, std::string stat) {
   return ancestors;
 }
 
-std::optional<uid_t> uid_of(const std::string& name) {
-  std::array<char, 16384> space{};
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwnam_r(name.c_str(), &entry, space.data(), space.size(), &found) != 0 ||
-      found == nullptr) {
-    return std::nullopt;
-  }
-  return found->pw_uid;
-}
-
 std::string user_name(uid_t uid) {
-  std::array<char, 16384> space{};
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(uid, &entry, space.data(), space.size(), &found) != 0 || found == nullptr) {
-    return "uid " + std::to_string(uid);
-  }
-  return found->pw_name;
-}
-
-std::string home_of(uid_t uid) {
-  std::array<char, 16384> space{};
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(uid, &entry, space.data(), space.size(), &found) != 0 || found == nullptr) {
-    return {};
-  }
-  return found->pw_dir;
+  const auto account = find_account(uid);
+  return account ? account->name : "uid " + std::to_string(uid);
 }
 
 }  // namespace
@@ -183,13 +157,13 @@ ProcessScan::ProcessScan(Options options) : options_(std::move(options)) {}
 Result<SessionFinder::Found> ProcessScan::find(std::optional<std::uint64_t> keep) {
   std::optional<uid_t> allowed;
   if (options_.user != "auto") {
-    allowed = uid_of(options_.user);
+    allowed = find_uid(options_.user);
     if (!allowed) {
       return Error{control::Errc::user_unknown, "user " + options_.user};
     }
   }
   std::vector<uid_t> excluded;
-  if (const auto own = uid_of(options_.own_ls_account)) {
+  if (const auto own = find_uid(options_.own_ls_account)) {
     excluded.push_back(*own);
   }
   auto looked = look(allowed, excluded);
@@ -286,7 +260,8 @@ void ProcessScan::complete_persistent(std::vector<Session>* sessions, uid_t uid)
       continue;
     }
     if (!home) {
-      home = home_of(uid);
+      const auto account = find_account(uid);
+      home = account ? account->home : std::string();
     }
     const std::string path = discovery_path(session, *home);
     if (auto file = parse_discovery(

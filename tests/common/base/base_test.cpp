@@ -1,3 +1,4 @@
+#include "common/base/account.h"
 #include "common/base/bytes.h"
 #include "common/base/result.h"
 #include "common/base/secret.h"
@@ -127,6 +128,22 @@ TEST(Bytes, AndTextAreTwoViewsOfTheSameOctets) {
   EXPECT_EQ(as_bytes(text).size(), 2U);
   EXPECT_EQ(as_bytes(text)[1], 0xFF);
   EXPECT_EQ(as_text(as_bytes(text)), text);
+}
+
+TEST(Account, IsFoundByNameAndByNumber) {
+  const auto root = find_account("root");
+  ASSERT_TRUE(root);
+  EXPECT_EQ(root->uid, 0U);
+  EXPECT_EQ(root->home, "/root");
+  ASSERT_TRUE(find_account(uid_t{0}));
+  EXPECT_EQ(find_account(uid_t{0})->name, "root");
+  EXPECT_EQ(find_uid("root"), uid_t{0});
+}
+
+TEST(Account, NobodyIsMadeUp) {
+  EXPECT_FALSE(find_account("no such user"));
+  EXPECT_FALSE(find_uid(""));
+  EXPECT_FALSE(find_account(uid_t{3'999'999'999}));
 }
 
 }  // namespace
