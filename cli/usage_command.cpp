@@ -30,7 +30,7 @@ Options:
   --host NAME       only this server
   --cascade ID      only this conversation
   --kind NAME       only agent, checkpoint, tab, web_search or other
-  --uid NUMBER      only calls of this user
+  --uid NUMBER      only calls of this account
   --json            one JSON document (the same as GET /v1/usage)
 
 Est. $ is what the calls would cost at list prices, whatever a subscription bills.

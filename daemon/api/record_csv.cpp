@@ -338,6 +338,10 @@ constexpr Column kColumns[] = {
      [](R r) {
        return std::to_string(r.bytes_out);
      }},
+    {"owner_uid",
+     [](R r) {
+       return number(r.owner_uid);
+     }},
 };
 
 }  // namespace

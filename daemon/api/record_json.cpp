@@ -77,6 +77,7 @@ void put_origin(json::object& out, const usage::Record& record) {
   out["path"] = utf8(record.path);
   out["protocol"] = utf8(record.protocol);
   out["local_uid"] = number_or_null(record.local_uid);
+  out["owner_uid"] = number_or_null(record.owner_uid);
   out["instance"] = utf8(record.instance);
   out["request_kind"] = name(record.request_kind);
   out["cascade_id"] = text_or_null(record.cascade_id);
@@ -174,7 +175,7 @@ std::string usd_text(std::uint64_t pico_usd) {
 
 json::object record_value(const usage::Record& record) {
   json::object out;
-  out.reserve(56);
+  out.reserve(57);
   out["schema"] = kRecordSchema;
   put_origin(out, record);
   put_outcome(out, record);

@@ -85,19 +85,10 @@ Result<> parse_kind(const std::string& value, ledger::Filter& filter) {
                                in_quotes(value));
 }
 
-// Who may not see that uid gets an empty answer: the same as for a uid that has no records.
 Result<> parse_uid(const std::string& value, ledger::Filter& filter) {
-  const auto uid = number_from<std::uint32_t>(value);
-  if (!uid) {
-    return refused("uid: expected a number such as 1000, got " + in_quotes(value));
-  }
-  const bool is_visible = !filter.uids || std::find(filter.uids->begin(), filter.uids->end(),
-                                                    *uid) != filter.uids->end();
-  filter.uids.emplace();
-  if (is_visible) {
-    filter.uids->push_back(*uid);
-  }
-  return {};
+  filter.uid = number_from<std::uint32_t>(value);
+  return filter.uid ? Result<>()
+                    : refused("uid: expected a number such as 1000, got " + in_quotes(value));
 }
 
 /// What the parameters of every question have in common.
@@ -105,7 +96,7 @@ class Reader {
  public:
   static Result<Reader> open(const Parameters& parameters, const Visibility& who) {
     Reader reader;
-    reader.filter.uids = who.uids;
+    reader.filter.owners = who.uids;
     if (parameters.size() > kMostParameters) {
       return refused("more than 32 parameters");
     }

@@ -39,13 +39,7 @@ Visibility VisibilityRules::of(std::optional<std::uint32_t> uid) const {
     return out;
   }
   out.uids = std::vector<std::uint32_t>{*uid};
-  const auto owner = session_uid ? session_uid() : std::nullopt;
-  if (owner && *owner == *uid) {
-    out.may_drive = true;
-    if (ls_uid) {
-      out.uids->push_back(*ls_uid);
-    }
-  }
+  out.may_drive = session_uid && session_uid() == uid;
   return out;
 }
 

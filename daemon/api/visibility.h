@@ -17,7 +17,7 @@ struct Visibility {
     unknown_key,   // nobody could tell, and the key that was given is none
   };
   Access access = Access::unidentified;
-  /// Empty optional: all records. Otherwise those with one of these local uids.
+  /// Empty optional: all records. Otherwise those that were made on behalf of one of these.
   std::optional<std::vector<std::uint32_t>> uids = std::vector<std::uint32_t>{};
   /// May spend quota of the language server's session.
   bool may_drive = false;
@@ -36,8 +36,8 @@ struct VisibilityRules {
   /// Whether that uid is in group antigravity-proxy.
   std::function<bool(std::uint32_t)> is_member;
 
-  /// Root, the daemon itself and members see everything. The session user sees their own records
-  /// and those of the language server that runs for them. Anyone else sees their own records.
+  /// Root, the daemon itself and members see everything. Anyone else sees what was done on their
+  /// behalf: a record keeps its owner, whoever has the session now. The session user may drive.
   /// The language server itself is refused.
   [[nodiscard]] Visibility of(std::optional<std::uint32_t> uid) const;
 };

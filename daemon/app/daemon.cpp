@@ -19,6 +19,7 @@
 #include "daemon/app/record_count.h"
 #include "daemon/app/status_report.h"
 #include "daemon/app/stop_order.h"
+#include "daemon/app/tenancy.h"
 #include "daemon/app/turns.h"
 #include "daemon/app/upstream_proxy.h"
 #include "daemon/app/watchdog.h"
@@ -153,6 +154,7 @@ class Daemon {
   std::string authority_renewed_because_;
   bool is_authority_replaced_ = false;  // programs that trust the old one may be running
   std::optional<tls::KeyedDigest> response_seal_;
+  Tenancy tenancy_{find_uid(kLsAccount)};
   std::unique_ptr<Correlation> correlation_;  // turns that control_ takes along still tell it
   asio::io_context control_{1};
   asio::thread_pool pool_;    // the disk is waited for here
@@ -236,6 +238,7 @@ Result<> Daemon::open_state() {
   ledger.max_bytes = config_.ledger.max_bytes;
   ledger.raw_days = std::chrono::days(config_.ledger.raw_days);
   ledger.hourly_days = std::chrono::days(config_.ledger.hourly_days);
+  ledger.ls_uid = find_uid(kLsAccount);
   ledger_ = ledger::SqliteLedger::start(ledger);
   if (const auto health = ledger_->health(); health.problem) {
     log::err("ledger cannot be written, records wait in memory",
@@ -290,10 +293,12 @@ Result<> Daemon::start_interception() {
   hooks.on_record = [this](usage::Record record) {
     on_record(std::move(record));
   };
-  hooks.uid_of = [](const asio::ip::tcp::endpoint& client,
-                    const asio::ip::tcp::endpoint& destination) -> std::optional<std::uint32_t> {
-    const auto uid = api::owner_of_connection(client.data(), destination.data());
-    return uid ? std::optional<std::uint32_t>(*uid) : std::nullopt;
+  hooks.caller_of = [this](const asio::ip::tcp::endpoint& client,
+                           const asio::ip::tcp::endpoint& destination) {
+    return tenancy_.identify([&]() -> std::optional<std::uint32_t> {
+      const auto uid = api::owner_of_connection(client.data(), destination.data());
+      return uid ? std::optional<std::uint32_t>(*uid) : std::nullopt;
+    });
   };
   const auto refused = std::make_shared<relay::RefusedHosts>();
   std::vector<io::PolicySurroundings*> surroundings;
@@ -387,6 +392,9 @@ void Daemon::start_supervisor() {
   scan.own_ls_account = kLsAccount;
   finder_ = std::make_unique<ls::ProcessScan>(scan);
   ls::Supervisor::Options options;
+  options.on_tenant = [this](std::optional<std::uint32_t> uid) {
+    tenancy_.set(uid);
+  };
   options.settings.capture = config_.capture_mode == daemon_config::CaptureMode::service;
   options.settings.manage_ls =
       config_.language_server_mode == daemon_config::LanguageServerMode::managed;
@@ -444,6 +452,7 @@ Result<> Daemon::attach_ls() {
   }
   attached_ = std::move(*attached);
   correlation_->on_instance(AttachedLs::kInstance);
+  tenancy_.set(find_uid(config_.language_server_user));
   drive(attached_.get());
   return {};
 }

@@ -350,7 +350,7 @@ class DaemonObject::Object final
       co_return refuse(reply, who.error());
     }
     ledger::Query query;
-    query.filter.uids = who->uids;
+    query.filter.owners = who->uids;
     auto report = co_await on_pool(std::move(query));
     if (!report) {
       co_return refuse(reply, report.error());

@@ -112,6 +112,7 @@ Dictionary to_dictionary(const usage::Record& record) {
   put_name(out, "finish", record.finish);
   put_name(out, "closed_by", record.closed_by);
   put_known(out, "local_uid", record.local_uid);
+  put_known(out, "owner_uid", record.owner_uid);
   put_known(out, "http_status", record.http_status);
   put_known(out, "service_tier", record.service_tier);
   put_known(out, "credits_consumed", record.credits_consumed);

@@ -56,8 +56,10 @@ asio::awaitable<void> ConnectionDriver::run() {
   const auto peer = client_.socket.remote_endpoint(ignored);
   const auto meant =
       origin_.entry == Entry::redirected ? destination_ : client_.socket.local_endpoint(ignored);
-  if (!ignored && worker_->hooks_.uid_of) {
-    facts.local_uid = worker_->hooks_.uid_of(peer, meant);
+  if (!ignored && worker_->hooks_.caller_of) {
+    const auto caller = worker_->hooks_.caller_of(peer, meant);
+    facts.local_uid = caller.local_uid;
+    facts.owner_uid = caller.owner_uid;
   }
   core_.emplace(std::move(facts), worker_->surroundings_.get(), &worker_->scratch_, relay_entry());
 

@@ -84,14 +84,20 @@ struct Counters {
   std::atomic<std::uint64_t> malformed_hello{0};
 };
 
+/// Who has the client end of a connection.
+struct Caller {
+  std::optional<std::uint32_t> local_uid;  // empty when the kernel cannot say
+  std::optional<std::uint32_t> owner_uid;  // on whose behalf; empty when nobody can say
+};
+
 /// What a worker tells the rest of the process. Called on the worker's thread; must not block.
 struct Hooks {
   std::function<void(usage::Record)> on_record;
   std::function<void(const relay::Report&)> on_report;
-  /// uid that owns the client end of a redirected connection; empty when the kernel cannot say.
-  std::function<std::optional<std::uint32_t>(const boost::asio::ip::tcp::endpoint& client,
-                                             const boost::asio::ip::tcp::endpoint& destination)>
-      uid_of;
+  /// Asked as soon as a connection is there: later the answer could be another one.
+  std::function<Caller(const boost::asio::ip::tcp::endpoint& client,
+                       const boost::asio::ip::tcp::endpoint& destination)>
+      caller_of;
 };
 
 class ConnectionDriver;

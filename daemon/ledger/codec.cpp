@@ -9,8 +9,9 @@
 namespace agp::ledger {
 namespace {
 
-constexpr std::uint8_t kRecordFormat = 1;
+constexpr std::uint8_t kOwnerlessRecordFormat = 1;  // read, never written
 constexpr std::uint8_t kConfirmationFormat = 2;
+constexpr std::uint8_t kRecordFormat = 3;  // format 1 and behind it the owner
 
 class Encoder {
  public:
@@ -275,15 +276,11 @@ void fields(Code& code, T& confirmation) {
   code(confirmation.step_index);
 }
 
-template <class T>
-std::optional<Entry> decode_one(Bytes octets) {
+template <class... T>
+bool decode_all(Bytes octets, T&... values) {
   Decoder decoder(octets);
-  T value;
-  decoder(value);
-  if (!decoder.is_whole()) {
-    return std::nullopt;
-  }
-  return Entry(std::move(value));
+  (decoder(values), ...);
+  return decoder.is_whole();
 }
 
 }  // namespace
@@ -292,6 +289,7 @@ void encode(const usage::Record& record, std::string& out) {
   out += static_cast<char>(kRecordFormat);
   Encoder encoder(out);
   encoder(record);
+  encoder(record.owner_uid);
 }
 
 void encode(const Confirmation& confirmation, std::string& out) {
@@ -300,15 +298,28 @@ void encode(const Confirmation& confirmation, std::string& out) {
   encoder(confirmation);
 }
 
-std::optional<Entry> decode(Bytes octets) {
+std::optional<Entry> decode(Bytes octets, std::optional<std::uint32_t> ls_uid) {
   if (octets.empty()) {
     return std::nullopt;
   }
+  const auto rest = octets.subspan(1);
+  usage::Record record;
+  Confirmation confirmation;
   switch (octets.front()) {
+    case kOwnerlessRecordFormat:
+      if (!decode_all(rest, record)) {
+        return std::nullopt;
+      }
+      if (record.instance.empty() && record.local_uid != ls_uid) {
+        record.owner_uid = record.local_uid;
+      }
+      return Entry(std::move(record));
     case kRecordFormat:
-      return decode_one<usage::Record>(octets.subspan(1));
+      return decode_all(rest, record, record.owner_uid) ? std::optional<Entry>(std::move(record))
+                                                        : std::nullopt;
     case kConfirmationFormat:
-      return decode_one<Confirmation>(octets.subspan(1));
+      return decode_all(rest, confirmation) ? std::optional<Entry>(std::move(confirmation))
+                                            : std::nullopt;
     default:
       return std::nullopt;
   }

@@ -19,6 +19,9 @@ void encode(const usage::Record& record, std::string& out);
 void encode(const Confirmation& confirmation, std::string& out);
 
 /// Nothing when the octets are not exactly one whole entry of a known format.
-[[nodiscard]] std::optional<Entry> decode(Bytes octets);
+/// @param ls_uid  account of our language servers. Formats from before there were owners do not say
+/// on whose behalf it made its calls; everybody else made their own.
+[[nodiscard]] std::optional<Entry> decode(Bytes octets,
+                                          std::optional<std::uint32_t> ls_uid = std::nullopt);
 
 }  // namespace agp::ledger

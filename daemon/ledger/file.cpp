@@ -36,7 +36,8 @@ Result<> limit_size(sqlite::Database& database, std::uint64_t max_bytes) {
 }  // namespace
 
 Result<sqlite::Database> open_for_writing(const std::string& path,
-                                          std::optional<std::uint64_t> max_bytes) {
+                                          std::optional<std::uint64_t> max_bytes,
+                                          std::optional<std::uint32_t> ls_uid) {
   auto created = create_private(path);
   if (!created) {
     return created.error();
@@ -61,7 +62,7 @@ Result<sqlite::Database> open_for_writing(const std::string& path,
       return done.error();
     }
   }
-  auto migrated = migrate(*database, path);
+  auto migrated = migrate(*database, path, ls_uid);
   if (!migrated) {
     return migrated.error();
   }

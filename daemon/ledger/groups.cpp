@@ -49,11 +49,13 @@ bool matches(const Filter& filter, const Dimensions& dimensions) {
   };
   if ((filter.model && filter.model != dimensions.model) || differs(filter.host, dimensions.host) ||
       (filter.provider && name(*filter.provider) != dimensions.provider) ||
-      (filter.kind && name(*filter.kind) != dimensions.kind)) {
+      (filter.kind && name(*filter.kind) != dimensions.kind) ||
+      (filter.uid && dimensions.uid != std::int64_t{*filter.uid})) {
     return false;
   }
-  return !filter.uids || (dimensions.uid && std::find(filter.uids->begin(), filter.uids->end(),
-                                                      *dimensions.uid) != filter.uids->end());
+  const auto& owners = filter.owners;
+  return !owners || (dimensions.owner &&
+                     std::find(owners->begin(), owners->end(), *dimensions.owner) != owners->end());
 }
 
 std::size_t Groups::Hash::operator()(const Place& place) const {

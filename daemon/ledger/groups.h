@@ -19,6 +19,7 @@ struct Dimensions {
   std::string host;
   std::string kind;
   std::optional<std::int64_t> uid;
+  std::optional<std::int64_t> owner = std::nullopt;
 };
 
 /// True when records like these are meant. Times and cascades are not looked at.

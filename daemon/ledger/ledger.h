@@ -48,7 +48,10 @@ struct Filter {
   std::optional<usage::Provider> provider;
   std::optional<std::string> host;
   std::optional<usage::RequestKind> kind;
-  std::optional<std::vector<std::uint32_t>> uids;  // empty optional: all; empty list: none
+  std::optional<std::uint32_t> uid;  // local_uid
+  /// Whose calls may be seen at all. Empty optional: everybody's, and those nobody is known to
+  /// own; empty list: none.
+  std::optional<std::vector<std::uint32_t>> owners;
 };
 
 struct Query {

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <filesystem>
+#include <string_view>
 
 #include <fcntl.h>
 #include <sys/statvfs.h>
@@ -99,9 +100,19 @@ Result<> back_up(sqlite::Database& database, const std::string& path, std::int64
   return {};
 }
 
-Result<> apply_step(sqlite::Database& database, std::int64_t step) {
+std::string step_text(std::string step, std::optional<std::uint32_t> ls_uid) {
+  const auto at = step.find(kLsUid);
+  if (at != std::string::npos) {
+    step.replace(at, std::string_view(kLsUid).size(), ls_uid ? std::to_string(*ls_uid) : "NULL");
+  }
+  return step;
+}
+
+Result<> apply_step(sqlite::Database& database,
+                    std::int64_t step,
+                    std::optional<std::uint32_t> ls_uid) {
   const std::string sql = "BEGIN IMMEDIATE;" +
-                          std::string(schema_steps()[static_cast<std::size_t>(step)]) +
+                          step_text(schema_steps()[static_cast<std::size_t>(step)], ls_uid) +
                           "PRAGMA application_id = " + std::to_string(kApplicationId) +
                           ";PRAGMA user_version = " + std::to_string(step + 1) + ";COMMIT;";
   auto done = database.exec(sql.c_str());
@@ -142,7 +153,9 @@ Result<std::int64_t> checked_version(sqlite::Database& database) {
   return *version;
 }
 
-Result<> migrate(sqlite::Database& database, const std::string& path) {
+Result<> migrate(sqlite::Database& database,
+                 const std::string& path,
+                 std::optional<std::uint32_t> ls_uid) {
   auto version = checked_version(database);
   if (!version) {
     return version.error();
@@ -154,7 +167,7 @@ Result<> migrate(sqlite::Database& database, const std::string& path) {
     }
   }
   for (std::int64_t step = *version; step < current_version(); ++step) {
-    auto done = apply_step(database, step);
+    auto done = apply_step(database, step, ls_uid);
     if (!done) {
       return done;
     }

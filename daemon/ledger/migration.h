@@ -3,6 +3,7 @@
 #include "daemon/ledger/sqlite.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 /// From the schema a ledger was written with to today's, forward only.
@@ -19,7 +20,10 @@ namespace agp::ledger {
 /// copy of the ledger as it was is made beside it, `PATH.backup-vN`, 0600 and on the disk; it
 /// replaces the copy of an earlier migration from the same version, and nothing deletes it.
 /// @return Errc::full, with nothing changed, when copy and steps may not find room.
-[[nodiscard]] Result<> migrate(sqlite::Database& database, const std::string& path);
+/// @param ls_uid  account of our language servers, if there is one: schema.h.
+[[nodiscard]] Result<> migrate(sqlite::Database& database,
+                               const std::string& path,
+                               std::optional<std::uint32_t> ls_uid = std::nullopt);
 
 /// What the backup and the steps need at most: the copy, the new tables beside the old ones, and
 /// the log of both.

@@ -58,13 +58,16 @@ Where where_of(const Filter& filter) {
   if (filter.kind) {
     where.add("request_kind = ?", name(*filter.kind));
   }
-  if (filter.uids) {
+  if (filter.uid) {
+    where.add("local_uid = ?", std::int64_t{*filter.uid});
+  }
+  if (filter.owners) {
     std::string list;
-    for (const auto uid : *filter.uids) {
+    for (const auto uid : *filter.owners) {
       list += list.empty() ? "" : ",";
       list += std::to_string(uid);
     }
-    where.sql += " AND local_uid IN (" + list + ")";
+    where.sql += " AND owner_uid IN (" + list + ")";
   }
   return where;
 }

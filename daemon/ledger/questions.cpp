@@ -133,7 +133,8 @@ class Usage {
 
   [[nodiscard]] Result<> prepare() {
     auto keys = database_.prepare(
-        "SELECT model, provider, host, request_kind, local_uid FROM rollup_key WHERE id = ?");
+        "SELECT model, provider, host, request_kind, local_uid, owner_uid FROM rollup_key"
+        " WHERE id = ?");
     if (!keys) {
       return keys.error();
     }
@@ -262,8 +263,9 @@ class Usage {
 
   [[nodiscard]] std::optional<std::uint32_t> dimensions_part(const sqlite::Statement& row,
                                                              int column) {
-    const Dimensions dimensions{row.maybe_text(column), row.text(column + 1), row.text(column + 2),
-                                row.text(column + 3), row.maybe_integer(column + 4)};
+    const Dimensions dimensions{row.maybe_text(column),        row.text(column + 1),
+                                row.text(column + 2),          row.text(column + 3),
+                                row.maybe_integer(column + 4), row.maybe_integer(column + 5)};
     if (!matches(query_.filter, dimensions)) {
       return std::nullopt;
     }
@@ -292,8 +294,9 @@ class Usage {
                                  const std::string& from,
                                  Add add) {
     auto statement = database_.prepare(
-        "SELECT started_at, cascade_id, model, provider, host, request_kind, local_uid" + values +
-        " FROM " + from + " WHERE started_at >= ? AND started_at < ?" +
+        "SELECT started_at, cascade_id, model, provider, host, request_kind, local_uid,"
+        " owner_uid" +
+        values + " FROM " + from + " WHERE started_at >= ? AND started_at < ?" +
         (query_.filter.cascade ? " AND cascade_id = ?" : ""));
     if (!statement) {
       return statement.error();
@@ -361,7 +364,7 @@ class Usage {
     return names;
   }
 
-  static constexpr int kRawValues = 7;  // columns before the values in add_raw()
+  static constexpr int kRawValues = 8;  // columns before the values in add_raw()
 
   sqlite::Database& database_;
   const Query& query_;

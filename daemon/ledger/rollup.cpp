@@ -52,13 +52,14 @@ struct KeyParts {
   std::string host;
   std::string kind;
   std::optional<std::uint32_t> uid;
+  std::optional<std::uint32_t> owner;
 
   friend auto operator<=>(const KeyParts&, const KeyParts&) = default;
 };
 
 KeyParts parts_of(const usage::Record& record) {
-  return {record.model, name(record.provider), record.host, name(record.request_kind),
-          record.local_uid};
+  return {record.model,     name(record.provider), record.host, name(record.request_kind),
+          record.local_uid, record.owner_uid};
 }
 
 // A statement that most batches need and some do not.
@@ -87,12 +88,17 @@ void bind_maybe(sqlite::Statement& statement, int index, const std::optional<std
   value ? statement.bind(index, std::string_view(*value)) : statement.bind_null(index);
 }
 
+void bind_maybe(sqlite::Statement& statement, int index, std::optional<std::uint32_t> value) {
+  value ? statement.bind(index, static_cast<std::int64_t>(*value)) : statement.bind_null(index);
+}
+
 void bind_parts(sqlite::Statement& statement, const KeyParts& parts) {
   bind_maybe(statement, 1, parts.model);
   statement.bind(2, std::string_view(parts.provider));
   statement.bind(3, std::string_view(parts.host));
   statement.bind(4, std::string_view(parts.kind));
-  parts.uid ? statement.bind(5, static_cast<std::int64_t>(*parts.uid)) : statement.bind_null(5);
+  bind_maybe(statement, 5, parts.uid);
+  bind_maybe(statement, 6, parts.owner);
 }
 
 // Ids of keys and cascades, made where they are new.
@@ -101,10 +107,10 @@ class Names {
   explicit Names(sqlite::Database& database)
       : find_key_(database,
                   "SELECT id FROM rollup_key WHERE model IS ? AND provider = ? AND host = ?"
-                  " AND request_kind = ? AND local_uid IS ?"),
+                  " AND request_kind = ? AND local_uid IS ? AND owner_uid IS ?"),
         make_key_(database,
-                  "INSERT INTO rollup_key (model, provider, host, request_kind, local_uid)"
-                  " VALUES (?, ?, ?, ?, ?) RETURNING id"),
+                  "INSERT INTO rollup_key (model, provider, host, request_kind, local_uid,"
+                  " owner_uid) VALUES (?, ?, ?, ?, ?, ?) RETURNING id"),
         find_cascade_(database, "SELECT id FROM rollup_cascade WHERE cascade_id = ?"),
         make_cascade_(database, "INSERT INTO rollup_cascade (cascade_id) VALUES (?) RETURNING id") {
   }

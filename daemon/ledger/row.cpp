@@ -30,6 +30,7 @@ constexpr const char* kColumns[] = {
     "path",
     "protocol",
     "local_uid",
+    "owner_uid",
     "instance",
     "request_kind",
     "cascade_id",
@@ -477,6 +478,7 @@ void bind_record(sqlite::Statement& statement, const usage::Record& record) {
   bind.text(std::string_view(record.path));
   bind.text(std::string_view(record.protocol));
   record.local_uid ? bind.integer(*record.local_uid) : bind.null();
+  record.owner_uid ? bind.integer(*record.owner_uid) : bind.null();
   bind.text(std::string_view(record.instance));
   bind.text(std::string_view(name(record.request_kind)));
   bind.text(record.cascade_id);
@@ -551,6 +553,7 @@ usage::Record read_record(const sqlite::Statement& row) {
   out.path = read.text();
   out.protocol = read.text();
   out.local_uid = read.maybe<std::uint32_t>();
+  out.owner_uid = read.maybe<std::uint32_t>();
   out.instance = read.text();
   out.request_kind = read.named(usage::RequestKind::other);
   out.cascade_id = read.maybe_text();

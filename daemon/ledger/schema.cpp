@@ -155,10 +155,30 @@ CREATE INDEX record_started_at ON record (started_at);
 CREATE INDEX record_cascade_id ON record (cascade_id) WHERE cascade_id IS NOT NULL;
 )sql";
 
+// Whose calls they are. Of the language servers' account older versions do not say for whom it
+// worked: those rows stay without an owner, in records and sums alike, so that no ordinary user
+// sees them. That account is known by its uid, and by what was recorded as a language server's own.
+constexpr const char* kStep4 = R"sql(
+CREATE TEMP TABLE agp_ls_account (uid INTEGER);
+INSERT INTO agp_ls_account VALUES (@ls_uid@);
+INSERT INTO agp_ls_account
+  SELECT DISTINCT local_uid FROM record WHERE instance <> '';
+DELETE FROM agp_ls_account WHERE uid IS NULL;
+ALTER TABLE record ADD COLUMN owner_uid INTEGER;
+UPDATE record SET owner_uid = local_uid WHERE local_uid NOT IN (SELECT uid FROM agp_ls_account);
+DROP INDEX rollup_key_parts;
+ALTER TABLE rollup_key ADD COLUMN owner_uid INTEGER;
+UPDATE rollup_key SET owner_uid = local_uid
+  WHERE local_uid NOT IN (SELECT uid FROM agp_ls_account);
+CREATE INDEX rollup_key_parts
+  ON rollup_key (model, provider, host, request_kind, local_uid, owner_uid);
+DROP TABLE agp_ls_account;
+)sql";
+
 }  // namespace
 
 std::span<const char* const> schema_steps() {
-  static const char* const steps[] = {kStep1, kStep2, rollup_schema_step().c_str()};
+  static const char* const steps[] = {kStep1, kStep2, rollup_schema_step().c_str(), kStep4};
   return steps;
 }
 

@@ -73,8 +73,10 @@ void empty(std::vector<T>& values, std::size_t usual) {
 
 SqliteLedger::SqliteLedger(Options options)
     : options_(std::move(options)),
-      writer_(std::make_unique<Writer>(Writer::Options{
-          options_.file, {options_.raw_days, options_.hourly_days, options_.max_bytes}})) {}
+      writer_(std::make_unique<Writer>(
+          Writer::Options{options_.file,
+                          {options_.raw_days, options_.hourly_days, options_.max_bytes},
+                          options_.ls_uid})) {}
 
 std::unique_ptr<SqliteLedger> SqliteLedger::start(Options options) {
   std::unique_ptr<SqliteLedger> ledger(new SqliteLedger(std::move(options)));
@@ -333,7 +335,7 @@ void SqliteLedger::adopt_spool(Result<std::unique_ptr<Spool>> opened) {
   std::vector<Entry> entries;
   std::vector<Spool::Place> places;
   for (const auto& [octets, end] : left) {
-    if (auto entry = decode(octets)) {
+    if (auto entry = decode(octets, options_.ls_uid)) {
       entries.push_back(std::move(*entry));
       places.push_back(end);
     } else {

@@ -27,11 +27,13 @@ class Writer;
 class SqliteLedger final : public Ledger {
  public:
   struct Options {
-    std::string file;                                // created with mode 0600
-    std::size_t queue_limit = 10'000;                // records; security.md section 10
-    std::size_t batch_limit = 512;                   // records per transaction
-    std::chrono::milliseconds retry{1000};           // pause after a failure
-    std::optional<std::uint64_t> max_bytes;          // size cap of the file; none
+    std::string file;                        // created with mode 0600
+    std::size_t queue_limit = 10'000;        // records; security.md section 10
+    std::size_t batch_limit = 512;           // records per transaction
+    std::chrono::milliseconds retry{1000};   // pause after a failure
+    std::optional<std::uint64_t> max_bytes;  // size cap of the file; none
+    /// Account of our language servers: whose its calls were, older ledgers and spools do not say.
+    std::optional<std::uint32_t> ls_uid;
     std::chrono::days raw_days{90};                  // age at which records become sums
     std::chrono::days hourly_days{400};              // age at which sums become sums of days
     std::chrono::milliseconds ageing_pause{10'000};  // between looks at what has aged

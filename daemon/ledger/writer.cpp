@@ -38,7 +38,7 @@ Result<> Writer::ensure_open() {
     (void)database_->exec("PRAGMA wal_checkpoint(TRUNCATE)");  // nothing else can be done for it
     close();
   }
-  auto opened = open_for_writing(options_.file, options_.retention.max_bytes);
+  auto opened = open_for_writing(options_.file, options_.retention.max_bytes, options_.ls_uid);
   if (!opened) {
     return opened.error();
   }

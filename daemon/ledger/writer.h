@@ -21,6 +21,7 @@ class Writer {
   struct Options {
     std::string file;
     Retention retention;
+    std::optional<std::uint32_t> ls_uid = std::nullopt;  // for the migration of an older file
   };
   struct Outcome {
     std::vector<const usage::Record*> kept;  // new in the ledger, in the order of their sequence

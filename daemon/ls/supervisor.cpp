@@ -163,8 +163,12 @@ std::vector<std::string> Supervisor::last_log_lines() const {
 void Supervisor::on_language_server_exited(const std::string& id,
                                            const std::string& result,
                                            int status) {
-  if (started_ && started_->instance == id && log_) {
+  const bool is_the_last = started_ && started_->instance == id;
+  if (is_the_last && log_) {
     log_->drain();
+  }
+  if (is_the_last) {
+    tell_tenant(std::nullopt);
   }
   const auto lines = last_log_lines();
   log::notice("a language server ended", {{"UNIT", id},
@@ -276,6 +280,8 @@ asio::awaitable<void> Supervisor::carry_out(control::Command command) {
     if (!stopped) {
       log::warning("a language server could not be stopped, going on",
                    {{"UNIT", to_stop->id}, {"ERROR", stopped.error()}});
+    } else {
+      tell_tenant(std::nullopt);
     }
     lifecycle_.on_ls_stopped(std::move(stopped), now());
   }
@@ -351,6 +357,9 @@ asio::awaitable<void> Supervisor::start(control::StartLs command) {
   endpoint->port = spec.server_port;
   endpoint->certificate_pem = std::move(facts.certificate_pem);
   auto shared_token = callback_token(*session_);
+  // Before it can make a call. When the start fails it may run all the same, for that user.
+  tell_tenant(session_->uid);
+  started_.reset();  // word of the end of the one before may still be on its way
   auto started = co_await helper_->start_language_server(std::move(spec));
   if (started) {
     endpoint->instance = started->id;
@@ -421,6 +430,12 @@ Result<Supervisor::ServerPorts> Supervisor::free_ports() {
   return Error{Errc::unavailable, "no three free ports between " +
                                       std::to_string(options_.first_port) + " and " +
                                       std::to_string(options_.last_port)};
+}
+
+void Supervisor::tell_tenant(std::optional<std::uint32_t> uid) {
+  if (options_.on_tenant) {
+    options_.on_tenant(uid);
+  }
 }
 
 void Supervisor::changed() {

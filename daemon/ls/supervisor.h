@@ -40,6 +40,9 @@ class Supervisor final : public EndpointSource {
     std::uint16_t first_port = 42100;  // of the range for language servers
     std::uint16_t last_port = 42199;   // inclusive
     std::chrono::steady_clock::duration probe_limit = std::chrono::seconds(2);
+    /// The user for whose session a language server is about to be started, so of every call that
+    /// it ever makes; nobody once it has ended. May be empty.
+    std::function<void(std::optional<std::uint32_t> uid)> on_tenant;
     std::function<void()> on_change;  // status changed (problems, capture, usable); may be empty
   };
 
@@ -101,6 +104,7 @@ class Supervisor final : public EndpointSource {
   Result<ServerPorts> free_ports();
   void open_log(control::StartSpec* spec);
   void changed();
+  void tell_tenant(std::optional<std::uint32_t> uid);
 
   boost::asio::any_io_executor executor_;
   HelperPort* helper_;

@@ -26,6 +26,7 @@ usage::CallFacts Books::call_facts(std::string_view host_field, std::string_view
   call.path = usage::clip(usage::path_of(target), usage::kMaxPathBytes);
   call.protocol = facts.protocol;
   call.local_uid = facts.local_uid;
+  call.owner_uid = facts.owner_uid;
   call.instance = facts.instance;
   return call;
 }

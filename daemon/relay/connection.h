@@ -47,7 +47,7 @@ enum class Phase {
 
 class Connection {
  public:
-  /// @param facts       local_uid and instance; host and protocol are filled in here.
+  /// @param facts       both uids and instance; host and protocol are filled in here.
   /// @param surroundings, scratch  outlive the connection. `scratch` holds decrypted octets between
   ///                    on_bytes and observe; connections of one worker share it.
   Connection(ConnectionFacts facts,

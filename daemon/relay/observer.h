@@ -26,6 +26,7 @@ struct ConnectionFacts {
   std::string host;      // SNI, lower case
   std::string protocol;  // ALPN in use: "h2", "http/1.1", another; "" when none was negotiated
   std::optional<std::uint32_t> local_uid;
+  std::optional<std::uint32_t> owner_uid;  // on whose behalf; empty: not known
   std::string instance;
 };
 

@@ -72,6 +72,7 @@ Call::Call(Endpoint endpoint, CallFacts facts)
   record_.path = std::move(facts.path);
   record_.protocol = std::move(facts.protocol);
   record_.local_uid = facts.local_uid;
+  record_.owner_uid = facts.owner_uid;
   record_.instance = std::move(facts.instance);
   if (!facts.request_model.empty()) {
     record_.model = model_name(facts.request_model);

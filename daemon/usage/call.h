@@ -19,6 +19,7 @@ struct CallFacts {
   std::string path;  // without the query
   std::string protocol;
   std::optional<std::uint32_t> local_uid;
+  std::optional<std::uint32_t> owner_uid;
   std::string instance;
   Micros started_at{};
   std::string request_encoding;  // content-encoding of the request

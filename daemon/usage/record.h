@@ -103,9 +103,12 @@ struct Record {
   Micros ended_at{};
 
   std::string host;
-  std::string path;      // without the query
-  std::string protocol;  // "http/1.1", "h2"
-  std::optional<std::uint32_t> local_uid;
+  std::string path;                        // without the query
+  std::string protocol;                    // "http/1.1", "h2"
+  std::optional<std::uint32_t> local_uid;  // account of the process that made the call
+  /// Person on whose behalf: of our language server's calls the user of the session that it was
+  /// started for, else local_uid. Empty: not known, so no ordinary user may see the record.
+  std::optional<std::uint32_t> owner_uid;
   std::string instance;  // LS id; empty when the call was not made by an LS of ours
 
   RequestKind request_kind = RequestKind::other;

@@ -217,7 +217,7 @@ std::vector<Question> questions() {
   cut.since = at(1234) + std::chrono::microseconds(5);
   cut.until = at(29 * 86'400 + 4321) + std::chrono::microseconds(5);
   auto mine = month;
-  mine.uids = {990};
+  mine.uid = 990;
   const auto east = [](usage::Micros) {
     return std::chrono::minutes(345);
   };

@@ -95,7 +95,7 @@ TEST_F(HttpServerTest, AKeyStandsForItsUserWhereTheKernelKnowsNobody) {
   Client client(where_);
   EXPECT_TRUE(
       client.ask(get("/v1/usage", "Authorization: Bearer a-key\r\n")).starts_with("HTTP/1.1 200"));
-  EXPECT_EQ(ledger_.asked.filter.uids, (std::vector<std::uint32_t>{1000}));
+  EXPECT_EQ(ledger_.asked.filter.owners, (std::vector<std::uint32_t>{1000}));
   const auto wrong = client.ask(get("/v1/usage", "Authorization: Bearer other\r\n"));
   EXPECT_TRUE(wrong.starts_with("HTTP/1.1 401")) << wrong;
   EXPECT_TRUE(has(wrong, "\"code\":\"key_unknown\"")) << wrong;
@@ -179,7 +179,7 @@ TEST_F(HttpServerTest, APersonIsAskedAboutTheirOwnRecordsOnly) {
   };
   start();
   EXPECT_TRUE(Client(where_).ask(get("/v1/usage")).starts_with("HTTP/1.1 200"));
-  EXPECT_EQ(ledger_.asked.filter.uids, (std::vector<std::uint32_t>{1000}));
+  EXPECT_EQ(ledger_.asked.filter.owners, (std::vector<std::uint32_t>{1000}));
 }
 
 TEST_F(HttpServerTest, HeadIsGetWithoutTheBody) {
@@ -288,7 +288,7 @@ TEST_F(HttpServerTest, KnowsTheCallerByTheKernel) {
   EXPECT_TRUE(Client(where_).ask(get("/v1/usage")).starts_with("HTTP/1.1 200"));
   const auto expected = ::getuid() == 0 ? std::optional<std::vector<std::uint32_t>>()
                                         : std::vector<std::uint32_t>{::getuid()};
-  EXPECT_EQ(ledger_.asked.filter.uids, expected);
+  EXPECT_EQ(ledger_.asked.filter.owners, expected);
 }
 
 TEST_F(HttpServerTest, AnswersOnAUnixSocket) {

@@ -25,11 +25,13 @@ using test::has;
 class LongAnswersTest : public test::HttpServerTest {
  protected:
   LongAnswersTest() { other_ledger_ = &kept_; }
-  void add(int count, std::uint32_t uid = 1000) {
+  // Calls of one account, the language server's.
+  void add(int count, std::optional<std::uint32_t> owner = 1000) {
     for (int i = 0; i < count; ++i) {
       auto record = test::full_record();
       record.id.clear();
-      record.local_uid = uid;
+      record.local_uid = 990;
+      record.owner_uid = owner;
       kept_.append(std::move(record));
     }
   }
@@ -168,14 +170,32 @@ TEST_F(LongAnswersTest, APersonGetsTheirOwnRecordsOnly) {
   const auto body = client.read_chunks();
   ASSERT_TRUE(body);
   EXPECT_EQ(std::count(body->begin(), body->end(), '\n'), 3);
-  EXPECT_FALSE(has(*body, "\"local_uid\":1000"));
+  EXPECT_FALSE(has(*body, "\"owner_uid\":1000"));
   auto reader = stream("?after=0");
   EXPECT_EQ(ids(reader, 3), numbers(3, 5));
-  auto other = stream("?after=0&uid=1000");
+  auto other = stream("?after=0&uid=1000");  // no call was made by that account
   add(1, 1001);  // not for the other one: the next event it may see does not come
   EXPECT_EQ(ids(reader, 1), numbers(6, 6));
   stop_server();
   EXPECT_FALSE(has(other.read_rest(), "event: record"));
+}
+
+// The session passes from one user to another while both have a stream open.
+TEST_F(LongAnswersTest, AStreamShowsItsReaderNothingOfTheUserBeforeOrAfter) {
+  add(2, 1000);
+  answer_for(1000);
+  start();
+  auto first = stream("?after=0");
+  EXPECT_EQ(ids(first, 2), numbers(1, 2));
+  answer_for(1001);
+  auto second = stream("?after=0&uid=990");
+  add(3, 1001);
+  add(1, std::nullopt);  // nobody knows whose
+  add(1, 1000);
+  EXPECT_EQ(ids(second, 3), numbers(3, 5));
+  EXPECT_EQ(ids(first, 1), numbers(7, 7));
+  stop_server();
+  EXPECT_FALSE(has(second.read_rest(), "event: record"));
 }
 
 TEST_F(LongAnswersTest, AStreamBeginsNow) {
@@ -207,7 +227,7 @@ TEST_F(LongAnswersTest, AStreamBeforeTheFirstCommitBeginsNowToo) {
   add(150);
   auto late = test::full_record();
   late.id = "00";
-  late.local_uid = 1000;
+  late.owner_uid = 1000;
   kept_.append(std::move(late));
   start();
   auto client = stream("");

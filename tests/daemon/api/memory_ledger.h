@@ -131,11 +131,13 @@ class MemoryLedger final : public ledger::Ledger {
                                                                      : record.id < *query.cursor);
   }
   static bool matches(const usage::Record& record, const ledger::Filter& filter) {
-    const auto is_wanted_uid = [&] {
-      return record.local_uid && std::find(filter.uids->begin(), filter.uids->end(),
-                                           *record.local_uid) != filter.uids->end();
+    const auto is_wanted_owner = [&] {
+      return record.owner_uid && std::find(filter.owners->begin(), filter.owners->end(),
+                                           *record.owner_uid) != filter.owners->end();
     };
-    return (!filter.uids || is_wanted_uid()) && (!filter.model || record.model == filter.model) &&
+    return (!filter.owners || is_wanted_owner()) &&
+           (!filter.uid || record.local_uid == *filter.uid) &&
+           (!filter.model || record.model == filter.model) &&
            (!filter.cascade || record.cascade_id == filter.cascade) &&
            (!filter.provider || record.provider == *filter.provider) &&
            (!filter.host || record.host == *filter.host) &&

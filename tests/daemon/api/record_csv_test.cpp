@@ -82,7 +82,7 @@ std::string without_apostrophe(const std::string& field) {
 
 TEST(RecordCsv, TellsEveryField) {
   const auto fields = parsed(test::full_record());
-  EXPECT_EQ(fields.size(), 60U);
+  EXPECT_EQ(fields.size(), 61U);
   for (const auto& [name, value] : fields) {
     EXPECT_NE(value, "") << name;
   }
@@ -96,8 +96,9 @@ TEST(RecordCsv, TellsEveryField) {
 
 TEST(RecordCsv, WhatIsNotKnownIsEmptyAndNeverZero) {
   const auto fields = parsed(usage::Record{});
-  for (const char* name : {"input_total", "output_total", "total", "reasoning", "cost_usd_estimate",
-                           "local_uid", "http_status", "step_index", "credits_consumed", "model"}) {
+  for (const char* name :
+       {"input_total", "output_total", "total", "reasoning", "cost_usd_estimate", "local_uid",
+        "owner_uid", "http_status", "step_index", "credits_consumed", "model"}) {
     EXPECT_EQ(fields.at(name), "") << name;
   }
 }

@@ -106,11 +106,11 @@ TEST(RecordExport, HoldsOnlyWhatItsReaderMaySee) {
   test::MemoryLedger ledger;
   for (const std::uint32_t uid : {1000U, 1001U, 1000U}) {
     auto record = test::full_record();
-    record.local_uid = uid;
+    record.owner_uid = uid;
     ledger.append(record);
   }
   auto asked = question(ExportFormat::ndjson);
-  asked.filter.uids = std::vector<std::uint32_t>{1001};
+  asked.filter.owners = std::vector<std::uint32_t>{1001};
   RecordExport records(asked, kNow);
   (void)all_of(records, ledger);
   EXPECT_EQ(records.records(), 1U);

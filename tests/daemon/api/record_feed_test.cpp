@@ -28,13 +28,14 @@ std::vector<std::uint64_t> ids_in(std::string_view events) {
 
 usage::Record of_uid(std::uint32_t uid) {
   usage::Record record;
-  record.local_uid = uid;
+  record.local_uid = 990;  // the language server's, whoever it works for
+  record.owner_uid = uid;
   return record;
 }
 
 ledger::Filter own() {
   ledger::Filter filter;
-  filter.uids = std::vector<std::uint32_t>{1000};
+  filter.owners = std::vector<std::uint32_t>{1000};
   return filter;
 }
 

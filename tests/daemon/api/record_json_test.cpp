@@ -42,7 +42,7 @@ TEST(RecordJson, WhatIsNotKnownIsNull) {
   for (const char* key :
        {"usage", "model", "cascade_id", "cascade_evidence", "cost_usd", "cost_pico_usd",
         "cost_basis", "price_version", "price_aliased", "http_status", "error", "closed_by",
-        "server_tools", "first_byte_at", "local_uid", "credits_consumed"}) {
+        "server_tools", "first_byte_at", "local_uid", "owner_uid", "credits_consumed"}) {
     EXPECT_TRUE(record.at(key).is_null()) << key;
   }
   EXPECT_TRUE(record.at("reported").as_object().empty());

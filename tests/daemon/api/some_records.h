@@ -22,7 +22,8 @@ inline usage::Record full_record() {
   record.host = "daily-cloudcode-pa.googleapis.com";
   record.path = "/v1internal:streamGenerateContent";
   record.protocol = "h2";
-  record.local_uid = 1000;
+  record.local_uid = 990;
+  record.owner_uid = 1000;
   record.instance = "ls-1";
   record.request_kind = usage::RequestKind::agent;
   record.cascade_id = "c-1";
@@ -118,6 +119,7 @@ inline usage::Record random_record(std::mt19937& random) {
   };
   maybe(record.first_byte_at);
   maybe(record.local_uid);
+  maybe(record.owner_uid);
   maybe(record.cascade_id);
   maybe(record.trajectory_id);
   maybe(record.step_index);

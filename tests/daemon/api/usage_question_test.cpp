@@ -26,7 +26,7 @@ TEST(UsageQuestion, GroupsByModelUnlessAsked) {
   const auto question = parse_usage_question({}, someone(), kNow);
   ASSERT_TRUE(question);
   EXPECT_EQ(question->query.group_by, std::vector{ledger::GroupBy::model});
-  EXPECT_EQ(question->query.filter.uids, someone().uids);
+  EXPECT_EQ(question->query.filter.owners, someone().uids);
 }
 
 TEST(UsageQuestion, ReadsEveryParameter) {
@@ -87,14 +87,16 @@ TEST(UsageQuestion, ReadsEveryFilter) {
   EXPECT_EQ(question->query.filter.provider, usage::Provider::anthropic);
   EXPECT_EQ(question->query.filter.host, "api.example");
   EXPECT_EQ(question->query.filter.kind, usage::RequestKind::tab);
-  EXPECT_EQ(question->query.filter.uids, std::vector<std::uint32_t>{7});
+  EXPECT_EQ(question->query.filter.uid, 7U);
 }
 
 TEST(UsageQuestion, NobodySeesMoreByNamingAUid) {
   const auto own = parse_usage_question({{"uid", "1000"}}, someone(), kNow);
-  EXPECT_EQ(own->query.filter.uids, std::vector<std::uint32_t>{1000});
+  EXPECT_EQ(own->query.filter.uid, 1000U);
+  EXPECT_EQ(own->query.filter.owners, someone().uids);
   const auto other = parse_usage_question({{"uid", "0"}}, someone(), kNow);
-  EXPECT_EQ(other->query.filter.uids, std::vector<std::uint32_t>());
+  EXPECT_EQ(other->query.filter.uid, 0U);
+  EXPECT_EQ(other->query.filter.owners, someone().uids);
 }
 
 TEST(UsageQuestion, TimesAreThoseOfTheZone) {
@@ -126,7 +128,7 @@ TEST(ExportQuestion, NeedsAFormat) {
     const auto question = parse_export_question({{"format", format}}, someone(), kNow);
     ASSERT_TRUE(question) << format;
     EXPECT_EQ(file_name(question->format), std::string("antigravity-proxy-usage.") + format);
-    EXPECT_EQ(question->filter.uids, someone().uids);
+    EXPECT_EQ(question->filter.owners, someone().uids);
   }
   EXPECT_FALSE(parse_export_question({}, someone(), kNow));
   EXPECT_FALSE(parse_export_question({{"format", "xlsx"}}, someone(), kNow));
@@ -138,7 +140,7 @@ TEST(StreamQuestion, GoesOnWhereTheReaderWas) {
   EXPECT_EQ(parse_stream_question({{"after", "0"}}, std::nullopt, someone())->after, 0U);
   EXPECT_EQ(parse_stream_question({{"after", "5"}}, "7", someone())->after, 7U);
   EXPECT_EQ(parse_stream_question({{"after", "5"}}, "", someone())->after, 5U);
-  EXPECT_EQ(parse_stream_question({}, std::nullopt, someone())->filter.uids, someone().uids);
+  EXPECT_EQ(parse_stream_question({}, std::nullopt, someone())->filter.owners, someone().uids);
   for (const char* after : {"-1", "x", "1 ", "18446744073709551616", ""}) {
     EXPECT_FALSE(parse_stream_question({{"after", after}}, std::nullopt, someone())) << after;
   }

@@ -30,9 +30,9 @@ TEST(Visibility, RootTheDaemonAndMembersSeeAll) {
   }
 }
 
-TEST(Visibility, TheSessionUserSeesTheLanguageServersCallsToo) {
+TEST(Visibility, TheSessionUserDrivesAndSeesNoMoreThanTheirOwn) {
   const auto who = rules().of(1000);
-  EXPECT_EQ(who.uids, Uids(List{1000, 901}));
+  EXPECT_EQ(who.uids, Uids(List{1000}));
   EXPECT_TRUE(who.may_drive);
 }
 
@@ -60,12 +60,28 @@ TEST(Visibility, WhoIsNotKnownSeesNothing) {
   EXPECT_EQ(who.uids, Uids(List{}));
 }
 
-TEST(Visibility, WithoutASessionNobodyElseSeesTheLanguageServersCalls) {
+// What the language server did for the one before stays with them: records have owners.
+TEST(Visibility, ASessionThatPassesOnShowsNothingOfTheOneBefore) {
+  auto rule = rules();
+  std::optional<std::uint32_t> session = 1000;
+  rule.session_uid = [&] {
+    return session;
+  };
+  const auto first = rule.of(1000).uids;
+  session = 1001;
+  EXPECT_EQ(rule.of(1001).uids, Uids(List{1001}));
+  EXPECT_TRUE(rule.of(1001).may_drive);
+  EXPECT_EQ(rule.of(1000).uids, first);
+  EXPECT_FALSE(rule.of(1000).may_drive);
+}
+
+TEST(Visibility, WithoutASessionNobodyElseDrives) {
   auto without = rules();
   without.session_uid = [] {
     return std::optional<std::uint32_t>();
   };
   EXPECT_EQ(without.of(1000).uids, Uids(List{1000}));
+  EXPECT_FALSE(without.of(1000).may_drive);
 }
 
 TEST(Visibility, MembershipIsReadFromTheAccountDatabase) {

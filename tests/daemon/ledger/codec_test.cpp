@@ -3,6 +3,9 @@
 #include "tests/daemon/ledger/full_record.h"
 #include "tests/daemon/ledger/support.h"
 
+#include <optional>
+#include <string>
+
 #include <gtest/gtest.h>
 
 namespace agp::ledger {
@@ -28,6 +31,48 @@ TEST(LedgerCodec, KeepsWhatIsNotKnownAsNotKnown) {
   const auto entry = decode(as_bytes(octets_of(record)));
   ASSERT_TRUE(entry);
   EXPECT_EQ(std::get<usage::Record>(*entry), record);
+}
+
+// Format 1 is format 3 without what stands behind the record.
+std::string format_1_of(usage::Record record) {
+  record.owner_uid = std::nullopt;  // one octet, the last
+  auto octets = octets_of(record);
+  octets.front() = '\x01';
+  octets.pop_back();
+  return octets;
+}
+
+std::optional<std::uint32_t> owner_in_format_1(const usage::Record& record,
+                                               std::optional<std::uint32_t> ls_uid) {
+  const auto octets = format_1_of(record);
+  const auto entry = decode(as_bytes(octets), ls_uid);
+  EXPECT_TRUE(entry);
+  return entry ? std::get<usage::Record>(*entry).owner_uid : std::nullopt;
+}
+
+TEST(LedgerCodec, ReadsRecordsFromBeforeThereWereOwners) {
+  auto record = test::full_record();
+  const auto octets = format_1_of(record);
+  const auto entry = decode(as_bytes(octets), 990);
+  ASSERT_TRUE(entry);
+  record.sequence = 0;
+  record.owner_uid = std::nullopt;
+  EXPECT_EQ(std::get<usage::Record>(*entry), record);
+  EXPECT_FALSE(decode(as_bytes(octets + "x"), 990));
+}
+
+TEST(LedgerCodec, OfOldRecordsOnlyThoseOfOtherAccountsHaveAKnownOwner) {
+  auto record = test::call("1", "flash", 1, 1);
+  record.local_uid = 1000;
+  EXPECT_EQ(owner_in_format_1(record, 990), 1000U);
+  EXPECT_EQ(owner_in_format_1(record, std::nullopt), 1000U);
+  record.instance = "ls-1";  // of an account that had another number then
+  EXPECT_EQ(owner_in_format_1(record, 990), std::nullopt);
+  record.instance.clear();
+  record.local_uid = 990;
+  EXPECT_EQ(owner_in_format_1(record, 990), std::nullopt);
+  record.local_uid = std::nullopt;
+  EXPECT_EQ(owner_in_format_1(record, 990), std::nullopt);
 }
 
 TEST(LedgerCodec, KeepsAConfirmation) {

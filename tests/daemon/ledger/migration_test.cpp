@@ -2,10 +2,13 @@
 
 #include "daemon/ledger/file.h"
 #include "daemon/ledger/ledger.h"
+#include "daemon/ledger/questions.h"
 #include "daemon/ledger/row.h"
+#include "daemon/ledger/writer.h"
 #include "tests/daemon/ledger/fault_vfs.h"
 #include "tests/daemon/ledger/support.h"
 #include "tests/daemon/ledger/version_1.h"
+#include "tests/daemon/ledger/version_3.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -126,6 +129,70 @@ TEST(LedgerMigration, ANewerLedgerStaysOctetForOctetAsItWas) {
   EXPECT_EQ(octets_of(dir.file()), file);
   EXPECT_EQ(octets_of(dir.file() + "-wal"), log);
   EXPECT_FALSE(std::filesystem::exists(dir.file() + ".backup-v99"));
+}
+
+// What a person who owns that uid sees; empty: root.
+std::uint64_t total_for(sqlite::Database& database, std::optional<std::uint32_t> owner) {
+  Query query;
+  if (owner) {
+    query.filter.owners = {*owner};
+  }
+  const auto sums = ask_usage(database, query);
+  EXPECT_TRUE(sums) << sums.error().text();
+  // The same out of single records: the range cuts the quarter-hour.
+  query.filter.since = usage::Micros(std::chrono::seconds(1'795'320'001));
+  query.filter.until = usage::Micros(std::chrono::seconds(1'795'320'100));
+  const auto records = ask_usage(database, query);
+  EXPECT_TRUE(records) << records.error().text();
+  EXPECT_EQ(sums->totals, records->totals);
+  return sums->totals.total;
+}
+
+TEST(LedgerMigration, OldCallsBelongToTheirUserUnlessTheLanguageServerMadeThem) {
+  const test::TempDir dir;
+  test::make_version_3(dir.file(), {{1000, "", 1},
+                                    {1001, "", 20},
+                                    {990, "ls-1", 300},    // of whose session, nobody wrote down
+                                    {990, "", 4000},       // as that account, not by one of ours
+                                    {980, "ls-0", 50000},  // the account's number in an older life
+                                    {std::nullopt, "", 600000}});
+  auto database = open_for_writing(dir.file(), std::nullopt, 990);
+  ASSERT_TRUE(database) << database.error().text();
+  EXPECT_EQ(*database->integer("PRAGMA user_version"), current_version());
+  EXPECT_EQ(total_for(*database, 1000), 1U);
+  EXPECT_EQ(total_for(*database, 1001), 20U);
+  EXPECT_EQ(total_for(*database, 990), 0U);
+  EXPECT_EQ(total_for(*database, 980), 0U);
+  EXPECT_EQ(total_for(*database, std::nullopt), 654'321U);
+  EXPECT_EQ(*database->integer("SELECT count(*) FROM sqlite_temp_schema"), 0);
+  EXPECT_EQ(ask(dir.file() + ".backup-v3", "SELECT sum(total) FROM record"), 654'321);
+}
+
+TEST(LedgerMigration, WithoutAnAccountOfLanguageServersEverybodyOwnsTheirCalls) {
+  const test::TempDir dir;
+  test::make_version_3(dir.file(), {{1000, "", 1}, {990, "", 20}});
+  auto database = open_for_writing(dir.file(), std::nullopt);
+  ASSERT_TRUE(database) << database.error().text();
+  EXPECT_EQ(total_for(*database, 1000), 1U);
+  EXPECT_EQ(total_for(*database, 990), 20U);
+}
+
+TEST(LedgerMigration, AnOldCallThatIsTiedAfterwardsLeavesNoSumsBehind) {
+  const test::TempDir dir;
+  test::make_version_3(dir.file(), {{1000, "", 1}, {990, "ls-1", 20}});
+  {
+    Writer writer({dir.file(), {}, 990});
+    std::vector<Entry> batch{Confirmation{"r-1", "c", {}, {}}, Confirmation{"r-2", "d", {}, {}}};
+    auto done = writer.write(batch);
+    ASSERT_TRUE(done) << done.error().text();
+  }
+  auto database = open_for_reading(dir.file());
+  ASSERT_TRUE(database);
+  EXPECT_EQ(*database->integer("SELECT count(*) FROM record WHERE cascade_id IS NOT NULL"), 2);
+  EXPECT_EQ(*database->integer("SELECT count(*) FROM quarter_sum WHERE calls <> 1"), 0);
+  EXPECT_EQ(total_for(*database, 1000), 1U);
+  EXPECT_EQ(total_for(*database, 990), 0U);
+  EXPECT_EQ(total_for(*database, std::nullopt), 21U);
 }
 
 // True when the child got to the end before the n-th change of a file.

@@ -24,8 +24,10 @@ bool is_wanted(const usage::Record& record, const Filter& filter) {
          (!filter.provider || record.provider == *filter.provider) &&
          (!filter.host || record.host == *filter.host) &&
          (!filter.kind || record.request_kind == *filter.kind) &&
-         (!filter.uids || (record.local_uid && std::count(filter.uids->begin(), filter.uids->end(),
-                                                          *record.local_uid) != 0));
+         (!filter.uid || record.local_uid == *filter.uid) &&
+         (!filter.owners ||
+          (record.owner_uid &&
+           std::count(filter.owners->begin(), filter.owners->end(), *record.owner_uid) != 0));
 }
 
 Sums sums_of(const usage::Record& record) {
@@ -166,6 +168,13 @@ usage::Record Chance::record() {
     out.model = std::nullopt;
   }
   out.local_uid = one_in(5) ? std::nullopt : std::optional<std::uint32_t>(1000 + up_to(2));
+  // Some of our language server's account, whose tenants change.
+  if (one_in(3)) {
+    out.local_uid = 990;
+    out.owner_uid = one_in(4) ? std::nullopt : std::optional<std::uint32_t>(1000 + up_to(2));
+  } else {
+    out.owner_uid = out.local_uid;
+  }
   if (!one_in(3)) {
     out.cascade_id = "cascade " + std::to_string(up_to(9));
   }
@@ -220,7 +229,10 @@ Query Chance::question() {
     query.filter.kind = example.request_kind;
   }
   if (one_in(4)) {
-    query.filter.uids = {1000, 1002};
+    query.filter.owners = {1000, 1002};
+  }
+  if (one_in(6)) {
+    query.filter.uid = example.local_uid.value_or(4);
   }
   std::vector<GroupBy> groups(std::begin(kAllGroupBy), std::end(kAllGroupBy));
   std::shuffle(groups.begin(), groups.end(), engine_);

@@ -129,21 +129,67 @@ TEST_F(LedgerQuestions, ModelAndCascadeSelect) {
   EXPECT_EQ(ask(query).totals.calls, 0U);
 }
 
-TEST_F(LedgerQuestions, APersonSeesOnlyTheirOwnUids) {
+// One account makes all of these calls: that of the language servers.
+TEST_F(LedgerQuestions, TheNextUserOfTheLanguageServerSeesNothingOfTheOneBefore) {
+  auto first = call("1", "flash", 10, 1);
+  first.owner_uid = 1000;
+  first.flags = {"bad_number"};
+  first.cascade_id = "c";
+  keep(first);
+  auto second = call("2", "flash", 200, 2);
+  second.owner_uid = 1001;
+  keep(second);
+  auto nobodys = call("3", "flash", 3000, 3);
+  nobodys.owner_uid = std::nullopt;
+  keep(nobodys);
+  const auto total_for = [&](std::optional<std::vector<std::uint32_t>> owners, auto change) {
+    Query query;
+    query.filter.owners = std::move(owners);
+    change(query);
+    return ask(query).totals.total;
+  };
+  const auto from_sums = [](Query&) {
+  };
+  const auto from_records = [](Query& query) {
+    query.filter.since = at(kMorning - 1);
+    query.filter.until = at(kMorning + 1);
+  };
+  const auto of_the_account = [](Query& query) {
+    query.filter.uid = 990;
+  };
+  const auto each = [&](auto change) {
+    EXPECT_EQ(total_for({{1000}}, change), 11U);
+    EXPECT_EQ(total_for({{1001}}, change), 202U);
+    EXPECT_EQ(total_for({{990}}, change), 0U) << "the account itself is nobody's owner";
+    EXPECT_EQ(total_for(std::vector<std::uint32_t>{}, change), 0U);
+    EXPECT_EQ(total_for(std::nullopt, change), 3216U);
+  };
+  each(from_sums);
+  each(from_records);
+  each(of_the_account);
+  Query by_uid;
+  by_uid.group_by = {GroupBy::uid, GroupBy::cascade};
+  by_uid.filter.owners = {1001};
+  const auto report = ask(by_uid);
+  EXPECT_EQ(keys(report), std::vector<std::string>{"990|(none)"}) << "the group is the account";
+  EXPECT_TRUE(report.totals.flags.empty());
+}
+
+TEST_F(LedgerQuestions, APersonSeesOnlyWhatTheyOwn) {
   auto theirs = call("1", "flash", 1, 0);
-  theirs.local_uid = 1000;
+  theirs.owner_uid = 1001;
   keep(theirs);
   keep(call("2", "flash", 1, 0));
   auto nobody = call("3", "flash", 1, 0);
-  nobody.local_uid = std::nullopt;
+  nobody.owner_uid = std::nullopt;
   keep(nobody);
   Query query;
   EXPECT_EQ(ask(query).totals.calls, 3U);
-  query.filter.uids = {1000};
+  query.filter.owners = {1001};
   EXPECT_EQ(ask(query).totals.calls, 1U);
-  query.filter.uids = {1000, 990};
+  query.filter.owners = {1000, 1001};
   EXPECT_EQ(ask(query).totals.calls, 2U);
-  query.filter.uids = std::vector<std::uint32_t>{};
+  query.filter.owners = std::vector<std::uint32_t>{};
   EXPECT_EQ(ask(query).totals.calls, 0U);
 }
 

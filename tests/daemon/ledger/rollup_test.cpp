@@ -2,10 +2,13 @@
 
 #include "daemon/ledger/questions.h"
 #include "daemon/ledger/rollup_schema.h"
+#include "daemon/ledger/schema.h"
 #include "tests/daemon/ledger/ledger_file.h"
 #include "tests/daemon/ledger/naive.h"
 
 #include <limits>
+#include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -48,7 +51,7 @@ std::string dump(LedgerFile& file, const std::string& columns, const std::string
       "SELECT group_concat(line, char(10)) FROM (SELECT concat_of AS line FROM (SELECT "
       "quarter || '|' || ifnull(c.cascade_id, '-') || '|' || ifnull(k.model, '-') || '|' ||"
       " k.provider || '|' || k.host || '|' || k.request_kind || '|' || ifnull(k.local_uid, '-')"
-      " || '|' || " +
+      " || '|' || ifnull(k.owner_uid, '-') || '|' || " +
       columns + " AS concat_of FROM " + table +
       " AS s JOIN rollup_key AS k ON k.id = s.key"
       " LEFT JOIN rollup_cascade AS c ON c.id = s.cascade ORDER BY 1))");
@@ -85,6 +88,10 @@ TEST(Rollup, FillingFromRecordsIsTheSameAsAddingThemOneByOne) {
   LedgerFile file;
   auto records = chance.records(300);
   records[7].started_at = at(-5);  // a clock that was never set
+  for (auto& record : records) {
+    // As the steps after the filling find it out.
+    record.owner_uid = record.local_uid == 990U ? std::nullopt : record.local_uid;
+  }
   file.keep(records);
   const auto added = all_sums(file);
   for (const char* table :
@@ -93,6 +100,10 @@ TEST(Rollup, FillingFromRecordsIsTheSameAsAddingThemOneByOne) {
     file.run((std::string("DROP TABLE ") + table).c_str());
   }
   file.run(rollup_schema_step().c_str());
+  file.run("ALTER TABLE record DROP COLUMN owner_uid");
+  std::string owners = schema_steps()[3];
+  owners.replace(owners.find(kLsUid), std::string_view(kLsUid).size(), "990");
+  file.run(owners.c_str());
   EXPECT_EQ(all_sums(file), added);
   EXPECT_EQ(read_rollup_state(file.database)->records, 300U);
   expect_same(file, records, chance);
@@ -109,9 +120,12 @@ TEST(Rollup, ACorrectedRecordMovesFromItsOldSumsToItsNewOnes) {
     record.cascade_id = chance.one_in(4) ? std::nullopt : chance.record().cascade_id;
     record.cost = chance.record().cost;
     record.flags = chance.record().flags;
+    const auto owner = chance.record().owner_uid;
+    record.owner_uid = owner;
     ASSERT_TRUE(move_in_rollups(file.database, before, record));
     auto update = file.database.prepare(
-        "UPDATE record SET cascade_id = ?, cost_pico_usd = ?, flags = ? WHERE id = ?");
+        "UPDATE record SET cascade_id = ?, cost_pico_usd = ?, flags = ?, owner_uid = ?"
+        " WHERE id = ?");
     ASSERT_TRUE(update);
     record.cascade_id ? update->bind(1, std::string_view(*record.cascade_id))
                       : update->bind_null(1);
@@ -122,7 +136,8 @@ TEST(Rollup, ACorrectedRecordMovesFromItsOldSumsToItsNewOnes) {
       flags += (flags.empty() ? "[\"" : ",\"") + flag + "\"";
     }
     flags.empty() ? update->bind_null(3) : update->bind(3, std::string_view(flags + "]"));
-    update->bind(4, std::string_view(record.id));
+    owner ? update->bind(4, std::int64_t{*owner}) : update->bind_null(4);
+    update->bind(5, std::string_view(record.id));
     ASSERT_TRUE(update->step());
   }
   expect_same(file, records, chance);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
@@ -30,6 +31,63 @@ TEST(SqliteLedger, KeepsWhatIsAppended) {
   EXPECT_EQ(ledger->summary()->records, 2U);
   EXPECT_EQ(ledger->health().written, 2U);
   EXPECT_FALSE(ledger->health().problem.has_value());
+}
+
+// A daemon of the version before was killed; its spool is what is left.
+TEST(SqliteLedger, TakesOverASpoolFromBeforeThereWereOwners) {
+  const test::TempDir dir;
+  auto options = options_for(dir.file());
+  options.ls_uid = 990;
+  {
+    auto spool = Spool::open({dir.file() + "-spool", options.spool_bytes});
+    ASSERT_TRUE(spool) << spool.error().text();
+    for (const auto& [id, uid] : {std::pair{"1", 1000U}, {"2", 990U}}) {
+      auto record = call(id, "flash", uid, 0);
+      record.local_uid = uid;
+      record.owner_uid = std::nullopt;
+      std::string octets;
+      encode(record, octets);
+      octets.front() = '\x01';
+      octets.pop_back();
+      ASSERT_TRUE((*spool)->put(as_bytes(octets)));
+    }
+  }
+  auto ledger = SqliteLedger::start(options);
+  ASSERT_TRUE(ledger->flush(kPatience));
+  Query query;
+  EXPECT_EQ(ledger->usage(query)->totals.total, 1990U);
+  query.filter.owners = {1000};
+  EXPECT_EQ(ledger->usage(query)->totals.total, 1000U);
+  query.filter.owners = {990};
+  EXPECT_EQ(ledger->usage(query)->totals.total, 0U);
+  EXPECT_EQ(ledger->health().lost_ever, 0U);
+}
+
+TEST(SqliteLedger, WhatIsSpooledKeepsItsOwnerAcrossAKill) {
+  const test::TempDir dir;
+  const auto options = options_for(dir.file());
+  {
+    auto spool = Spool::open({dir.file() + "-spool", options.spool_bytes});
+    ASSERT_TRUE(spool) << spool.error().text();
+    for (const auto& [id, owner] :
+         {std::pair{"1", std::optional<std::uint32_t>(1001)}, {"2", std::nullopt}}) {
+      auto record = call(id, "flash", 5, 0);
+      record.owner_uid = owner;
+      std::string octets;
+      encode(record, octets);
+      ASSERT_TRUE((*spool)->put(as_bytes(octets)));
+    }
+  }
+  auto ledger = SqliteLedger::start(options);
+  ASSERT_TRUE(ledger->flush(kPatience));
+  PageQuery query;
+  query.filter.owners = {1001};
+  const auto page = ledger->records(query);
+  ASSERT_TRUE(page) << page.error().text();
+  ASSERT_EQ(page->records.size(), 1U);
+  EXPECT_EQ(page->records[0].id, "1");
+  EXPECT_EQ(page->records[0].owner_uid, 1001U);
+  EXPECT_EQ(ledger->usage({})->totals.calls, 2U);
 }
 
 TEST(SqliteLedger, AnnouncesRecordsWithTheirPlaceInTheOrderOfCommits) {

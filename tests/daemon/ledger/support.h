@@ -51,6 +51,7 @@ inline usage::Record call(std::string id,
   record.path = "/v1internal:streamGenerateContent";
   record.protocol = "http/1.1";
   record.local_uid = 990;
+  record.owner_uid = 1000;
   record.model = std::move(model);
   record.outcome = usage::Outcome::ok;
   record.usage_state = usage::UsageState::final;

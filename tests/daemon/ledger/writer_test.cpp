@@ -69,6 +69,19 @@ TEST_F(LedgerWriter, ConfirmsARecordOfAnEarlierProcess) {
   EXPECT_EQ(cascade_of("1"), "c-1");
 }
 
+TEST_F(LedgerWriter, ATieThatIsCorrectedLaterLeavesTheOwnerAsItWas) {
+  auto theirs = std::get<usage::Record>(answered("1", "r-1"));
+  theirs.owner_uid = 1000;
+  auto nobodys = std::get<usage::Record>(answered("2", "r-2"));
+  nobodys.owner_uid = std::nullopt;
+  write({theirs, nobodys});
+  write({Confirmation{"r-1", "c", {}, {}}, Confirmation{"r-2", "c", {}, {}}});
+  EXPECT_EQ(cascade_of("1"), "c");
+  EXPECT_EQ(column_of("owner_uid", "1"), "1000");
+  EXPECT_EQ(cascade_of("2"), "c");
+  EXPECT_EQ(column_of("owner_uid", "2"), "(none)");
+}
+
 // After a kill the spool hands out a record that is kept already, and its confirmation.
 TEST_F(LedgerWriter, AReplayedConfirmationFindsTheRecordThatIsKept) {
   write({answered("1", "r-1")});

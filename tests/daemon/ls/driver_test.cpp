@@ -525,6 +525,7 @@ class FakeFinder final : public SessionFinder {
     Found found;
     found.session.emplace();
     found.session->pid = 5;
+    found.session->uid = 1000;
     found.session->extension_server_port = 1;
     found.session->csrf_token = Secret<std::string>("ide-token");
     found.outcome.session = control::IdeSession{found.session->fingerprint(), "ada", ""};
@@ -564,6 +565,60 @@ TEST(Supervisor, BringsUpALanguageServerAndTakesItDown) {
     io.run_one();
   }
   EXPECT_EQ(helper.said.back(), "stop ls1");
+}
+
+// From before the first call that it could make until it has ended.
+TEST(Supervisor, TellsForWhomALanguageServerRuns) {
+  asio::io_context io;
+  FakeHelper helper(&io);
+  FakeFinder finder;
+  Supervisor::Options options;
+  options.first_port = 42300;
+  options.last_port = 42399;
+  options.on_tenant = [&](std::optional<std::uint32_t> uid) {
+    helper.said.push_back(uid ? "tenant " + std::to_string(*uid) : "no tenant");
+  };
+  Supervisor supervisor(io.get_executor(), &helper, &finder, options);
+  bool ended = false;
+  asio::co_spawn(io, supervisor.run(), [&](std::exception_ptr) { ended = true; });
+  while (!supervisor.endpoint() && !ended) {
+    io.run_one();
+  }
+  EXPECT_EQ(helper.said,
+            (std::vector<std::string>{"bundle ", "redirect", "tenant 1000", "start ide-token"}));
+  supervisor.on_language_server_exited("ls0", "success", 0);
+  EXPECT_EQ(helper.said.back(), "start ide-token") << "word of another one's end";
+  supervisor.on_language_server_exited("ls1", "signal", 9);
+  EXPECT_EQ(helper.said.back(), "no tenant");
+  supervisor.request_stop();
+  while (!ended) {
+    io.run_one();
+  }
+}
+
+TEST(Supervisor, OneThatIsStoppedOnRequestWorksForNobody) {
+  asio::io_context io;
+  FakeHelper helper(&io);
+  FakeFinder finder;
+  Supervisor::Options options;
+  options.first_port = 42300;
+  options.last_port = 42399;
+  std::optional<std::uint32_t> tenant = 7;
+  options.on_tenant = [&](std::optional<std::uint32_t> uid) {
+    tenant = uid;
+  };
+  Supervisor supervisor(io.get_executor(), &helper, &finder, options);
+  bool ended = false;
+  asio::co_spawn(io, supervisor.run(), [&](std::exception_ptr) { ended = true; });
+  while (!supervisor.endpoint() && !ended) {
+    io.run_one();
+  }
+  EXPECT_EQ(tenant, 1000U);
+  supervisor.request_stop();
+  while (!ended) {
+    io.run_one();
+  }
+  EXPECT_FALSE(tenant);
 }
 
 TEST(Supervisor, SendsTheIdesTokenToALanguageServerThatKnowsNoOther) {
