@@ -77,6 +77,23 @@ bool takes(const Entry& entry, const std::string& method) {
   return method == entry.method || (method == "HEAD" && std::string_view(entry.method) == "GET");
 }
 
+ApiError refuse_to_drive(const Visibility& who) {
+  if (!who.is_session_there) {
+    return {503,
+            "server_error",
+            "language_server_unavailable",
+            "there is no language server to ask: no session of an IDE is in use",
+            "start the IDE and sign in; antigravity-proxy status says what is waited for",
+            ""};
+  }
+  return {403,
+          "permission_error",
+          "not_your_session",
+          "the language server runs with the login of another user",
+          "only that user and members of the group antigravity-proxy may use it",
+          ""};
+}
+
 std::optional<ApiError> refuse_who(const Visibility& who) {
   switch (who.access) {
     case Visibility::Access::granted:
@@ -227,12 +244,7 @@ Route route_head(const Request& request, const Visibility& who) {
   }
   route.wants_body = is_turn(*entry);
   if (is_turn(*entry) && !who.may_drive) {
-    route.refusal = ApiError{403,
-                             "permission_error",
-                             "not_your_session",
-                             "the language server runs with the login of another user",
-                             "only that user and members of the group antigravity-proxy may use it",
-                             ""};
+    route.refusal = refuse_to_drive(who);
   }
   return route;
 }

@@ -21,6 +21,8 @@ struct Visibility {
   std::optional<std::vector<std::uint32_t>> uids = std::vector<std::uint32_t>{};
   /// May spend quota of the language server's session.
   bool may_drive = false;
+  /// There is a session, whoever it belongs to: without one there is nobody to be refused for.
+  bool is_session_there = false;
 
   /// Whether what belongs to `uid` may be shown.
   [[nodiscard]] bool sees(std::uint32_t uid) const {
@@ -33,6 +35,8 @@ struct VisibilityRules {
   std::optional<std::uint32_t> ls_uid;  // account antigravity-ls
   /// Whose IDE session the language server uses; asked each time, since it changes.
   std::function<std::optional<std::uint32_t>()> session_uid;
+  /// Whether there is such a session, even one that belongs to nobody here.
+  std::function<bool()> has_session;
   /// Whether that uid is in group antigravity-proxy.
   std::function<bool(std::uint32_t)> is_member;
 

@@ -594,6 +594,9 @@ api::VisibilityRules Daemon::visibility() {
   rules.session_uid = [this] {
     return session_uid();
   };
+  rules.has_session = [this] {
+    return attached_ != nullptr || session_uid().has_value();
+  };
   rules.is_member = [](std::uint32_t uid) {
     return api::is_group_member(uid, kGroup);
   };

@@ -15,6 +15,9 @@ VisibilityRules rules() {
   out.session_uid = [] {
     return std::optional<std::uint32_t>(1000);
   };
+  out.has_session = [] {
+    return true;
+  };
   out.is_member = [](std::uint32_t uid) {
     return uid == 1002;
   };
@@ -65,7 +68,12 @@ TEST(Visibility, WithoutASessionNobodyElseSeesTheLanguageServersCalls) {
   without.session_uid = [] {
     return std::optional<std::uint32_t>();
   };
+  without.has_session = [] {
+    return false;
+  };
   EXPECT_EQ(without.of(1000).uids, Uids(List{1000}));
+  EXPECT_FALSE(without.of(1000).is_session_there);
+  EXPECT_TRUE(rules().of(1001).is_session_there);
 }
 
 TEST(Visibility, MembershipIsReadFromTheAccountDatabase) {
