@@ -96,8 +96,11 @@ json::object server_value(const LanguageServerStatus& server) {
 json::array problems_value(const std::vector<Problem>& problems) {
   json::array out;
   for (const auto& problem : problems) {
-    out.push_back(json::object{
-        {"code", problem.code}, {"message", problem.message}, {"remedy", problem.remedy}});
+    const bool waits = problem.severity == Problem::Severity::waiting;
+    out.push_back(json::object{{"code", problem.code},
+                               {"message", problem.message},
+                               {"remedy", problem.remedy},
+                               {"severity", waits ? "waiting" : "failing"}});
   }
   return out;
 }
@@ -128,8 +131,13 @@ void judge(StatusReport& report) {
              (more == 0 ? "" : " (and " + std::to_string(more) + " more)"),
          "correct it, then: antigravity-proxy policy reload"});
   }
-  if (!report.problems.empty()) {
-    report.state = StatusReport::State::degraded;
+  report.state = StatusReport::State::ok;
+  for (const auto& problem : report.problems) {
+    if (problem.severity == Problem::Severity::failing) {
+      report.state = StatusReport::State::degraded;
+      return;
+    }
+    report.state = StatusReport::State::waiting;
   }
 }
 

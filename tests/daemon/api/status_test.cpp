@@ -83,11 +83,21 @@ TEST(Status, ARefusedPolicyDegradesUntilItIsCorrected) {
   EXPECT_EQ(report.state, StatusReport::State::ok);
 }
 
-TEST(Status, WithoutProblemsTheStateStays) {
+TEST(Status, WhatIsOnlyWaitedForIsNoFault) {
   StatusReport report;
-  report.state = StatusReport::State::waiting;
+  judge(report);
+  EXPECT_EQ(report.state, StatusReport::State::ok);
+  report.problems.push_back(
+      {"ide", "waiting for the IDE", "start the IDE", Problem::Severity::waiting});
   judge(report);
   EXPECT_EQ(report.state, StatusReport::State::waiting);
+  report.problems.push_back({"helper", "it cannot be reached", "see the journal"});
+  judge(report);
+  EXPECT_EQ(report.state, StatusReport::State::degraded);
+  const auto problems = boost::json::parse(render_status(report, {})).at("problems");
+  EXPECT_EQ(problems.at(0).at("severity").as_string(), "waiting");
+  EXPECT_EQ(problems.at(0).at("remedy").as_string(), "start the IDE");
+  EXPECT_EQ(problems.at(1).at("severity").as_string(), "failing");
 }
 
 }  // namespace
