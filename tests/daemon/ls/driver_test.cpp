@@ -260,6 +260,36 @@ TEST(LsDriver, DrivesATurnFromQuestionToAnswer) {
   }
 }
 
+/// The message of a turn with that limit.
+std::string message_with(std::optional<std::uint64_t> max_output_tokens) {
+  asio::io_context io;
+  Play play;
+  FakeConnectServer server(&io, std::ref(play));
+  Source source;
+  source.current = endpoint_of(server);
+  LsDriver driver(&source, quick());
+  TurnRequest request{"gemini-3-flash", "6 x 7?", "", ""};
+  request.max_output_tokens = max_output_tokens;
+  EXPECT_TRUE(wait(&io, driver.run_turn(request)));
+  for (const auto& call : server.calls()) {
+    if (call.method == "SendUserCascadeMessage") {
+      return call.body;
+    }
+  }
+  return {};
+}
+
+TEST(LsDriver, PassesALimitOnAndLeavesOutOneThatLimitsNothing) {
+  EXPECT_NE(message_with(100).find(R"("maxOutputTokens":100)"), std::string::npos);
+  EXPECT_NE(message_with(65'535).find(R"("maxOutputTokens":65535)"), std::string::npos);
+  for (const auto& none : {std::optional<std::uint64_t>(), std::optional<std::uint64_t>(65'536),
+                           std::optional<std::uint64_t>(1'000'000'000)}) {
+    const auto message = message_with(none);
+    EXPECT_FALSE(message.empty());
+    EXPECT_EQ(message.find("maxOutputTokens"), std::string::npos) << message;
+  }
+}
+
 /// Writes down what it is told.
 class Notes final : public ConversationWatcher {
  public:
