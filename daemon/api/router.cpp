@@ -216,6 +216,7 @@ Route route_head(const Request& request, const Visibility& who) {
   route.openai_shape = entry != nullptr && is_openai(entry->endpoint);
   if (entry == nullptr || entry->endpoint != Endpoint::health) {
     route.refusal = refuse_who(who);
+    route.is_caller_refused = route.refusal.has_value();
   }
   if (route.refusal) {
     return route;
@@ -247,6 +248,15 @@ Route route_head(const Request& request, const Visibility& who) {
     route.refusal = refuse_to_drive(who);
   }
   return route;
+}
+
+ApiError too_many_failures() {
+  return {429,
+          "authentication_error",
+          "too_many_failures",
+          "too many requests from there could not be told to come from any user",
+          "wait, then try again with a key that is one: see API KEYS in antigravity-proxyd(8)",
+          ""};
 }
 
 Step handle(const Request& request, const Visibility& who, usage::Micros now) {

@@ -93,6 +93,13 @@ json::object server_value(const LanguageServerStatus& server) {
           {"log", strings(server.log)}};
 }
 
+json::object api_value(const FailedCallers::Counts& failed) {
+  return {{"failed_callers", json::object{{"unidentified", failed.unidentified},
+                                          {"unknown_key", failed.unknown_key},
+                                          {"refused", failed.refused},
+                                          {"limited", failed.limited}}}};
+}
+
 json::array problems_value(const std::vector<Problem>& problems) {
   json::array out;
   for (const auto& problem : problems) {
@@ -166,6 +173,7 @@ std::string render_status(const StatusReport& report, usage::Micros now) {
                                 {"intercept", strings(report.sockets.intercept)},
                                 {"connect", strings(report.sockets.connect)},
                                 {"reverse", strings(report.sockets.reverse)}};
+  out["api"] = api_value(report.failed_callers);
   out["interception"] = report.interception ? json::value(interception_value(*report.interception))
                                             : json::value(nullptr);
   out["policy"] = policy_value(report);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/api/failed_callers.h"
 #include "daemon/api/interception_status.h"
 #include "daemon/ledger/ledger.h"
 
@@ -80,6 +81,7 @@ struct StatusReport {
   LanguageServerStatus language_server;
 
   Sockets sockets;
+  FailedCallers::Counts failed_callers;  // of the HTTP API
   std::optional<InterceptionStatus> interception;
 
   /// What connections are judged by.

@@ -24,7 +24,7 @@ std::optional<gid_t> group_id(const char* name) {
 
 Visibility VisibilityRules::of(std::optional<std::uint32_t> uid) const {
   Visibility out;
-  if (!uid) {
+  if (!uid || *uid == overflow_uid) {
     return out;
   }
   if (ls_uid && *uid == *ls_uid) {

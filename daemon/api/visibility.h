@@ -33,6 +33,7 @@ struct Visibility {
 struct VisibilityRules {
   std::uint32_t daemon_uid = 0;
   std::optional<std::uint32_t> ls_uid;  // account antigravity-ls
+  std::uint32_t overflow_uid = 65534;   // of users that cannot be told apart: it is nobody's
   /// Whose IDE session the language server uses; asked each time, since it changes.
   std::function<std::optional<std::uint32_t>()> session_uid;
   /// Whether there is such a session, even one that belongs to nobody here.
@@ -42,7 +43,8 @@ struct VisibilityRules {
 
   /// Root, the daemon itself and members see everything. The session user sees their own records
   /// and those of the language server that runs for them. Anyone else sees their own records.
-  /// The language server itself is refused.
+  /// The language server itself is refused, and who has the overflow uid is not identified,
+  /// whoever says it: kernel, bus or key.
   [[nodiscard]] Visibility of(std::optional<std::uint32_t> uid) const;
 };
 

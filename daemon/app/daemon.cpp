@@ -591,6 +591,7 @@ api::VisibilityRules Daemon::visibility() {
   api::VisibilityRules rules;
   rules.daemon_uid = ::geteuid();
   rules.ls_uid = uid_of_account(kLsAccount);
+  rules.overflow_uid = api::overflow_uid();
   rules.session_uid = [this] {
     return session_uid();
   };
@@ -659,6 +660,9 @@ api::StatusReport Daemon::status() {
   }
   from.bus_problem = bus_problem_;
   from.keys_fault = keys_->fault();
+  if (http_) {
+    from.failed_callers = http_->failed_callers();
+  }
   return assemble_status(from, wall_clock());
 }
 

@@ -170,6 +170,7 @@ api::StatusReport assemble_status(const StatusSources& from, usage::Micros now) 
   report.price_version = from.price_version;
   report.price_date = from.price_date;
   report.sockets = from.sockets;
+  report.failed_callers = from.failed_callers;
   report.policy = from.policy;
   report.language_server.mode =
       from.config->language_server_mode == LanguageServerMode::managed && from.is_service

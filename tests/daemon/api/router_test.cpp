@@ -52,6 +52,12 @@ TEST(Router, EverythingElseNeedsACaller) {
   }
 }
 
+TEST(Router, WhoIsRefusedIsToldApartFromWhatIs) {
+  EXPECT_TRUE(route_head(request("GET", "/v1/usage"), Visibility{}).is_caller_refused);
+  EXPECT_FALSE(route_head(request("GET", "/health"), Visibility{}).is_caller_refused);
+  EXPECT_FALSE(route_head(request("GET", "/nothing"), root()).is_caller_refused);
+}
+
 TEST(Router, UnknownPathsAndMethods) {
   EXPECT_EQ(refusal_for(request("GET", "/"), root()), 404U);
   EXPECT_EQ(refusal_for(request("GET", "/v1/usage/"), root()), 404U);

@@ -17,6 +17,17 @@ TEST(Status, WhatIsNotKnownIsNull) {
   EXPECT_TRUE(document.at("ca").at("not_after").is_null());
 }
 
+TEST(Status, CountsWhoWasRefused) {
+  StatusReport report;
+  report.failed_callers = {1, 2, 3, 4};
+  const auto document = boost::json::parse(render_status(report, {}));
+  const auto& failed = document.at("api").at("failed_callers");
+  EXPECT_EQ(failed.at("unidentified"), 1);
+  EXPECT_EQ(failed.at("unknown_key"), 2);
+  EXPECT_EQ(failed.at("refused"), 3);
+  EXPECT_EQ(failed.at("limited"), 4);
+}
+
 TEST(Status, SaysWhatTheLanguageServerWaitsFor) {
   StatusReport report;
   report.state = StatusReport::State::waiting;

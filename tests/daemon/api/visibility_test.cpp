@@ -63,6 +63,17 @@ TEST(Visibility, WhoIsNotKnownSeesNothing) {
   EXPECT_EQ(who.uids, Uids(List{}));
 }
 
+TEST(Visibility, TheUidOfThoseWhoCannotBeToldApartIsNobodys) {
+  auto with_nobody = rules();
+  with_nobody.is_member = [](std::uint32_t) {
+    return true;
+  };
+  const auto who = with_nobody.of(65534);
+  EXPECT_EQ(who.access, Visibility::Access::unidentified);
+  EXPECT_EQ(who.uids, Uids(List{}));
+  EXPECT_FALSE(who.may_drive);
+}
+
 TEST(Visibility, WithoutASessionNobodyElseSeesTheLanguageServersCalls) {
   auto without = rules();
   without.session_uid = [] {
