@@ -565,7 +565,7 @@ asio::awaitable<void> Daemon::watch_rules() {
 
 // On whose behalf the language server runs, while there is anybody.
 std::optional<std::uint32_t> Daemon::session_uid() const {
-  return supervisor_ ? uid_of_account(supervisor_->session_user())
+  return supervisor_ ? supervisor_->session_uid()
          : attached_ ? uid_of_account(config_.language_server_user)
                      : std::nullopt;
 }

@@ -529,6 +529,7 @@ class FakeHelper final : public HelperPort {
       control::StartSpec spec) override {
     said.emplace_back("start " + spec.extension_csrf_token.expose());
     own_token = spec.csrf_token.expose();
+    workspace_id = spec.workspace_id;
     std::string text(64, '\0');
     const auto n = ::read(spec.stdin_fd.get(), text.data(), text.size());
     EXPECT_GT(n, 0);
@@ -558,6 +559,7 @@ class FakeHelper final : public HelperPort {
   bool is_away = false;
   bool has_one_token = false;
   std::string own_token;
+  std::string workspace_id = "(none was given)";
 
  private:
   asio::io_context* io_;
@@ -569,12 +571,16 @@ class FakeFinder final : public SessionFinder {
     Found found;
     found.session.emplace();
     found.session->pid = 5;
+    found.session->uid = 54321;  // nobody has it in the account database
+    found.session->workspace_id = workspace_id;
     found.session->extension_server_port = 1;
     found.session->csrf_token = Secret<std::string>("ide-token");
     found.outcome.session = control::IdeSession{found.session->fingerprint(), "ada", ""};
     found.outcome.candidates = {"ada"};
     return found;
   }
+
+  std::string workspace_id = "file_srv_a";
 };
 
 TEST(Supervisor, BringsUpALanguageServerAndTakesItDown) {
@@ -599,6 +605,8 @@ TEST(Supervisor, BringsUpALanguageServerAndTakesItDown) {
   EXPECT_EQ(supervisor.endpoint()->csrf_token.expose(), helper.own_token);
   EXPECT_EQ(helper.own_token.size(), 36U);
   EXPECT_EQ(supervisor.session_user(), "ada");
+  EXPECT_EQ(supervisor.session_uid(), 54321U);
+  EXPECT_EQ(helper.workspace_id, "file_srv_a");
   EXPECT_TRUE(supervisor.is_capturing());
   EXPECT_TRUE(supervisor.problems().empty());
   EXPECT_EQ(helper.said, (std::vector<std::string>{"bundle PEM", "redirect", "start ide-token"}));
@@ -615,6 +623,7 @@ TEST(Supervisor, SendsTheIdesTokenToALanguageServerThatKnowsNoOther) {
   FakeHelper helper(&io);
   helper.has_one_token = true;
   FakeFinder finder;
+  finder.workspace_id = "file_" + std::string(300, 'x');  // more than the helper takes
   Supervisor::Options options;
   options.first_port = 42300;
   options.last_port = 42399;
@@ -626,6 +635,7 @@ TEST(Supervisor, SendsTheIdesTokenToALanguageServerThatKnowsNoOther) {
   }
   ASSERT_TRUE(supervisor.endpoint());
   EXPECT_EQ(supervisor.endpoint()->csrf_token.expose(), "ide-token");
+  EXPECT_EQ(helper.workspace_id, "");
   supervisor.request_stop();
   while (!ended) {
     io.run_one();
