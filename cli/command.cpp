@@ -79,7 +79,9 @@ Output status(const Options& arguments, Daemon& daemon, const Style& style) {
   const auto& text = std::get<StatusText>(rendered);
   Output output;
   output.exit = text.is_degraded ? Exit::failed : Exit::ok;
-  output.out = arguments.json ? document : text.text + undone_patches(daemon, style);
+  const auto undone = undone_patches(daemon);
+  output.out = arguments.json ? with_undone_patches(document, undone)
+                              : text.text + undone_patches_text(undone, style);
   return output;
 }
 
