@@ -50,7 +50,8 @@ Exit codes: 0 ok, 1 failed or degraded, 3 service not active, 64 wrong command l
 constexpr const char* kStatusHelp = R"(Usage: antigravity-proxy status [--json]
 
 Shows whether usage is being measured, what the service waits for, and each problem
-with its remedy. Exits with 1 when the service is degraded, 3 when it is not running.
+with its remedy. Exits with 0 when all is well or the service only waits for the IDE, 1 when
+it is degraded, 3 when it is not running.
 )";
 
 constexpr const char* kVersionHelp = R"(Usage: antigravity-proxy version [--json]
@@ -78,7 +79,9 @@ Output status(const Options& arguments, Daemon& daemon, const Style& style) {
   const auto& text = std::get<StatusText>(rendered);
   Output output;
   output.exit = text.is_degraded ? Exit::failed : Exit::ok;
-  output.out = arguments.json ? document : text.text + undone_patches(daemon, style);
+  const auto undone = undone_patches(daemon);
+  output.out = arguments.json ? with_undone_patches(document, undone)
+                              : text.text + undone_patches_text(undone, style);
   return output;
 }
 

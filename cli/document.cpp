@@ -104,6 +104,10 @@ std::string yes_or_no(const json::object& object, std::string_view key) {
   return value->get_bool() ? "yes" : "no";
 }
 
+bool is_waiting(const json::object& problem) {
+  return text_of(problem, "severity") == "waiting";
+}
+
 std::optional<std::uint64_t> number_of(const json::object& object, std::string_view key) {
   const auto* value = find(object, key);
   if (value == nullptr) {

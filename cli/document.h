@@ -33,6 +33,8 @@ inline constexpr std::size_t kScreen = 80;  // columns of a terminal
 [[nodiscard]] std::optional<std::uint64_t> number_of(const boost::json::object& object,
                                                      std::string_view key);
 [[nodiscard]] std::string number_text(const boost::json::object& object, std::string_view key);
+/// Nothing is wrong with this one of a document's problems: it says what is waited for.
+[[nodiscard]] bool is_waiting(const boost::json::object& problem);
 /// Null is "(none)".
 [[nodiscard]] std::string key_text(const boost::json::value& value);
 

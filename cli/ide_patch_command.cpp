@@ -10,7 +10,9 @@
 #include <variant>
 
 #include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 
 namespace agp::cli {
 namespace {
@@ -143,19 +145,51 @@ Output run_ide_patch(const std::vector<std::string>& words, Daemon& daemon) {
   return output;
 }
 
-std::string undone_patches(Daemon& daemon, const Style& style) {
+std::optional<std::vector<UndonePatch>> undone_patches(Daemon& daemon) {
   const auto answer = daemon.ide_patch_status();
   const auto* document = std::get_if<std::string>(&answer);
   const auto files = document == nullptr ? std::nullopt : files_of(*document);
-  std::string out;
-  for (const auto& each : files.value_or(json::array())) {
+  if (!files) {
+    return std::nullopt;
+  }
+  std::vector<UndonePatch> out;
+  for (const auto& each : *files) {
     const auto* file = each.if_object();
     if (file != nullptr && text_of(*file, "state") == "undone") {
-      out += "\n" + painted(style, "1;33", "Patch undone: ") + text_of(*file, "path") + ": " +
-             text_of(*file, "detail") + "\n";
+      out.push_back({text_of(*file, "path"), text_of(*file, "detail")});
     }
   }
   return out;
+}
+
+std::string undone_patches_text(const std::optional<std::vector<UndonePatch>>& undone,
+                                const Style& style) {
+  std::string out;
+  for (const auto& each : undone.value_or(std::vector<UndonePatch>())) {
+    out += "\n" + painted(style, "1;33", "Patch undone: ") + each.path + ": " + each.detail + "\n";
+  }
+  return out;
+}
+
+std::string with_undone_patches(const std::string& document,
+                                const std::optional<std::vector<UndonePatch>>& undone) {
+  boost::system::error_code error;
+  auto value = json::parse(document, error);
+  if (error || !value.is_object()) {
+    return document;
+  }
+  json::value files = nullptr;
+  if (undone) {
+    json::array list;
+    for (const auto& each : *undone) {
+      list.push_back(json::object{{"path", each.path},
+                                  {"detail", each.detail},
+                                  {"remedy", "antigravity-proxy ide-patch apply, or forget"}});
+    }
+    files = std::move(list);
+  }
+  value.get_object()["ide_patch"] = json::object{{"undone", std::move(files)}};
+  return json::serialize(value) + "\n";
 }
 
 }  // namespace agp::cli

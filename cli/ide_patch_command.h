@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "cli/render.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +16,19 @@ namespace agp::cli {
 /// Whether a file in this state needs somebody to do something.
 [[nodiscard]] bool is_troubled_extension(std::string_view state);
 
-/// For `status`: each file where an update of the IDE undid the patch, as a problem with its
-/// remedy. Empty when there is none.
-[[nodiscard]] std::string undone_patches(Daemon& daemon, const Style& style);
+/// A file where an update of the IDE undid the patch.
+struct UndonePatch {
+  std::string path;
+  std::string detail;
+};
+/// Empty when there is none; nothing when it could not be told.
+[[nodiscard]] std::optional<std::vector<UndonePatch>> undone_patches(Daemon& daemon);
+
+/// For `status`: as text for people, and as the member "ide_patch" of the document, whose "undone"
+/// is null when it could not be told.
+[[nodiscard]] std::string undone_patches_text(const std::optional<std::vector<UndonePatch>>& undone,
+                                              const Style& style);
+[[nodiscard]] std::string with_undone_patches(
+    const std::string& document, const std::optional<std::vector<UndonePatch>>& undone);
 
 }  // namespace agp::cli

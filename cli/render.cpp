@@ -137,8 +137,9 @@ std::string problems_text(const json::object& document, const Style& style) {
   }
   for (const auto& problem : *problems) {
     if (const auto* object = problem.if_object()) {
-      out += "\n" + painted(style, "1;31", "Problem: ") + text_of(*object, "message") +
-             "\n Remedy: " + text_of(*object, "remedy") + "\n";
+      const bool waits = is_waiting(*object);
+      out += "\n" + painted(style, waits ? "1;33" : "1;31", waits ? "Waiting: " : "Problem: ") +
+             text_of(*object, "message") + "\n Remedy: " + text_of(*object, "remedy") + "\n";
     }
   }
   return out;

@@ -36,8 +36,7 @@ std::string problems_text(const json::array& problems, const Style& style, bool*
       continue;
     }
     const auto code = text_of(*problem, "code");
-    // Nothing fails while it only waits, or was told to.
-    const bool waits = code == "ide" || code == "language-server-stopped";
+    const bool waits = is_waiting(*problem);
     *is_failing = *is_failing || !waits;
     out += "\n" + painted(style, waits ? "1" : "1;31", code) + ": " +
            printable(text_of(*problem, "message")) + "\n  " +

@@ -51,6 +51,7 @@ struct HttpConnection {
   RequestReader reader;
   Door door;
   std::optional<std::uint32_t> uid;
+  std::string peer;  // where it comes from, one text for each address
   /// A stream that waits for records; cancelled, it looks what has happened. Null otherwise.
   boost::asio::steady_timer* wake = nullptr;
   bool is_sending = false;

@@ -51,6 +51,42 @@ std::optional<std::uint16_t> tcp_port(int fd) {
   return std::nullopt;
 }
 
+// A Unix socket has no address: whoever is behind it counts as one.
+std::string peer_address(int fd) {
+  union {
+    sockaddr any;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+    sockaddr_storage storage;
+  } address{};
+  socklen_t size = sizeof address;
+  if (::getpeername(fd, &address.any, &size) != 0) {
+    return {};
+  }
+  if (address.any.sa_family == AF_INET) {
+    return {reinterpret_cast<const char*>(&address.v4.sin_addr), sizeof address.v4.sin_addr};
+  }
+  if (address.any.sa_family == AF_INET6) {
+    // Who has one address of a network of this size has them all.
+    constexpr std::size_t kNetwork = 8;
+    return {reinterpret_cast<const char*>(&address.v6.sin6_addr), kNetwork};
+  }
+  return {};
+}
+
+FailedCallers::Reason reason_of(Visibility::Access access) {
+  switch (access) {
+    case Visibility::Access::unknown_key:
+      return FailedCallers::Reason::unknown_key;
+    case Visibility::Access::refused:
+      return FailedCallers::Reason::refused;
+    case Visibility::Access::granted:
+    case Visibility::Access::unidentified:
+      break;
+  }
+  return FailedCallers::Reason::unidentified;
+}
+
 int family_of(int fd) {
   int family = AF_UNIX;
   socklen_t size = sizeof family;
@@ -110,6 +146,7 @@ struct HttpServer::Impl {
   asio::steady_timer room;  // cancelled whenever a connection ends
   std::shared_ptr<LongAnswers> long_answers;
   std::shared_ptr<TurnAnswers> turn_answers;
+  FailedCallers failed_callers;
   bool stopped = false;
 
   static asio::awaitable<void> accept_loop(Self self, Listener* listener);
@@ -127,6 +164,7 @@ struct HttpServer::Impl {
   static asio::awaitable<Response> perform(Impl* self, Step step);
   static asio::awaitable<Response> perform_login(Impl* self, LoginJob job);
   static asio::awaitable<Response> ledger_job(ledger::Ledger* ledger, LedgerJob job);
+  Response refuse_caller(const std::string& peer, Visibility::Access access, const Route& route);
   void start_connection(const Self& self, UniqueFd fd, const Listener& listener);
 };
 
@@ -138,6 +176,7 @@ HttpServer::HttpServer(asio::io_context* io,
     : impl_(std::make_shared<Impl>(io, pool)) {
   impl_->ports = std::move(ports);
   impl_->limits = limits;
+  impl_->failed_callers = FailedCallers(limits.failed_callers);
   impl_->extra_hosts = std::move(extra_hosts);
   if (!impl_->ports.peer) {
     impl_->ports.peer = peer_uid;
@@ -176,6 +215,10 @@ Result<> HttpServer::listen(UniqueFd listener) {
   added.family = family_of(fd);
   asio::co_spawn(*impl_->io, Impl::accept_loop(impl_, &added), log_bug);
   return {};
+}
+
+const FailedCallers::Counts& HttpServer::failed_callers() const {
+  return impl_->failed_callers.counts();
 }
 
 void HttpServer::drain(std::function<void()> when_ended) {
@@ -245,6 +288,7 @@ void HttpServer::Impl::start_connection(const Self& self, UniqueFd fd, const Lis
   auto connection =
       std::make_unique<Connection>(std::move(socket), io, limits.head_bytes, limits.body_bytes);
   connection->door = {listener.port, extra_hosts};
+  connection->peer = peer_address(connection->socket->native_handle());
   if (uid) {
     connection->uid = *uid;
   } else {
@@ -252,6 +296,22 @@ void HttpServer::Impl::start_connection(const Self& self, UniqueFd fd, const Lis
   }
   open.push_back(connection.get());
   asio::co_spawn(*io, serve(self, std::move(connection)), log_bug);
+}
+
+// Nobody is kept waiting, which would take connections from others: who fails too fast gets another
+// answer, and it has no reason in it. What is right is never looked at here.
+Response HttpServer::Impl::refuse_caller(const std::string& peer,
+                                         Visibility::Access access,
+                                         const Route& route) {
+  const auto pause =
+      failed_callers.on_failure(peer, reason_of(access), std::chrono::steady_clock::now());
+  if (pause.count() == 0) {
+    return refused(*route.refusal, route);
+  }
+  auto response = error_response(too_many_failures(), route.openai_shape);
+  response.headers.emplace_back("Retry-After", std::to_string(pause.count()));
+  response.headers.emplace_back("X-Should-Retry", "false");  // the same key will be no better
+  return response;
 }
 
 asio::awaitable<void> HttpServer::Impl::serve(Self self, std::unique_ptr<Connection> connection) {
@@ -304,7 +364,10 @@ asio::awaitable<bool> HttpServer::Impl::serve_one(Impl* self, Connection* connec
   manner.keep_alive =
       reader.wants_keep_alive() && reader.advance() == RequestReader::Progress::complete;
   Step step = Response{};
-  if (refusal) {
+  if (refusal && route.is_caller_refused) {
+    step = self->refuse_caller(connection->peer, who.access, route);
+    manner.keep_alive = false;  // the next attempt costs a connection
+  } else if (refusal) {
     step = refused(*refusal, route);
   } else {
     connection->timer.cancel();

@@ -3,6 +3,7 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "daemon/api/caller.h"
+#include "daemon/api/failed_callers.h"
 #include "daemon/api/login_port.h"
 #include "daemon/api/long_answers.h"
 #include "daemon/api/status.h"
@@ -34,6 +35,7 @@ struct ServerLimits {
   std::chrono::milliseconds linger_deadline{1'000};  // for a client to read our last answer
   LongAnswerLimits long_answers;
   TurnLimits turns;
+  FailedCallers::Limits failed_callers;
 };
 
 /// Everything the server asks others for. All of it outlives the server.
@@ -67,6 +69,9 @@ class HttpServer {
 
   /// Takes a listening TCP or Unix socket and starts to accept from it.
   [[nodiscard]] Result<> listen(UniqueFd listener);
+
+  /// Of requests that nobody was found to make; on the io_context's thread.
+  [[nodiscard]] const FailedCallers::Counts& failed_callers() const;
 
   /// Turns under way may end, new ones are refused; everything else goes on.
   /// @param when_ended  called once no turn is left, perhaps at once, unless stop() comes first.

@@ -128,6 +128,16 @@ void room(Page& page, const InterceptionStatus& status) {
   page.sample(status.paused_for_descriptors, {{"reason", "descriptors"}});
 }
 
+void failed_callers(Page& page, const FailedCallers::Counts& failed) {
+  page.family("antigravity_api_failed_callers_total", "counter",
+              "Requests to the HTTP API that were refused for who made them.");
+  page.sample(failed.unidentified, {{"reason", "unidentified"}});
+  page.sample(failed.unknown_key, {{"reason", "unknown_key"}});
+  page.sample(failed.refused, {{"reason", "refused"}});
+  page.single("antigravity_api_limited_callers_total", "counter",
+              "Of these, those that came too fast and got no reason.", failed.limited);
+}
+
 }  // namespace
 
 std::string render_metrics(const StatusReport& report) {
@@ -136,6 +146,7 @@ std::string render_metrics(const StatusReport& report) {
   page.sample(1, {{"version", report.version}});
   page.family("antigravity_capture_active", "gauge", "1 while traffic is redirected and measured.");
   page.sample(report.capture_active ? 1 : 0, {{"mode", report.capture_mode}});
+  failed_callers(page, report.failed_callers);
   if (report.interception) {
     connections(page, *report.interception);
     failures(page, *report.interception);

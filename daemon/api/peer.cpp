@@ -100,7 +100,7 @@ Result<std::uint32_t> ask_kernel(const Question& question) {
   return found->idiag_uid;
 }
 
-std::uint32_t overflow_uid() {
+std::uint32_t read_overflow_uid() {
   std::uint32_t value = 65534;
   const UniqueFd fd(::open("/proc/sys/kernel/overflowuid", O_RDONLY | O_CLOEXEC));
   char text[16] = {};
@@ -111,17 +111,19 @@ std::uint32_t overflow_uid() {
   return value;
 }
 
-// The kernel says this for every uid that has no number in our user namespace: many users look like
-// one, and the account of that number (nobody) is shared by design. It tells nobody apart.
 Result<std::uint32_t> told(std::uint32_t uid) {
-  static const std::uint32_t kOverflow = overflow_uid();
-  if (uid == kOverflow) {
+  if (uid == overflow_uid()) {
     return errno_error(EOVERFLOW, "the peer's user has no number of its own here");
   }
   return uid;
 }
 
 }  // namespace
+
+std::uint32_t overflow_uid() {
+  static const std::uint32_t kOverflow = read_overflow_uid();
+  return kOverflow;
+}
 
 Result<std::uint32_t> peer_uid(int accepted) {
   Address local{};

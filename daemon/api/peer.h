@@ -16,6 +16,11 @@ namespace agp::api {
 /// never root.
 [[nodiscard]] Result<std::uint32_t> peer_uid(int accepted);
 
+/// What the kernel says of every user that it cannot name in our user namespace
+/// (kernel.overflowuid): many look like one, and the account of that number (nobody) is shared by
+/// design. It tells nobody apart.
+[[nodiscard]] std::uint32_t overflow_uid();
+
 /// The uid that owns the local TCP socket which is bound to `client` and connected to
 /// `destination`, both of one family (sockaddr_in or sockaddr_in6). For a redirected connection
 /// `destination` is the original one, which is what the client's own socket says.

@@ -77,6 +77,23 @@ bool takes(const Entry& entry, const std::string& method) {
   return method == entry.method || (method == "HEAD" && std::string_view(entry.method) == "GET");
 }
 
+ApiError refuse_to_drive(const Visibility& who) {
+  if (!who.is_session_there) {
+    return {503,
+            "server_error",
+            "language_server_unavailable",
+            "there is no language server to ask: no session of an IDE is in use",
+            "start the IDE and sign in; antigravity-proxy status says what is waited for",
+            ""};
+  }
+  return {403,
+          "permission_error",
+          "not_your_session",
+          "the language server runs with the login of another user",
+          "only that user and members of the group antigravity-proxy may use it",
+          ""};
+}
+
 std::optional<ApiError> refuse_who(const Visibility& who) {
   switch (who.access) {
     case Visibility::Access::granted:
@@ -199,6 +216,7 @@ Route route_head(const Request& request, const Visibility& who) {
   route.openai_shape = entry != nullptr && is_openai(entry->endpoint);
   if (entry == nullptr || entry->endpoint != Endpoint::health) {
     route.refusal = refuse_who(who);
+    route.is_caller_refused = route.refusal.has_value();
   }
   if (route.refusal) {
     return route;
@@ -227,14 +245,18 @@ Route route_head(const Request& request, const Visibility& who) {
   }
   route.wants_body = is_turn(*entry);
   if (is_turn(*entry) && !who.may_drive) {
-    route.refusal = ApiError{403,
-                             "permission_error",
-                             "not_your_session",
-                             "the language server runs with the login of another user",
-                             "only that user and members of the group antigravity-proxy may use it",
-                             ""};
+    route.refusal = refuse_to_drive(who);
   }
   return route;
+}
+
+ApiError too_many_failures() {
+  return {429,
+          "authentication_error",
+          "too_many_failures",
+          "too many requests from there could not be told to come from any user",
+          "wait, then try again with a key that is one: see API KEYS in antigravity-proxyd(8)",
+          ""};
 }
 
 Step handle(const Request& request, const Visibility& who, usage::Micros now) {

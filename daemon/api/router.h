@@ -45,11 +45,15 @@ using Step = std::variant<Response, LedgerJob, StatusJob, LoginJob, ExportJob, S
 /// Decided on the head alone, before a body is read.
 struct Route {
   std::optional<ApiError> refusal;
+  bool is_caller_refused = false;  // the refusal is for who asks, not for what is asked
   bool openai_shape = false;
   bool wants_body = false;
   std::string allow;  // the methods that the path takes, when it does not take this one
 };
 [[nodiscard]] Route route_head(const Request& request, const Visibility& who);
+
+/// What is answered instead, to those who fail too fast.
+[[nodiscard]] ApiError too_many_failures();
 
 /// The whole request; `route_head` has let it pass.
 [[nodiscard]] Step handle(const Request& request, const Visibility& who, usage::Micros now);

@@ -93,11 +93,21 @@ json::object server_value(const LanguageServerStatus& server) {
           {"log", strings(server.log)}};
 }
 
+json::object api_value(const FailedCallers::Counts& failed) {
+  return {{"failed_callers", json::object{{"unidentified", failed.unidentified},
+                                          {"unknown_key", failed.unknown_key},
+                                          {"refused", failed.refused},
+                                          {"limited", failed.limited}}}};
+}
+
 json::array problems_value(const std::vector<Problem>& problems) {
   json::array out;
   for (const auto& problem : problems) {
-    out.push_back(json::object{
-        {"code", problem.code}, {"message", problem.message}, {"remedy", problem.remedy}});
+    const bool waits = problem.severity == Problem::Severity::waiting;
+    out.push_back(json::object{{"code", problem.code},
+                               {"message", problem.message},
+                               {"remedy", problem.remedy},
+                               {"severity", waits ? "waiting" : "failing"}});
   }
   return out;
 }
@@ -128,8 +138,13 @@ void judge(StatusReport& report) {
              (more == 0 ? "" : " (and " + std::to_string(more) + " more)"),
          "correct it, then: antigravity-proxy policy reload"});
   }
-  if (!report.problems.empty()) {
-    report.state = StatusReport::State::degraded;
+  report.state = StatusReport::State::ok;
+  for (const auto& problem : report.problems) {
+    if (problem.severity == Problem::Severity::failing) {
+      report.state = StatusReport::State::degraded;
+      return;
+    }
+    report.state = StatusReport::State::waiting;
   }
 }
 
@@ -158,6 +173,7 @@ std::string render_status(const StatusReport& report, usage::Micros now) {
                                 {"intercept", strings(report.sockets.intercept)},
                                 {"connect", strings(report.sockets.connect)},
                                 {"reverse", strings(report.sockets.reverse)}};
+  out["api"] = api_value(report.failed_callers);
   out["interception"] = report.interception ? json::value(interception_value(*report.interception))
                                             : json::value(nullptr);
   out["policy"] = policy_value(report);

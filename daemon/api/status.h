@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/api/failed_callers.h"
 #include "daemon/api/interception_status.h"
 #include "daemon/ledger/ledger.h"
 
@@ -12,9 +13,14 @@
 namespace agp::api {
 
 struct Problem {
+  enum class Severity {
+    waiting,  // nothing is wrong: somebody outside has to act, or asked for this
+    failing,  // less is done than promised
+  };
   std::string code;     // stable word for programs
-  std::string message;  // what is wrong
+  std::string message;  // what is wrong, or waited for
   std::string remedy;   // what to do about it
+  Severity severity = Severity::failing;
 
   friend bool operator==(const Problem&, const Problem&) = default;
 };
@@ -52,8 +58,8 @@ struct LanguageServerStatus {
 struct StatusReport {
   enum class State {
     ok,        // doing its work
-    waiting,   // fine, and nothing to do until something outside happens
-    degraded,  // going on, with less than promised: see problems
+    waiting,   // as ok: nothing is wrong, and a problem says whom it waits for, or who stopped it
+    degraded,  // going on, with less than promised: a problem is failing
   };
   State state = State::ok;
   std::string version;
@@ -75,6 +81,7 @@ struct StatusReport {
   LanguageServerStatus language_server;
 
   Sockets sockets;
+  FailedCallers::Counts failed_callers;  // of the HTTP API
   std::optional<InterceptionStatus> interception;
 
   /// What connections are judged by.
@@ -92,8 +99,8 @@ struct StatusReport {
   std::vector<Problem> problems;
 };
 
-/// Adds what the ledger's health says as a problem, and turns `ok` into `degraded` when there is
-/// one.
+/// Adds what ledger and policy say as problems, and makes the state of all problems: the worst one
+/// decides.
 void judge(StatusReport& report);
 
 /// What may be shown to those who may not drive the language server.

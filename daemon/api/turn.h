@@ -3,6 +3,8 @@
 #include "daemon/api/openai/turn_event.h"
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -15,6 +17,7 @@ struct TurnRequest {
   std::string input;         // text of the user's message
   std::string instructions;  // empty: none
   std::string cascade_id;    // continues this conversation; empty: a new one
+  std::optional<std::uint64_t> max_output_tokens = std::nullopt;  // of each call of the model
 };
 
 /// How a turn ended, and what is known of the calls that it made: what was measured of them is

@@ -33,12 +33,9 @@ std::variant<TurnJob, ApiError> responses_job(std::string_view body) {
     return std::move(*refusal);
   }
   auto& request = std::get<openai::ResponsesRequest>(parsed);
-  // No language server can be told to write less.
-  if (request.max_output_tokens) {
-    return openai::unsupported_parameter("max_output_tokens");
-  }
   TurnJob job;
   job.turn = to_turn(request.model, request.instructions, request.messages);
+  job.turn.max_output_tokens = request.max_output_tokens;
   request.messages.clear();  // the answer does not repeat them
   job.request = std::move(request);
   return job;
@@ -50,11 +47,9 @@ std::variant<TurnJob, ApiError> chat_job(std::string_view body) {
     return std::move(*refusal);
   }
   auto& request = std::get<openai::ChatRequest>(parsed);
-  if (request.max_output_tokens) {
-    return openai::unsupported_parameter(request.max_output_tokens_name);
-  }
   TurnJob job;
   job.turn = to_turn(request.model, "", request.messages);
+  job.turn.max_output_tokens = request.max_output_tokens;
   request.messages.clear();
   job.request = std::move(request);
   return job;

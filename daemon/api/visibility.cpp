@@ -25,7 +25,7 @@ std::optional<gid_t> group_id(const char* name) {
 
 Visibility VisibilityRules::of(std::optional<std::uint32_t> uid) const {
   Visibility out;
-  if (!uid) {
+  if (!uid || *uid == overflow_uid) {
     return out;
   }
   if (ls_uid && *uid == *ls_uid) {
@@ -33,6 +33,7 @@ Visibility VisibilityRules::of(std::optional<std::uint32_t> uid) const {
     return out;
   }
   out.access = Visibility::Access::granted;
+  out.is_session_there = has_session && has_session();
   if (*uid == 0 || *uid == daemon_uid || (is_member && is_member(*uid))) {
     out.uids = std::nullopt;
     out.may_drive = true;

@@ -487,7 +487,7 @@ asio::awaitable<void> Daemon::watch_rules() {
 
 // On whose behalf the language server runs, while there is anybody.
 std::optional<std::uint32_t> Daemon::session_uid() const {
-  return supervisor_ ? find_uid(supervisor_->session_user())
+  return supervisor_ ? supervisor_->session_uid()
          : attached_ ? find_uid(config_.language_server_user)
                      : std::nullopt;
 }
@@ -513,8 +513,12 @@ api::VisibilityRules Daemon::visibility() {
   api::VisibilityRules rules;
   rules.daemon_uid = ::geteuid();
   rules.ls_uid = find_uid(kLsAccount);
+  rules.overflow_uid = api::overflow_uid();
   rules.session_uid = [this] {
     return session_uid();
+  };
+  rules.has_session = [this] {
+    return attached_ != nullptr || session_uid().has_value();
   };
   rules.is_member = [](std::uint32_t uid) {
     return api::is_group_member(uid, kGroup);
@@ -578,6 +582,9 @@ api::StatusReport Daemon::status() {
   }
   from.bus_problem = bus_problem_;
   from.keys_fault = keys_->fault();
+  if (http_) {
+    from.failed_callers = http_->failed_callers();
+  }
   return assemble_status(from, wall_clock());
 }
 

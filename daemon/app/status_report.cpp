@@ -2,12 +2,11 @@
 
 #include "daemon/control/lifecycle.h"
 
+#include <string_view>
 #include <utility>
 
 namespace agp::app {
 namespace {
-
-using State = api::StatusReport::State;
 
 usage::Micros to_micros(std::chrono::system_clock::time_point at) {
   return std::chrono::time_point_cast<std::chrono::microseconds>(at);
@@ -37,21 +36,23 @@ void add_language_server(const ls::Supervisor& supervisor, api::LanguageServerSt
   status.log = supervisor.last_log_lines();
 }
 
+// "waits_for" is what comes behind these words.
+std::string without_verb(const std::string& message) {
+  constexpr std::string_view kVerb = "waiting for ";
+  return message.starts_with(kVerb) ? message.substr(kVerb.size()) : message;
+}
+
 void add_supervision(const ls::Supervisor& supervisor, api::StatusReport& report) {
   report.capture_active = supervisor.is_capturing();
   add_language_server(supervisor, report.language_server);
   for (const auto& problem : supervisor.problems()) {
-    if (problem.severity == control::Severity::waiting) {
-      if (!supervisor.lifecycle().is_held()) {
-        report.language_server.waits_for = problem.message;
-      }
-      if (report.state == State::ok) {
-        report.state = State::waiting;
-      }
-    } else {
-      report.state = State::degraded;
+    const bool waits = problem.severity == control::Severity::waiting;
+    if (waits && !supervisor.lifecycle().is_held()) {
+      report.language_server.waits_for = without_verb(problem.message);
     }
-    report.problems.push_back({problem.code, problem.message, problem.remedy});
+    report.problems.push_back(
+        {problem.code, problem.message, problem.remedy,
+         waits ? api::Problem::Severity::waiting : api::Problem::Severity::failing});
   }
 }
 
@@ -169,6 +170,7 @@ api::StatusReport assemble_status(const StatusSources& from, usage::Micros now) 
   report.price_version = from.price_version;
   report.price_date = from.price_date;
   report.sockets = from.sockets;
+  report.failed_callers = from.failed_callers;
   report.policy = from.policy;
   report.language_server.mode =
       from.config->language_server_mode == LanguageServerMode::managed && from.is_service

@@ -34,7 +34,8 @@ struct StatusSources {
   api::StatusReport::Policy policy;
   std::string authority_renewed_because;  // empty: it was not
   std::optional<Error> keys_fault;        // of api.keys_file
-  std::string bus_problem;                // empty: none
+  api::FailedCallers::Counts failed_callers;
+  std::string bus_problem;  // empty: none
 };
 
 [[nodiscard]] api::StatusReport assemble_status(const StatusSources& from, usage::Micros now);

@@ -39,6 +39,7 @@ boost::asio::awaitable<api::TurnOutcome> Turns::run(api::TurnRequest request,
   wanted.input = std::move(request.input);
   wanted.instructions = std::move(request.instructions);
   wanted.cascade_id = std::move(request.cascade_id);
+  wanted.max_output_tokens = request.max_output_tokens;
   TurnTranslator translator(listener);
   const auto result = co_await driver_->run_turn(std::move(wanted), &translator);
   co_return translator.outcome(result);

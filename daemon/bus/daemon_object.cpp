@@ -199,10 +199,10 @@ class DaemonObject::Object final
     auto uid =
         co_await bus::call<std::uint32_t>(connection_, bus_daemon_.get(), "org.freedesktop.DBus",
                                           "GetConnectionUnixUser", kBusPatience, std::move(sender));
-    if (!uid) {
+    auto who = uid ? ports_.visibility.of(std::get<0>(*uid)) : api::Visibility();
+    if (who.access == api::Visibility::Access::unidentified) {
       co_return Error(bus::Errc::access_denied, "it could not be told which user is calling");
     }
-    auto who = ports_.visibility.of(std::get<0>(*uid));
     if (who.access != api::Visibility::Access::granted) {
       co_return Error(bus::Errc::access_denied, "this account has no access to usage");
     }

@@ -23,6 +23,10 @@ namespace {
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
+/// What a language server asks of a model by itself. Models of Google refuse a higher number, and a
+/// limit above what is written anyway limits nothing.
+constexpr std::uint64_t kUsualOutputTokens = 65'536;
+
 std::string with_cascade(const std::string& cascade_id) {
   return json::serialize(json::object{{"cascadeId", cascade_id}});
 }
@@ -35,8 +39,11 @@ std::string user_message(const std::string& cascade_id,
   // There is no place for instructions of the caller's in the protocol but the text itself.
   const std::string text =
       request.instructions.empty() ? request.input : request.instructions + "\n\n" + request.input;
-  const json::object planner{{"conversational", json::object{}},
-                             {"requestedModel", json::object{{"model", model}}}};
+  json::object planner{{"conversational", json::object{}},
+                       {"requestedModel", json::object{{"model", model}}}};
+  if (request.max_output_tokens && *request.max_output_tokens < kUsualOutputTokens) {
+    planner["maxOutputTokens"] = *request.max_output_tokens;
+  }
   return json::serialize(json::object{
       {"cascadeId", cascade_id},
       {"items", json::array{json::object{{"text", text}}}},

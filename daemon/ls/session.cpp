@@ -174,6 +174,14 @@ std::string Session::unusable_reason() const {
   return {};
 }
 
+std::string Session::passable_workspace_id() const {
+  constexpr std::size_t kMost = 256;
+  const bool is_plain = std::all_of(workspace_id.begin(), workspace_id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+  return is_plain && workspace_id.size() <= kMost ? workspace_id : std::string();
+}
+
 std::uint64_t Session::fingerprint() const {
   Hash hash;
   hash.add(static_cast<std::uint64_t>(pid));

@@ -52,6 +52,9 @@ struct Session {
 
   /// Changes whenever anything changes that a second language server was started with.
   [[nodiscard]] std::uint64_t fingerprint() const;
+  /// The workspace_id where the helper takes it: 0 to 256 of A-Z a-z 0-9 _. Else empty: a language
+  /// server without one is better than none.
+  [[nodiscard]] std::string passable_workspace_id() const;
   /// Why its login cannot be shared, to be read after the name of the process; empty when it can.
   [[nodiscard]] std::string unusable_reason() const;
   [[nodiscard]] bool is_usable() const { return unusable_reason().empty(); }

@@ -349,7 +349,11 @@ asio::awaitable<void> Supervisor::start(control::StartLs command) {
   spec.extension_server_port = session_->extension_server_port;
   spec.csrf_token = Secret<std::string>(own_token->expose());
   spec.extension_csrf_token = callback_token(*session_);
-  spec.workspace_id = session_->workspace_id;
+  spec.workspace_id = session_->passable_workspace_id();
+  if (spec.workspace_id.empty() && !session_->workspace_id.empty()) {
+    log::notice("the workspace's id is too long or unusual, going on without it",
+                {{"LENGTH", session_->workspace_id.size()}});
+  }
   spec.binary_index = command.binary_index;
   spec.stdin_fd = std::move(*memfd);
   open_log(&spec);

@@ -79,6 +79,10 @@ class Supervisor final : public EndpointSource {
   [[nodiscard]] control::Phase phase() const { return lifecycle_.phase(); }
   /// Name of the user whose IDE session is in use, empty while there is none.
   [[nodiscard]] const std::string& session_user() const { return session_user_; }
+  /// The same user's uid, which is there for users without a name too.
+  [[nodiscard]] std::optional<std::uint32_t> session_uid() const {
+    return session_ ? std::optional<std::uint32_t>(session_->uid) : std::nullopt;
+  }
   [[nodiscard]] const control::Lifecycle& lifecycle() const { return lifecycle_; }
   /// Of this daemon's language servers; none before the first end.
   [[nodiscard]] const std::optional<LastExit>& last_exit() const { return last_exit_; }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 namespace agp::ls {
@@ -10,6 +12,9 @@ struct TurnRequest {
   std::string input;         // the user's text
   std::string instructions;  // put before the input; may be empty
   std::string cascade_id;    // continues this conversation; empty: a new one
+  /// Of each call of the model, thoughts included. Empty, or more than the language server asks for
+  /// by itself: whatever that is.
+  std::optional<std::uint64_t> max_output_tokens = std::nullopt;
 };
 
 /// Its answer. What it cost is measured on the network, never told by the language server.

@@ -6,6 +6,8 @@
 #include <fstream>
 #include <string>
 
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -79,8 +81,18 @@ TEST(IdePatchCommand, StatusSaysThatAnUpdateUndidIt) {
   EXPECT_NE(text.out.find("Patch undone: /usr/share/x/extension.js: what was seen\n"),
             std::string::npos);
   EXPECT_EQ(text.exit, Exit::ok);  // measuring is not affected
+  const auto undone = [&daemon] {
+    const auto out = run({"status", "--json"}, daemon, false).out;
+    return boost::json::parse(out).at("ide_patch").at("undone");
+  };
+  EXPECT_EQ(undone().at(0).at("path").as_string(), "/usr/share/x/extension.js");
+  EXPECT_EQ(undone().at(0).at("detail").as_string(), "what was seen");
+  EXPECT_FALSE(undone().at(0).at("remedy").as_string().empty());
   daemon.ide_patch_answer = document(ExtensionState::patched);
   EXPECT_EQ(run({"status"}, daemon, false).out.find("Patch undone"), std::string::npos);
+  EXPECT_TRUE(undone().as_array().empty());
+  daemon.ide_patch_answer = Failure{Exit::failed, "failed", "no", "see"};
+  EXPECT_TRUE(undone().is_null());
 }
 
 TEST(IdePatchCommand, WrongLinesAndRefusalsAreTold) {

@@ -14,11 +14,13 @@ constexpr const char* kRunning =
 constexpr const char* kStopped =
     R"({"language_server":{"mode":"managed","state":"stopped-on-request","usable":false,
     "instance":null,"user":"ada","stopped_on_request":true,"crashes":0,"last_exit":null,"log":[]},
-    "problems":[{"code":"language-server-stopped","message":"it was stopped","remedy":"ls start"}]})";
+    "problems":[{"code":"language-server-stopped","message":"it was stopped","remedy":"ls start",
+    "severity":"waiting"}]})";
 constexpr const char* kWaiting =
     R"({"language_server":{"mode":"managed","state":"waiting-for-ide","usable":false,
     "stopped_on_request":false,"crashes":0,"last_exit":null,"log":[]},
-    "problems":[{"code":"ide","message":"waiting for the IDE","remedy":"start it"}]})";
+    "problems":[{"code":"ide","message":"waiting for the IDE","remedy":"start it",
+    "severity":"waiting"}]})";
 constexpr const char* kCrashing =
     R"({"language_server":{"mode":"managed","state":"crash-loop","usable":false,
     "stopped_on_request":false,"crashes":4,"last_exit":{"result":"signal","status":11,

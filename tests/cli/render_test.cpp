@@ -38,6 +38,20 @@ TEST(Render, StatusNamesProblemsWithTheirRemedies) {
             std::string::npos);
 }
 
+TEST(Render, WhatIsOnlyWaitedForIsNotCalledAProblem) {
+  const auto answer = render_status(
+      R"({"state":"waiting","version":"1.0","problems":[{"code":"ide","message":"waiting for the IDE",
+          "remedy":"start the IDE","severity":"waiting"}]})",
+      {});
+  const auto* text = std::get_if<StatusText>(&answer);
+  ASSERT_NE(text, nullptr);
+  EXPECT_FALSE(text->is_degraded);
+  EXPECT_NE(text->text.find("Waiting: waiting for the IDE\n Remedy: start the IDE\n"),
+            std::string::npos)
+      << text->text;
+  EXPECT_EQ(text->text.find("Problem:"), std::string::npos) << text->text;
+}
+
 TEST(Render, StatusShowsThePolicyAndThatRequestsAreChanged) {
   const auto answer = render_status(
       R"({"state":"ok","version":"1.0","policy":{"generation":3,"loaded_at":"2026-11-22T08:00:00Z",

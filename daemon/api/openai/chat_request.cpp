@@ -74,7 +74,6 @@ Refusal read_parameter(std::string_view name,
       return invalid_parameter(std::string(name),
                                "max_tokens and max_completion_tokens exclude each other");
     }
-    out.max_output_tokens_name = value.is_null() ? out.max_output_tokens_name : std::string(name);
     return read_count(name, value, limits.output_tokens, out.max_output_tokens);
   }
   if (name == "metadata") {

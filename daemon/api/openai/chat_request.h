@@ -17,7 +17,6 @@ struct ChatRequest {
   std::string model;              // as the client named it
   std::vector<Message> messages;  // in order; the last that is not an instruction is the user's
   std::optional<std::uint64_t> max_output_tokens;  // under either of its names
-  std::string max_output_tokens_name;              // under which; empty: none
   Metadata metadata;
   bool stream = false;
   bool include_usage = false;

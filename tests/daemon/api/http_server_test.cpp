@@ -158,6 +158,35 @@ TEST_F(HttpServerTest, TheQuotaOfAnotherUserIsTheirs) {
   EXPECT_TRUE(has(answer, "\"hint\"")) << answer;
 }
 
+TEST_F(HttpServerTest, WhoFailsTooOftenIsLimitedAndKeepsNobodyElseOut) {
+  peer_ = [](int) -> Result<std::uint32_t> {
+    return errno_error(EOVERFLOW, "nobody knows");
+  };
+  ServerLimits limits;
+  limits.failed_callers.burst = 2;
+  limits.failed_callers.refill = std::chrono::hours(1);
+  start(limits);
+  const auto ask = [this](const std::string& key) {
+    return Client(where_).ask(get("/v1/usage", "Authorization: Bearer " + key + "\r\n"));
+  };
+  for (int i = 0; i < 2; ++i) {
+    const auto answer = ask("no-key");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 401")) << answer;
+    EXPECT_TRUE(has(answer, "Connection: close")) << answer;
+  }
+  const auto limited = ask("no-key");
+  EXPECT_TRUE(limited.starts_with("HTTP/1.1 429")) << limited;
+  EXPECT_TRUE(has(limited, "too_many_failures")) << limited;
+  EXPECT_TRUE(has(limited, "Retry-After: 3")) << limited;
+  // The same address, and a key that is one.
+  const auto good = ask("a-key");
+  EXPECT_TRUE(good.starts_with("HTTP/1.1 200")) << good;
+  EXPECT_TRUE(Client(where_).ask(get("/health")).starts_with("HTTP/1.1 200"));
+  FailedCallers::Counts counts;
+  on_server([&] { counts = server_->failed_callers(); });
+  EXPECT_EQ(counts, (FailedCallers::Counts{0, 3, 0, 1}));
+}
+
 TEST_F(HttpServerTest, WithoutALoginItSaysWhatToDo) {
   start();
   const auto answer = Client(where_).ask(get("/v1/quota"));

@@ -5,6 +5,7 @@
 #include "tests/daemon/api/some_records.h"
 
 #include <algorithm>
+#include <atomic>
 #include <future>
 #include <optional>
 #include <set>
@@ -35,10 +36,14 @@ class LongAnswersTest : public test::HttpServerTest {
       kept_.append(std::move(record));
     }
   }
+  // Whose connections those made from now on are; to be called once before start().
   void answer_for(std::uint32_t uid) {
-    peer_ = [uid](int) -> Result<std::uint32_t> {
-      return uid;
-    };
+    asking_ = uid;
+    if (!peer_) {
+      peer_ = [this](int) -> Result<std::uint32_t> {
+        return asking_.load();
+      };
+    }
   }
   // Returns once every stream was told, or had left.
   void stop_server() {
@@ -72,6 +77,7 @@ class LongAnswersTest : public test::HttpServerTest {
   }
 
   test::MemoryLedger kept_;
+  std::atomic<std::uint32_t> asking_{0};
 };
 
 TEST_F(LongAnswersTest, ExportsInChunksAndKeepsTheConnection) {

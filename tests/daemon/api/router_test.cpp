@@ -52,6 +52,12 @@ TEST(Router, EverythingElseNeedsACaller) {
   }
 }
 
+TEST(Router, WhoIsRefusedIsToldApartFromWhatIs) {
+  EXPECT_TRUE(route_head(request("GET", "/v1/usage"), Visibility{}).is_caller_refused);
+  EXPECT_FALSE(route_head(request("GET", "/health"), Visibility{}).is_caller_refused);
+  EXPECT_FALSE(route_head(request("GET", "/nothing"), root()).is_caller_refused);
+}
+
 TEST(Router, UnknownPathsAndMethods) {
   EXPECT_EQ(refusal_for(request("GET", "/"), root()), 404U);
   EXPECT_EQ(refusal_for(request("GET", "/v1/usage/"), root()), 404U);
@@ -93,6 +99,7 @@ TEST(Router, AnUnknownKeyIsToldHowToGetOne) {
 TEST(Router, OnlyTheSessionsOwnerMayDrive) {
   auto other = root();
   other.may_drive = false;
+  other.is_session_there = true;
   const auto route = route_head(request("POST", "/v1/responses"), other);
   ASSERT_TRUE(route.refusal.has_value());
   EXPECT_EQ(route.refusal->status, 403U);
@@ -101,6 +108,19 @@ TEST(Router, OnlyTheSessionsOwnerMayDrive) {
   const auto chat = route_head(request("POST", "/v1/chat/completions"), other);
   EXPECT_TRUE(chat.refusal.has_value());
   EXPECT_TRUE(chat.openai_shape);
+}
+
+TEST(Router, WithoutASessionThereIsNothingToDriveForAnybody) {
+  auto other = root();
+  other.may_drive = false;
+  for (const char* path : {"/v1/responses", "/v1/chat/completions"}) {
+    const auto route = route_head(request("POST", path), other);
+    ASSERT_TRUE(route.refusal.has_value()) << path;
+    EXPECT_EQ(route.refusal->status, 503U) << path;
+    EXPECT_EQ(route.refusal->code, "language_server_unavailable") << path;
+    EXPECT_NE(route.refusal->hint.find("start the IDE"), std::string::npos) << path;
+    EXPECT_TRUE(route.openai_shape) << path;
+  }
 }
 
 TEST(Router, AWrongParameterIsABadRequest) {

@@ -17,6 +17,17 @@ TEST(Status, WhatIsNotKnownIsNull) {
   EXPECT_TRUE(document.at("ca").at("not_after").is_null());
 }
 
+TEST(Status, CountsWhoWasRefused) {
+  StatusReport report;
+  report.failed_callers = {1, 2, 3, 4};
+  const auto document = boost::json::parse(render_status(report, {}));
+  const auto& failed = document.at("api").at("failed_callers");
+  EXPECT_EQ(failed.at("unidentified"), 1);
+  EXPECT_EQ(failed.at("unknown_key"), 2);
+  EXPECT_EQ(failed.at("refused"), 3);
+  EXPECT_EQ(failed.at("limited"), 4);
+}
+
 TEST(Status, SaysWhatTheLanguageServerWaitsFor) {
   StatusReport report;
   report.state = StatusReport::State::waiting;
@@ -83,11 +94,21 @@ TEST(Status, ARefusedPolicyDegradesUntilItIsCorrected) {
   EXPECT_EQ(report.state, StatusReport::State::ok);
 }
 
-TEST(Status, WithoutProblemsTheStateStays) {
+TEST(Status, WhatIsOnlyWaitedForIsNoFault) {
   StatusReport report;
-  report.state = StatusReport::State::waiting;
+  judge(report);
+  EXPECT_EQ(report.state, StatusReport::State::ok);
+  report.problems.push_back(
+      {"ide", "waiting for the IDE", "start the IDE", Problem::Severity::waiting});
   judge(report);
   EXPECT_EQ(report.state, StatusReport::State::waiting);
+  report.problems.push_back({"helper", "it cannot be reached", "see the journal"});
+  judge(report);
+  EXPECT_EQ(report.state, StatusReport::State::degraded);
+  const auto problems = boost::json::parse(render_status(report, {})).at("problems");
+  EXPECT_EQ(problems.at(0).at("severity").as_string(), "waiting");
+  EXPECT_EQ(problems.at(0).at("remedy").as_string(), "start the IDE");
+  EXPECT_EQ(problems.at(1).at("severity").as_string(), "failing");
 }
 
 }  // namespace

@@ -40,14 +40,25 @@ TEST(TurnJob, OfAChatHasItsHistoryInOneMessage) {
   EXPECT_TRUE(job.previous_response_id().empty());
 }
 
-TEST(TurnJob, NoLimitOfLengthCanBePassedOn) {
-  EXPECT_EQ(refused(responses_job(R"({"model":"m","input":"Hi","max_output_tokens":9})")).param,
-            "max_output_tokens");
+TEST(TurnJob, ALimitOfLengthIsPassedOn) {
+  const std::string question = R"({"model":"m","input":"Hi")";
+  EXPECT_FALSE(accepted(responses_job(question + "}")).turn.max_output_tokens);
+  EXPECT_EQ(accepted(responses_job(question + R"(,"max_output_tokens":9})")).turn.max_output_tokens,
+            9U);
+  for (const char* wrong : {"0", "-1", "1.5", "\"9\"", "1000000001"}) {
+    const auto refusal =
+        refused(responses_job(question + R"(,"max_output_tokens":)" + wrong + "}"));
+    EXPECT_EQ(refusal.param, "max_output_tokens") << wrong;
+    EXPECT_EQ(refusal.code, "invalid_parameter") << wrong;
+  }
   for (const std::string name : {"max_tokens", "max_completion_tokens"}) {
-    const auto refusal = refused(
-        chat_job(R"({"model":"m","messages":[{"role":"user","content":"Hi"}],")" + name + "\":9}"));
-    EXPECT_EQ(refusal.param, name);
-    EXPECT_EQ(refusal.code, "unsupported_parameter");
+    const auto chat = [&name](const std::string& value) {
+      return chat_job(R"({"model":"m","messages":[{"role":"user","content":"Hi"}],")" + name +
+                      "\":" + value + "}");
+    };
+    EXPECT_EQ(accepted(chat("9")).turn.max_output_tokens, 9U);
+    EXPECT_FALSE(accepted(chat("null")).turn.max_output_tokens);
+    EXPECT_EQ(refused(chat("0")).param, name);
   }
 }
 

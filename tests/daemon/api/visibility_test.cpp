@@ -15,6 +15,9 @@ VisibilityRules rules() {
   out.session_uid = [] {
     return std::optional<std::uint32_t>(1000);
   };
+  out.has_session = [] {
+    return true;
+  };
   out.is_member = [](std::uint32_t uid) {
     return uid == 1002;
   };
@@ -75,13 +78,29 @@ TEST(Visibility, ASessionThatPassesOnShowsNothingOfTheOneBefore) {
   EXPECT_FALSE(rule.of(1000).may_drive);
 }
 
+TEST(Visibility, TheUidOfThoseWhoCannotBeToldApartIsNobodys) {
+  auto with_nobody = rules();
+  with_nobody.is_member = [](std::uint32_t) {
+    return true;
+  };
+  const auto who = with_nobody.of(65534);
+  EXPECT_EQ(who.access, Visibility::Access::unidentified);
+  EXPECT_EQ(who.uids, Uids(List{}));
+  EXPECT_FALSE(who.may_drive);
+}
+
 TEST(Visibility, WithoutASessionNobodyElseDrives) {
   auto without = rules();
   without.session_uid = [] {
     return std::optional<std::uint32_t>();
   };
+  without.has_session = [] {
+    return false;
+  };
   EXPECT_EQ(without.of(1000).uids, Uids(List{1000}));
   EXPECT_FALSE(without.of(1000).may_drive);
+  EXPECT_FALSE(without.of(1000).is_session_there);
+  EXPECT_TRUE(rules().of(1001).is_session_there);
 }
 
 TEST(Visibility, MembershipIsReadFromTheAccountDatabase) {

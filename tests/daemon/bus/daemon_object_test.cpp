@@ -338,6 +338,16 @@ TEST_F(DaemonObjectTest, AnExportThatFailsHalfWayIsAFailure) {
   EXPECT_FALSE(sink.text().empty());
 }
 
+TEST_F(DaemonObjectTest, WhoCannotBeToldApartIsRefused) {
+  rules_.overflow_uid = ::getuid();
+  start();
+  const auto refused = std::get<cli::Failure>(cli::BusDaemon().status());
+  EXPECT_EQ(refused.exit, cli::Exit::refused);
+  EXPECT_NE(refused.message.find("could not be told which user"), std::string::npos)
+      << refused.message;
+  EXPECT_EQ(std::get<cli::Failure>(cli::BusDaemon().usage({})).exit, cli::Exit::refused);
+}
+
 TEST_F(DaemonObjectTest, AnExportIsForPeopleWhoMaySeeIt) {
   rules_.ls_uid = ::getuid();
   start();

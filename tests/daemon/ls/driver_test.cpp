@@ -246,6 +246,36 @@ TEST(LsDriver, DrivesATurnFromQuestionToAnswer) {
   }
 }
 
+/// The message of a turn with that limit.
+std::string message_with(std::optional<std::uint64_t> max_output_tokens) {
+  asio::io_context io;
+  Play play;
+  FakeConnectServer server(&io, std::ref(play));
+  Source source;
+  source.current = endpoint_of(server);
+  LsDriver driver(&source, quick());
+  TurnRequest request{"gemini-3-flash", "6 x 7?", "", ""};
+  request.max_output_tokens = max_output_tokens;
+  EXPECT_TRUE(wait(&io, driver.run_turn(request)));
+  for (const auto& call : server.calls()) {
+    if (call.method == "SendUserCascadeMessage") {
+      return call.body;
+    }
+  }
+  return {};
+}
+
+TEST(LsDriver, PassesALimitOnAndLeavesOutOneThatLimitsNothing) {
+  EXPECT_NE(message_with(100).find(R"("maxOutputTokens":100)"), std::string::npos);
+  EXPECT_NE(message_with(65'535).find(R"("maxOutputTokens":65535)"), std::string::npos);
+  for (const auto& none : {std::optional<std::uint64_t>(), std::optional<std::uint64_t>(65'536),
+                           std::optional<std::uint64_t>(1'000'000'000)}) {
+    const auto message = message_with(none);
+    EXPECT_FALSE(message.empty());
+    EXPECT_EQ(message.find("maxOutputTokens"), std::string::npos) << message;
+  }
+}
+
 /// Writes down what it is told.
 class Notes final : public ConversationWatcher {
  public:
@@ -485,6 +515,7 @@ class FakeHelper final : public HelperPort {
       control::StartSpec spec) override {
     said.emplace_back("start " + spec.extension_csrf_token.expose());
     own_token = spec.csrf_token.expose();
+    workspace_id = spec.workspace_id;
     std::string text(64, '\0');
     const auto n = ::read(spec.stdin_fd.get(), text.data(), text.size());
     EXPECT_GT(n, 0);
@@ -514,6 +545,7 @@ class FakeHelper final : public HelperPort {
   bool is_away = false;
   bool has_one_token = false;
   std::string own_token;
+  std::string workspace_id = "(none was given)";
 
  private:
   asio::io_context* io_;
@@ -525,13 +557,16 @@ class FakeFinder final : public SessionFinder {
     Found found;
     found.session.emplace();
     found.session->pid = 5;
-    found.session->uid = 1000;
+    found.session->uid = 54321;  // nobody has it in the account database
+    found.session->workspace_id = workspace_id;
     found.session->extension_server_port = 1;
     found.session->csrf_token = Secret<std::string>("ide-token");
     found.outcome.session = control::IdeSession{found.session->fingerprint(), "ada", ""};
     found.outcome.candidates = {"ada"};
     return found;
   }
+
+  std::string workspace_id = "file_srv_a";
 };
 
 TEST(Supervisor, BringsUpALanguageServerAndTakesItDown) {
@@ -556,6 +591,8 @@ TEST(Supervisor, BringsUpALanguageServerAndTakesItDown) {
   EXPECT_EQ(supervisor.endpoint()->csrf_token.expose(), helper.own_token);
   EXPECT_EQ(helper.own_token.size(), 36U);
   EXPECT_EQ(supervisor.session_user(), "ada");
+  EXPECT_EQ(supervisor.session_uid(), 54321U);
+  EXPECT_EQ(helper.workspace_id, "file_srv_a");
   EXPECT_TRUE(supervisor.is_capturing());
   EXPECT_TRUE(supervisor.problems().empty());
   EXPECT_EQ(helper.said, (std::vector<std::string>{"bundle PEM", "redirect", "start ide-token"}));
@@ -585,7 +622,7 @@ TEST(Supervisor, TellsForWhomALanguageServerRuns) {
     io.run_one();
   }
   EXPECT_EQ(helper.said,
-            (std::vector<std::string>{"bundle ", "redirect", "tenant 1000", "start ide-token"}));
+            (std::vector<std::string>{"bundle ", "redirect", "tenant 54321", "start ide-token"}));
   supervisor.on_language_server_exited("ls0", "success", 0);
   EXPECT_EQ(helper.said.back(), "start ide-token") << "word of another one's end";
   supervisor.on_language_server_exited("ls1", "signal", 9);
@@ -613,7 +650,7 @@ TEST(Supervisor, OneThatIsStoppedOnRequestWorksForNobody) {
   while (!supervisor.endpoint() && !ended) {
     io.run_one();
   }
-  EXPECT_EQ(tenant, 1000U);
+  EXPECT_EQ(tenant, 54321U);
   supervisor.request_stop();
   while (!ended) {
     io.run_one();
@@ -626,6 +663,7 @@ TEST(Supervisor, SendsTheIdesTokenToALanguageServerThatKnowsNoOther) {
   FakeHelper helper(&io);
   helper.has_one_token = true;
   FakeFinder finder;
+  finder.workspace_id = "file_" + std::string(300, 'x');  // more than the helper takes
   Supervisor::Options options;
   options.first_port = 42300;
   options.last_port = 42399;
@@ -637,6 +675,7 @@ TEST(Supervisor, SendsTheIdesTokenToALanguageServerThatKnowsNoOther) {
   }
   ASSERT_TRUE(supervisor.endpoint());
   EXPECT_EQ(supervisor.endpoint()->csrf_token.expose(), "ide-token");
+  EXPECT_EQ(helper.workspace_id, "");
   supervisor.request_stop();
   while (!ended) {
     io.run_one();

@@ -217,6 +217,21 @@ TEST_P(EachEra, ATurnIsToldAsItGrows) {
   expect_answer("ravens", kSlow, 3);
 }
 
+TEST_P(EachEra, ALimitOfLengthReachesTheModelAndEndsTheAnswer) {
+  start(GetParam());
+  wait_for_models();
+  TurnRequest request{"", "sparrows" + kEcho, "", ""};
+  request.max_output_tokens = 7;
+  last_ = begin(request);
+  const auto cut = end(last_.get());
+  ASSERT_TRUE(cut) << cut.error().text();
+  EXPECT_EQ(cut->stop_reason, "max_tokens");
+  // Each message says it anew.
+  const auto whole = ask("ravens" + kEcho, cut->cascade_id);
+  ASSERT_TRUE(whole) << whole.error().text();
+  EXPECT_EQ(whole->stop_reason, "stop");
+}
+
 TEST_P(EachEra, AConversationGoesOnAndItsTurnsDoNotOverlap) {
   start(GetParam());
   wait_for_models();

@@ -253,5 +253,20 @@ TEST(Recognise, NeverSpeaksOfTokens) {
   }
 }
 
+TEST(Session, AWorkspaceIdThatTheHelperRefusesIsNotPassedOn) {
+  Session session;
+  for (const std::string& good :
+       {std::string(), std::string("file_srv_U_9"), std::string(256, 'a')}) {
+    session.workspace_id = good;
+    EXPECT_EQ(session.passable_workspace_id(), good);
+  }
+  for (const std::string& bad :
+       {std::string(257, 'a'), std::string("file-a"), std::string("a b"), std::string("a\0b", 3),
+        std::string("vscode:remote"), std::string("日本"), std::string("../x")}) {
+    session.workspace_id = bad;
+    EXPECT_EQ(session.passable_workspace_id(), "") << bad;
+  }
+}
+
 }  // namespace
 }  // namespace agp::ls

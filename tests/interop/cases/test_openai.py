@@ -130,10 +130,20 @@ class OpenAi(Turns):
         self.assertUsage(streamed['usage'], streamed['measured'], names)
         self.assertEqual('stop', self.ask('chatHelper', messages).get('finish_reason'))
 
+    def test_a_limit_of_length_reaches_the_model_and_is_told(self):
+        answer = self.ask('response', 'Hi', max_output_tokens=20)
+        self.assertEqual('incomplete', answer.get('status'), answer)
+        for name in ('max_tokens', 'max_completion_tokens'):
+            answer = self.ask('chat', [{'role': 'user', 'content': 'Hi'}], **{name: 20})
+            self.assertEqual('length', answer.get('finish_reason'), answer)
+        limits = [call.get('max_output_tokens') for call in self.world.truth()['calls'] if call['request_type'] == 'agent']
+        self.assertEqual([20, 20, 20], limits[-3:])
+        self.assertEqual('completed', self.ask('response', 'Hi', max_output_tokens=1_000_000).get('status'))
+
     def test_what_cannot_be_done_is_refused_by_name(self):
         self.assertError(self.ask('response', 'Hi', tools=[{'type': 'web_search'}]), 400, 'unsupported_parameter', 'tools')
         self.assertError(self.ask('response', 'Hi', temperature=0.2), 400, 'unsupported_parameter', 'temperature')
-        self.assertError(self.ask('chat', [{'role': 'user', 'content': 'Hi'}], max_tokens=9), 400, 'unsupported_parameter',
+        self.assertError(self.ask('chat', [{'role': 'user', 'content': 'Hi'}], max_tokens=0), 400, 'invalid_parameter',
                          'max_tokens')
         self.assertError(self.ask('response', 'Hi', model='no-such-model'), 404, 'model_not_found', 'model')
         self.assertError(self.ask('response', 'Hi', previous_response_id='resp_made_up'), 404, 'previous_response_not_found',

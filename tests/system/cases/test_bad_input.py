@@ -52,6 +52,12 @@ class MissingParts(Case):
         self.world.start()
         status = self.said_by_status('ide')
         self.assertSays(status, 'waiting')
+        # Nothing is wrong: nobody has started it yet.
+        self.assertEqual(0, self.world.status().code)
+        document = self.world.status_document()
+        self.assertEqual('waiting', document['state'], document['problems'])
+        self.assertEqual([('ide', 'waiting')], [(each['code'], each['severity']) for each in document['problems']])
+        self.assertSays(document['problems'][0]['remedy'], 'start the Antigravity IDE')
         self.assertEqual('active', self.box.run('systemctl', 'is-active', DAEMON).out.strip())
 
     def test_a_missing_language_server_binary_is_said_with_the_remedy(self):

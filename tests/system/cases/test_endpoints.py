@@ -132,6 +132,8 @@ class Reading:
         self.world.configure(mode='managed')
         self.world.start()
         self.assertRefused(503, 'language_server_unavailable', self.ask('/v1/quota'))
+        for user in (None, 'dev'):
+            self.assertRefused(503, 'language_server_unavailable', self.turn(user))
         self.assertEqual('catalogue', self.good('/v1/models')['antigravity_proxy']['source'])
         self.assertEqual([], self.good('/v1/sessions')['sessions'])
         self.assertEqual(1, self.box.run('antigravity-proxy', 'quota', check=False).code)

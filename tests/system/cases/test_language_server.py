@@ -63,7 +63,13 @@ class LanguageServer(Case):
         self.assertEqual(1, len(self.pids()))
 
     def said_by_status_of_stop(self):
-        self.assertSays(self.world.status().text, 'stopped on request', 'antigravity-proxy ls start')
+        status = self.world.status()
+        self.assertSays(status.text, 'stopped on request', 'antigravity-proxy ls start')
+        self.assertEqual(0, status.code, status)
+        document = self.world.status_document()
+        self.assertEqual('waiting', document['state'], document['problems'])
+        self.assertEqual([('language-server-stopped', 'waiting')],
+                         [(each['code'], each['severity']) for each in document['problems']])
 
     def test_a_restart_of_the_service_ends_the_stop(self):
         self.assertEqual(0, self.ls('stop').code)

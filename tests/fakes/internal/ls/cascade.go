@@ -87,12 +87,13 @@ func (s *Server) newCascade(id, source string, folders []string) *cascade {
 }
 
 type turn struct {
-	text     string
-	model    model
-	autoRun  bool
-	executor string
-	script   script
-	ended    chan error // told when it is over
+	text      string
+	model     model
+	autoRun   bool
+	maxOutput int64 // tokens, of each call
+	executor  string
+	script    script
+	ended     chan error // told when it is over
 }
 
 func step(kind, status, source string) object {
@@ -235,6 +236,7 @@ func (s *Server) sendMessage(ctx context.Context, body []byte) (object, error) {
 			PlannerConfig struct {
 				PlanModel      json.RawMessage
 				RequestedModel struct{ Model json.RawMessage }
+				MaxOutput      int64 `json:"maxOutputTokens"`
 				ToolConfig     struct {
 					RunCommand struct {
 						AutoCommandConfig struct{ AutoExecutionPolicy string }
@@ -265,7 +267,10 @@ func (s *Server) sendMessage(ctx context.Context, body []byte) (object, error) {
 		}
 		return object{}, nil // U28: accepted, and nothing ever happens
 	}
-	t := turn{model: m, executor: uuid.New(), ended: make(chan error, 1)}
+	t := turn{model: m, executor: uuid.New(), maxOutput: 65536, ended: make(chan error, 1)}
+	if planner.MaxOutput != 0 {
+		t.maxOutput = planner.MaxOutput
+	}
 	for _, item := range req.Items {
 		t.text += item.Text
 	}

@@ -123,7 +123,7 @@ func (s *Server) agentRequest(c *cascade, t turn, index int, contents []any) obj
 		"tools": []any{object{"functionDeclarations": []any{object{"name": "run_command",
 			"parameters": object{"type": "OBJECT"}}}}},
 		"toolConfig": object{"functionCallingConfig": object{"mode": "VALIDATED"}},
-		"generationConfig": object{"maxOutputTokens": 65536,
+		"generationConfig": object{"maxOutputTokens": t.maxOutput,
 			"thinkingConfig": object{"includeThoughts": true, "thinkingBudget": -1}},
 		"sessionId": s.session,
 	}

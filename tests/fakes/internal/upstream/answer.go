@@ -112,6 +112,7 @@ type answer struct {
 	every      bool // usage in every event
 	last       bool // usage in the last event only
 	shrinks    bool // the first snapshots claim a larger prompt
+	cut        bool // it wanted to be longer than it was allowed to
 	crlf       bool
 	echo       string // the prompt, wherever an answer has room for content
 	thoughts   []string
@@ -191,6 +192,24 @@ func newAnswer(model, prompt string, sc Scenario, nonce string) *answer {
 	return a
 }
 
+// limit is maxOutputTokens, which thoughts count against; 0 for none.
+func (a *answer) limit(most int64) {
+	c := &a.final
+	if most <= 0 || c.Thoughts+c.Candidates <= most {
+		return
+	}
+	a.cut = true
+	if c.Thoughts > most {
+		c.Thoughts = most
+	}
+	c.Candidates = most - c.Thoughts
+	c.Total = c.Prompt + c.Candidates + c.Thoughts + c.ToolUse
+	a.texts = a.texts[:1]
+	if c.Candidates == 0 {
+		a.texts = nil
+	}
+}
+
 var lexicon = strings.Fields("the meter reads a stream of small events and never alters one byte while " +
 	"tokens cascade through café relays naïve résumé Ω ≤ ∑ 数 字 🙂 quietly under load")
 
@@ -265,7 +284,7 @@ func (a *answer) stream(sc Scenario, emit func(event) error) error {
 		last = nil
 	}
 	finish := "STOP"
-	if sc.Has("max-tokens") {
+	if sc.Has("max-tokens") || a.cut {
 		finish = "MAX_TOKENS"
 	}
 	nth := 0
@@ -342,7 +361,7 @@ func (a *answer) whole(sc Scenario) event {
 		usage = nil
 	}
 	finish := "STOP"
-	if sc.Has("max-tokens") {
+	if sc.Has("max-tokens") || a.cut {
 		finish = "MAX_TOKENS"
 	}
 	return a.make(parts, finish, usage)

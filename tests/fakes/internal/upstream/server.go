@@ -459,10 +459,16 @@ type wireRequest struct {
 	RequestID   string `json:"requestId"`
 	RequestType string `json:"requestType"`
 	Request     struct {
-		Contents []wireContent     `json:"contents"`
-		Labels   map[string]string `json:"labels"`
+		Contents   []wireContent     `json:"contents"`
+		Labels     map[string]string `json:"labels"`
+		Generation wireGeneration    `json:"generationConfig"`
 	} `json:"request"`
-	Contents []wireContent `json:"contents"`
+	Contents   []wireContent  `json:"contents"`
+	Generation wireGeneration `json:"generationConfig"`
+}
+
+type wireGeneration struct {
+	MaxOutput int64 `json:"maxOutputTokens"`
 }
 
 type wireContent struct {
@@ -485,8 +491,10 @@ func (x *exchange) model(enveloped bool, urlModel, method string, body []byte) {
 		return
 	}
 	contents := req.Contents
+	c.MaxOutput = req.Generation.MaxOutput
 	if enveloped {
 		contents = req.Request.Contents
+		c.MaxOutput = req.Request.Generation.MaxOutput
 	} else {
 		req.Model = urlModel
 	}
@@ -525,6 +533,7 @@ func (x *exchange) model(enveloped bool, urlModel, method string, body []byte) {
 	x.sc, c.Scenario = sc, sc.text
 	a := newAnswer(req.Model, prompt, sc, c.nonce(sc))
 	a.enveloped = enveloped
+	a.limit(c.MaxOutput)
 	c.TraceID = a.traceID
 	x.w.Header().Set("X-Cloudaicompanion-Trace-Id", a.traceID)
 	if a.echo != "" {

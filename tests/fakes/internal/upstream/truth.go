@@ -41,6 +41,7 @@ type Call struct {
 
 	Model        string `json:"model"`         // what the response names, else the URL, else the request
 	RequestModel string `json:"request_model"` // what was asked for
+	MaxOutput    int64  `json:"max_output_tokens,omitempty"`
 	Stream       bool   `json:"stream"`
 	Gzip         bool   `json:"gzip"`
 	Coding       string `json:"coding,omitempty"` // of the scenario parameter coding=
