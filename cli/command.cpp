@@ -1,5 +1,7 @@
 #include "cli/command.h"
 
+#include "cli/cleanup_command.h"
+#include "cli/cleanup_machine.h"
 #include "cli/doctor_command.h"
 #include "cli/ide_patch_command.h"
 #include "cli/language_server_command.h"
@@ -36,6 +38,7 @@ Verbs:
   policy     show, check HOST [METHOD PATH], reload: what is opened, passed on or blocked
   config     check: every fault of the configuration files
   doctor     checks everything, layer by layer, with the remedy of what is wrong
+  cleanup    removes every trace of the service, whatever is left of it
   ide-patch  status, apply, revert, forget: a setting in old builds of the IDE
   version    version of this command
 
@@ -99,6 +102,10 @@ Output run(const std::vector<std::string>& words, Daemon& daemon, bool color) {
   }
   if (verb == "doctor") {
     return run_doctor(words, daemon, color);
+  }
+  if (verb == "cleanup") {
+    SystemMachine machine;
+    return run_cleanup(words, machine);
   }
   if (verb == "ide-patch") {
     return run_ide_patch(words, daemon);

@@ -36,6 +36,7 @@ Result<> run_release(ReleaseFor reason,
                      core::Operations& operations,
                      os::SystemdUnits& units,
                      os::RuntimeDirectory& directory) {
+  units.go_past_the_bus();
   if (!is_for_good(reason, units)) {
     return {};
   }

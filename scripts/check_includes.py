@@ -61,7 +61,9 @@ ROOTS = {
     'cli': ('common/', 'daemon/config/', 'daemon/policy/', 'daemon/relay/observer.h', 'daemon/http1/reader.h',
             'daemon/usage/', 'daemon/cost/pricer.h', 'daemon/api/record_json.h', 'daemon/api/rfc3339.h',
             # What it says about the IDE's extension without privilege is what the helper would say.
-            'helper/config.h', 'helper/core/', 'helper/os/extension_store.h'),
+            'helper/config.h', 'helper/core/', 'helper/os/extension_store.h',
+            # cleanup runs programs as the helper does: no shell, a known environment, a limit.
+            'helper/os/command.h'),
 }
 
 # Third-party headers: pattern -> folders that may include them (a trailing / means all below).

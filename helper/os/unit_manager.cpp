@@ -21,6 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr char kManagerName[] = "org.freedesktop.systemd1";
+constexpr char kPrivateSocket[] = "unix:path=/run/systemd/private";
 constexpr char kManagerPath[] = "/org/freedesktop/systemd1";
 constexpr char kManager[] = "org.freedesktop.systemd1.Manager";
 constexpr char kUnit[] = "org.freedesktop.systemd1.Unit";
@@ -189,10 +190,10 @@ struct SystemdUnits::JobWait {
     return 0;
   }
 
-  int listen(sd_bus* bus) {
+  int listen(sd_bus* bus, bool is_private) {
     sd_bus_slot* slot = nullptr;
-    const int r = sd_bus_match_signal(bus, &slot, kManagerName, kManagerPath, kManager,
-                                      "JobRemoved", on_removed, this);
+    const int r = sd_bus_match_signal(bus, &slot, is_private ? nullptr : kManagerName, kManagerPath,
+                                      kManager, "JobRemoved", on_removed, this);
     match.reset(slot);
     return r;
   }
@@ -207,6 +208,32 @@ Result<sd_bus*> SystemdUnits::bus() {
   }
   bus_.reset();
   held_.clear();
+  is_private_ = false;
+  if (past_the_bus_) {
+    open_private_socket();
+  }
+  if (!bus_) {
+    if (auto opened = open_system_bus(); !opened) {
+      return opened.error();
+    }
+  }
+  return bus_.get();
+}
+
+// Leaves no connection where there is none to be had. Who is connected there is told of all jobs.
+void SystemdUnits::open_private_socket() {
+  sd_bus* raw = nullptr;
+  if (sd_bus_new(&raw) < 0) {
+    return;
+  }
+  bus_.reset(raw);
+  is_private_ = sd_bus_set_address(raw, kPrivateSocket) >= 0 && sd_bus_start(raw) >= 0;
+  if (!is_private_) {
+    bus_.reset();
+  }
+}
+
+Result<> SystemdUnits::open_system_bus() {
   sd_bus* raw = nullptr;
   if (const int r = sd_bus_open_system(&raw); r < 0) {
     return errno_error(-r, "connecting to the service manager");
@@ -221,7 +248,7 @@ Result<sd_bus*> SystemdUnits::bus() {
     bus_.reset();
     return problem;
   }
-  return raw;
+  return {};
 }
 
 Error SystemdUnits::failure(const std::string& what, int number, const sd_bus_error& error) {
@@ -260,7 +287,7 @@ Result<> SystemdUnits::start(const core::UnitSpec& spec) {
   BusError error;
   MessagePtr message;
   MessagePtr reply;
-  int r = wait.listen(*connection);
+  int r = wait.listen(*connection, is_private_);
   if (r >= 0) {
     r = new_manager_call(*connection, "StartTransientUnit", message);
   }
@@ -353,7 +380,7 @@ Result<> SystemdUnits::stop(const std::string& unit) {
   JobWait wait;
   BusError error;
   sd_bus_message* raw = nullptr;
-  int r = wait.listen(*connection);
+  int r = wait.listen(*connection, is_private_);
   if (r >= 0) {
     r = sd_bus_call_method(*connection, kManagerName, kManagerPath, kManager, "StopUnit",
                            error.get(), &raw, "ss", unit.c_str(), "replace");

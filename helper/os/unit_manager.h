@@ -10,7 +10,7 @@
 
 namespace agp::os {
 
-/// PID 1 over a bus connection of its own, blocking and bounded.
+/// PID 1 over a connection of its own, blocking and bounded.
 class SystemdUnits final : public core::UnitManager {
  public:
   SystemdUnits();
@@ -22,6 +22,9 @@ class SystemdUnits final : public core::UnitManager {
   Result<std::vector<core::UnitState>> language_servers() override;
   std::vector<core::UnitExit> take_exits() override;
 
+  /// From now on root's private socket of the service manager is tried first, as systemctl does:
+  /// taking things back must work while the bus is dead. References on units need the bus.
+  void go_past_the_bus() { past_the_bus_ = true; }
   /// Asks for a stop and does not wait. A unit that is not loaded is a success.
   [[nodiscard]] Result<> request_stop(const std::string& unit);
   /// Clears the failed state, if any, so that the unit is not listed any more.
@@ -38,6 +41,8 @@ class SystemdUnits final : public core::UnitManager {
   };
 
   [[nodiscard]] Result<sd_bus*> bus();
+  void open_private_socket();
+  [[nodiscard]] Result<> open_system_bus();
   [[nodiscard]] Result<std::string> wait_for_job(JobWait& wait);
   [[nodiscard]] Result<std::string> read_until_end(int fd,
                                                    const std::string& unit,
@@ -48,6 +53,8 @@ class SystemdUnits final : public core::UnitManager {
   [[nodiscard]] Error failure(const std::string& what, int number, const sd_bus_error& error);
 
   std::unique_ptr<sd_bus, BusCloser> bus_;
+  bool past_the_bus_ = false;
+  bool is_private_ = false;  // what bus_ is: nobody has a name there
   // Units that this connection holds a reference on, so that their results stay readable. A cache:
   // the truth is the service manager's list.
   std::set<std::string> held_;

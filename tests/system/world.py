@@ -79,6 +79,13 @@ class World:
         self._upstream()
         self.box.run('useradd --create-home --shell /bin/bash dev')
 
+    def cut_power_and_boot(self):
+        """The container is killed and booted again. The upstream forgets its ground truth."""
+        self.box.cut_power()
+        self.box.boot()
+        self._network()
+        self._start_upstream()
+
     def close(self, keep=False):
         self.box.stop(keep)
 
@@ -104,6 +111,19 @@ class World:
                       '--truth', '/var/log/fake-upstream.jsonl')
         poll(lambda: self.box.run(f'curl -fsS {CONTROL}/health', check=False).code == 0, 20,
              'the upstream answers')
+
+    def start_udp_sink(self):
+        """Takes QUIC's port of the upstream in silence: what is not rejected on the way is no error then."""
+        for name, family, address in (('sink4', 'AF_INET', 'INADDR_ANY'), ('sink6', 'AF_INET6', 'IN6ADDR_ANY')):
+            six = '6' if '6' in family else ''
+            v6only = 'setsockopt($s, IPPROTO_IPV6, IPV6_V6ONLY, 1);' if six else ''
+            self.box.unit(f'udp-{name}', 'ip', 'netns', 'exec', 'upstream', 'perl', '-MSocket=:all', '-e',
+                          f'socket(my $s, {family}, SOCK_DGRAM, 0); {v6only} '
+                          f'bind($s, pack_sockaddr_in{six}(443, {address})) or die $!; recv($s, $_, 99, 0) while 1',
+                          properties=('Restart=no',))
+
+    def stop_udp_sink(self):
+        self.box.run('systemctl stop udp-sink4 udp-sink6', check=False)
 
     def restart_upstream(self):
         self.box.run('systemctl reset-failed fake-upstream', check=False)
@@ -185,6 +205,10 @@ class World:
                                  + '\n'.join(errors[:5]))
         return report
 
+    def client_in_background(self, *arguments):
+        return self.box.start(f'{DOUBLES}/fake-client', *arguments, user='antigravity-ls',
+                              env={'SSL_CERT_FILE': BUNDLE, 'SSL_CERT_DIR': '/dev/null'})
+
     def start_ide(self, *arguments, era='', user='dev', name='fake-ide'):
         """The editor's stand-in with its own language server, run by an ordinary user."""
         self.box.unit(name, f'{DOUBLES}/fake-ide', '--ls-binary', LS_BINARY, *(['--era', era] if era else []), *arguments,
@@ -239,6 +263,9 @@ END
 
     def truth(self):
         return json.loads(self.box.run(f'curl -fsS {CONTROL}/truth/totals').out)
+
+    def in_flight(self):
+        return json.loads(self.box.run(f"curl -fsS '{CONTROL}/truth?wait=0s'").out)['in_flight']
 
     def truth_calls(self):
         return json.loads(self.box.run(f'curl -fsS {CONTROL}/truth').out)

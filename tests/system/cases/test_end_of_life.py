@@ -1,10 +1,10 @@
-"""Nothing is left behind, whatever ends it; nothing goes out unmetered in between."""
+"""Nothing is left behind, whatever ends it; nothing goes out unmetered in between. Crashes: test_crash_matrix.py."""
 
 import json
 
 from case import Case
 from container import poll
-from world import APT, BUNDLE, CONTROL, DAEMON, DOUBLES, HELPER, PROXY_YAML, UPSTREAM_CA
+from world import APT, BUNDLE, CONTROL, DAEMON, DOUBLES, PROXY_YAML, UPSTREAM_CA
 
 
 class EndOfLife(Case):
@@ -22,12 +22,6 @@ class EndOfLife(Case):
         self.world.stop()
         self.assertNothingLeft()
 
-    def test_stop_after_the_daemon_was_killed_leaves_nothing(self):
-        self.world.start()
-        self.box.run('kill', '-KILL', str(self.world.main_pid(DAEMON)))
-        self.world.stop()
-        self.assertNothingLeft()
-
     def test_a_daemon_killed_for_good_leaves_nothing(self):
         self.box.write('/run/systemd/system/antigravity-proxy.service.d/no-restart.conf',
                        '[Service]\nRestart=no\n')
@@ -35,17 +29,6 @@ class EndOfLife(Case):
         self.world.start()
         self.box.run('kill', '-KILL', str(self.world.main_pid(DAEMON)))
         # The service is now failed; stopping it is what an administrator does next.
-        self.world.stop()
-        self.box.run("systemctl reset-failed 'antigravity*'", check=False)
-        self.assertNothingLeft()
-
-    def test_stop_after_the_helper_was_killed_leaves_nothing(self):
-        self.world.start()
-        self.box.run('busctl', 'call', 'org.antigravityproxy.Helper1', '/org/antigravityproxy/Helper1',
-                     'org.antigravityproxy.Helper1', 'Status')
-        pid = self.world.main_pid(HELPER)
-        self.assertGreater(pid, 0, 'the helper does not run')
-        self.box.run('kill', '-KILL', str(pid))
         self.world.stop()
         self.box.run("systemctl reset-failed 'antigravity*'", check=False)
         self.assertNothingLeft()
@@ -61,14 +44,6 @@ class EndOfLife(Case):
         self.world.client('--count', '1')
         self.assertCounted()
         self.assertIn('put back', self.world.journal())
-
-    def test_capture_goes_on_after_the_helper_was_killed(self):
-        self.world.start()
-        self.box.run('busctl', 'call', 'org.antigravityproxy.Helper1', '/org/antigravityproxy/Helper1',
-                     'org.antigravityproxy.Helper1', 'Status')
-        self.box.run('kill', '-KILL', str(self.world.main_pid(HELPER)))
-        self.world.client('--count', '2')
-        self.assertCounted()
 
     def test_purge_of_a_running_service_leaves_nothing_but_the_locked_accounts(self):
         self.world.start()

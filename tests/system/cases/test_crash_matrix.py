@@ -1,0 +1,274 @@
+"""SIGKILL to whom you like, at every step of the service's life, and power cuts.
+
+Each row of the table is a case of its own: the phase, a step of it, and who is killed there. Whatever dies, afterwards
+the service works again or is gone without a trace, nothing of the language server's went past it, nobody else noticed,
+and each call is counted once. The observer that says so knows nothing of the product.
+
+The table below is the short run. AGP_CRASH_MATRIX=full (scripts/test --long) takes every pair at every step.
+"""
+
+import itertools
+import os
+import subprocess
+
+from case import Case
+from container import ContainerError, poll
+from observer import Observer
+from steps import Steps, kill
+from world import CONTROL, DAEMON, UPSTREAM4, UPSTREAM6, only_sums
+
+H, D, L, B = 'helper', 'daemon', 'ls', 'bus'
+VICTIMS = (H, D, L, B)
+PAIRS = tuple(itertools.combinations(VICTIMS, 2))
+
+# phase, step, which one of that name, who lives then (all that can be killed), who is killed there in the short run.
+# Firewall calls come in groups for each table and family (look, change, look again), IPv4 before IPv6; a back end that
+# calls no program has none, and is met where rules have changed.
+TABLE = (
+    ('start', 'sockets', 1, (B,), ((B,),)),
+    ('start', 'daemon.exec', 1, (B,), ()),
+    ('start', 'helper.ready', 1, (H, D, B), ((H,), (D,), (D, B))),
+    # security.md 12.30
+    ('start', 'firewall', 1, (H, D, B), ((H,),)),
+    ('start', 'firewall', 2, (H, D, B), ((H,), (H, D))),
+    ('start', 'firewall', 4, (H, D, B), ((D,),)),
+    ('start', 'firewall', 5, (H, D, B), ((H, B),)),
+    ('start', 'firewall', 8, (H, D, B), ((H,),)),
+    ('start', 'firewall', 11, (H, D, B), ((H, D),)),
+    ('start', 'changed', 1, (H, D, B), ((H,), (H, D))),
+    ('start', 'daemon.ready', 1, (H, D, B), ((D,),)),
+    ('start', 'ls.exec', 1, (H, D, B), ((H,),)),
+    ('start', 'ls.exec', 2, (H, D, B), ((D, B),)),
+    ('start', 'ls.up', 2, (H, D, B, L), ((L,), (H, L))),
+    ('steady', 'idle', 0, VICTIMS, (*((v,) for v in VICTIMS), *PAIRS)),
+    ('steady', 'stream', 0, VICTIMS, ((H,), (D,))),
+    ('reload', 'reload', 1, VICTIMS, ((D,), (B,))),
+    ('reload', 'reloaded', 1, VICTIMS, ((L, B),)),
+    # security.md 12.90
+    ('upgrade', 'configure', 1, VICTIMS, ((H,), (D,))),
+    ('upgrade', 'restart', 1, VICTIMS, ((H, D),)),
+    ('upgrade', 'daemon.stop', 1, VICTIMS, ((D,), (L,))),
+    ('upgrade', 'daemon.exec', 1, (B,), ((B,),)),
+    # Killed, and stopped before anything has recovered.
+    ('end', 'idle', 0, VICTIMS, ((H,), (D,), (H, D), (D, B))),
+    ('stop', 'capture.stop', 1, (H, D, B), ((H,),)),
+    ('stop', 'daemon.stop', 1, (H, D, B), ((D,), (H, D))),
+    ('stop', 'daemon.ended', 1, (H, B), ((H, B),)),
+    ('stop', 'firewall', 1, (H, B), ((H,), (B,))),
+    ('stop', 'firewall', 2, (H, B), ((H,),)),
+    ('stop', 'firewall', 6, (H, B), ((H, B),)),
+    ('stop', 'changed', 1, (H, B), ((H,),)),
+    ('stop', 'released', 1, (B,), ((B,),)),
+)
+# When the power goes: the phase and the step as above. The service is enabled.
+POWER_CUTS = (
+    ('start', 'firewall', 5),
+    ('steady', 'stream', 0),
+    ('stop', 'firewall', 2),
+)
+
+
+def rows():
+    is_full = os.environ.get('AGP_CRASH_MATRIX') == 'full'
+    for phase, step, nth, alive, short in TABLE:
+        full = [(v,) for v in alive] + [pair for pair in PAIRS if set(pair) <= set(alive)]
+        for victims in full if is_full else short:
+            yield phase, step, nth, victims
+
+
+class CrashMatrix(Case):
+    """The cases are made from the table, below."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.box = cls.world.box
+        cls.steps = Steps(cls.box)
+        cls.observer = Observer(cls.box, (UPSTREAM4, UPSTREAM6))
+        cls.world.reset()
+        cls.steps.install()
+        cls.observer.install()
+        cls.world.start_udp_sink()
+        cls.world.start_ide()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.world.stop_ide()
+        cls.world.stop_udp_sink()
+        cls.steps.remove()
+
+    def setUp(self):
+        super().setUp()
+        self.world.configure(mode='managed')
+        self.addCleanup(self.steps.disarm)
+        self.addCleanup(self.leave_nothing)
+        self.before = self.observer.snapshot()
+        self.bystander = self.observer.probe('dev')
+        self.assertEqual({'tcp': {'direct'}, 'udp': {'direct'}}, self.by_protocol(self.bystander))
+
+    def leave_nothing(self):
+        """What a row that failed left is not the next one's."""
+        if self.observer.our_rules():
+            self.world.stop(check=False)
+            self.box.run('/usr/libexec/antigravity-proxy/antigravity-proxy-helper --release')
+
+    # One row
+
+    def crash(self, phase, step, nth, action):
+        """Brings the service to the step, and does it there."""
+        if phase != 'start':
+            self.up()
+            self.world.client('--count', '2')
+        streams = self.stream() if step == 'stream' else []
+        end_watch = self.observer.watch('antigravity-ls', 'dev')
+        try:
+            if phase in ('steady', 'end'):
+                action()
+            else:
+                self.pass_through(phase, step, nth, action)
+            if phase == 'end':
+                self.world.stop()
+            elif phase != 'stop':
+                self.recovers()
+        finally:
+            probes, of_others = end_watch()
+            for stream in streams:
+                stream.communicate(timeout=60)
+        self.nothing_escaped(probes, is_capture_on=phase in ('steady', 'reload', 'upgrade'))
+        self.assertEqual([], [probe for probe in of_others if probe[2] != 'direct'], 'somebody else noticed')
+
+    def pass_through(self, phase, step, nth, action):
+        armed = self.steps.arm(step, nth, action)
+        command = {'start': 'systemctl start antigravity-proxy', 'stop': 'systemctl stop antigravity-proxy',
+                   'reload': 'systemctl reload antigravity-proxy',
+                   'upgrade': 'dpkg --force-confold -i /opt/antigravity-proxy.deb'}[phase]
+        # As the administrator does it. What is killed may well make it fail.
+        process = self.box.start('sh', '-c', f'timeout 120 {command}', env={'DEBIAN_FRONTEND': 'noninteractive'})
+        said = []
+        try:
+            # Some steps come after the command has ended: the language server is started in the background.
+            ended = lambda: process.poll() is not None and (phase != 'start' or self.steps.seen.count('ls.up') >= 2)
+            came = armed.wait(ended)
+            if not came and step == 'firewall' and 'firewall' not in self.steps.seen:
+                self.skipTest('this back end calls no program')
+            self.assertTrue(came, f'{phase}: there was no step {step} {nth}, only {self.steps.seen}')
+        finally:
+            said += process.communicate(timeout=150)
+        if phase == 'upgrade' and process.returncode != 0:
+            self.box.run('dpkg --force-confold --configure -a', timeout=120)
+
+    def up(self):
+        self.world.start()
+        self.world.wait_language_server()
+
+    def recovers(self):
+        """By itself: nobody does anything."""
+        self.world.wait_capture(60)
+        self.world.wait_language_server(60)
+
+    def stream(self):
+        """A model call that is under way for some seconds, from the language server's account."""
+        client = self.world.client_in_background('--count', '1', '--scenario', 'slow;pace=300ms')
+        poll(lambda: self.world.in_flight() == 1, 20, 'the stream is under way')
+        return [client]
+
+    # What must hold
+
+    def nothing_escaped(self, probes, is_capture_on):
+        """P3: while a language server runs, or capture is on, each connection is metered or fails."""
+        self.assertGreater(len(probes), 0)
+        self.assertEqual([], [p for p in probes if p[2] == 'direct' and (is_capture_on or p[3] == 'served')])
+
+    def works(self):
+        """Metered, to the token, and for this account alone."""
+        self.assertEqual({'tcp': {'metered'}, 'udp': {'refused'}}, self.by_protocol(self.observer.probe('antigravity-ls')))
+        self.assertEqual(self.bystander, self.observer.probe('dev'))
+        self.world.client('--count', '1')
+
+    def by_protocol(self, outcomes):
+        found = {}
+        for probe, outcome in outcomes.items():
+            found.setdefault(probe.split()[0], set()).add(outcome)
+        return found
+
+    def counted(self, lost=0):
+        """Every call is there once. At most `lost` calls, cut off by a kill, may be missing."""
+        truth = only_sums(self.world.truth())['totals']
+        self.assertGreater(truth['calls'], 0)
+        usage = only_sums(self.world.wait_usage(truth['calls'] - lost))['totals']
+        if not lost:
+            self.assertEqual(truth, usage)
+        for key in ('calls', 'total', 'input_total', 'output_total'):
+            self.assertLessEqual(usage[key], truth[key], key)
+        return usage
+
+    def gone(self, is_same_boot=True):
+        """P1 and P2: as before the service was started, whatever happened to it since."""
+        def differences():
+            return Observer.differences(self.before, self.observer.snapshot(), is_same_boot)
+        # The sockets stop along with the service, and the command that stopped it does not wait for them.
+        poll(lambda: 'deactivating' not in self.box.run(
+            "systemctl list-units --all --plain --no-legend 'antigravity*'", check=False).out, 15, 'our units are down')
+        try:
+            poll(lambda: not differences(), 5, 'nothing is left', interval=0.5)
+        except ContainerError:
+            self.assertEqual([], differences())
+        self.assertEqual(self.bystander, self.observer.probe('dev'))
+        self.assertEqual(self.bystander, self.observer.probe('antigravity-ls'))
+
+    # Rows become cases
+
+    def run_row(self, phase, step, nth, victims):
+        self.crash(phase, step, nth, lambda: kill(self.box, victims, must_be_there=step != 'changed'))
+        if phase in ('stop', 'end'):
+            self.gone()
+            self.up()
+        self.works()
+        self.counted(lost=1 if step == 'stream' and D in victims else 0)
+        self.world.stop()
+        self.gone()
+
+    def run_power_cut(self, phase, step, nth):
+        self.box.run('systemctl', 'enable', '--quiet', DAEMON)
+        self.addCleanup(self.box.run, 'systemctl disable --quiet antigravity-proxy')
+        self.before = self.observer.snapshot()
+        counted = None
+        if phase != 'start':
+            self.up()
+            self.world.client('--count', '2')
+            counted = self.counted()
+        streams = self.stream() if step == 'stream' else []
+        if phase != 'steady':
+            armed = self.steps.arm(step, nth, lambda: None)
+            command = self.box.start('systemctl', phase, 'antigravity-proxy')
+            self.assertTrue(armed.wait(lambda: command.poll() is not None))
+        self.world.cut_power_and_boot()
+        for stream in streams:
+            stream.kill()
+            stream.communicate()
+        self.steps.listen_again()
+        self.observer.install()
+        self.world.start_udp_sink()
+        # Of before the boot there is nothing, and the service comes with it.
+        self.world.wait_capture(60)
+        self.world.start_ide()
+        self.world.wait_language_server(60)
+        if counted:
+            usage = only_sums(self.world.usage_http())['totals']
+            self.assertIn(usage['calls'] - counted['calls'], (0, 1) if streams else (0,))
+            if not streams:
+                self.assertEqual(counted, usage)
+        self.works()
+        self.world.stop()
+        self.gone(is_same_boot=False)
+
+
+def case_of(function, *row):
+    return lambda self: function(self, *row)
+
+
+for row in rows():
+    phase, step, nth, victims = row
+    name = f'test_{phase}_{step.replace(".", "_")}{f"_{nth}" if nth else ""}_without_{"_and_".join(victims)}'
+    setattr(CrashMatrix, name, case_of(CrashMatrix.run_row, *row))
+for row in POWER_CUTS:
+    setattr(CrashMatrix, f'test_power_cut_at_{row[0]}_{row[1]}_{row[2]}', case_of(CrashMatrix.run_power_cut, *row))

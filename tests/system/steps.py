@@ -1,0 +1,284 @@
+"""Holds the service at a step of its life while a case does something to it.
+
+A gate is a program of the container that says the name of its step on a socket and goes on when it is
+told to. Drop-ins of the units run it, and it stands in place of the programs that the helper and the
+package's scripts call: whoever has reached the step waits there, so that no case has to hit a moment.
+One step has no gate, since a back end may change rules without a program: `changed`, each transaction of
+netfilter as the kernel reports it. Nothing of the product knows about any of this. Who is killed is found
+from the host, in /proc.
+"""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from container import ContainerError, die_with_parent
+
+PLACE = '/usr/libexec/steps'  # from where the helper's sandbox lets it run programs
+GATE = f'{PLACE}/gate'
+DROP_INS = '/etc/systemd/system/{}.d/90-steps.conf'
+PATIENCE = 60  # seconds until a step that is to come must have come
+
+GATE_PROGRAM = f'''\
+#!/usr/bin/perl
+# gate STEP [PROGRAM NAME ARGUMENT...]
+use strict;
+use IO::Socket::UNIX;
+my $step = shift;
+my $test = IO::Socket::UNIX->new(Peer => '{PLACE}/socket');
+if ($test) {{
+  print $test "$step\\n";
+  $test->flush;
+  my $go = <$test>;
+  close $test;
+}}
+if (@ARGV) {{
+  my $program = shift;
+  exec {{$program}} @ARGV;
+  exit 127;
+}}
+'''
+
+# Name of the step, the unit, and where the gate stands in it: before or after the unit's own lines.
+UNIT_GATES = (
+    ('sockets', 'antigravity-proxy-api.socket', 'ExecStartPost', 'after'),
+    ('daemon.exec', 'antigravity-proxy.service', 'ExecStartPre', 'before'),
+    ('daemon.ready', 'antigravity-proxy.service', 'ExecStartPost', 'after'),
+    ('daemon.stop', 'antigravity-proxy.service', 'ExecStop', 'before'),
+    ('daemon.ended', 'antigravity-proxy.service', 'ExecStopPost', 'before'),
+    ('released', 'antigravity-proxy.service', 'ExecStopPost', 'after'),
+    ('reload', 'antigravity-proxy.service', 'ExecReload', 'before'),
+    ('reloaded', 'antigravity-proxy.service', 'ExecReload', 'after'),
+    # The language server is stopped at the same time: both come before the service.
+    ('capture.stop', 'antigravity-proxy-capture.service', 'ExecStop', 'before'),
+    ('helper.ready', 'antigravity-proxy-helper.service', 'ExecStartPost', 'after'),
+    # Of each language server, and before it of the unit that asks the program for its flags.
+    ('ls.exec', 'antigravity-ls-.service', 'ExecStartPre', 'before'),
+    ('ls.up', 'antigravity-ls-.service', 'ExecStartPost', 'after'),
+)
+# Name of the step, and the program whose calls are counted.
+PROGRAM_GATES = (('firewall', '/usr/sbin/xtables-nft-multi'), ('firewall', '/usr/sbin/nft'),
+                 ('configure', '/usr/bin/systemd-sysusers'), ('restart', '/usr/bin/deb-systemd-invoke'))
+
+
+# Says a line for each change of any rule of netfilter, whoever makes it and by which way; run in the container's network alone.
+CHANGES = '''
+import socket, struct
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+s.bind((0, 0))
+s.setsockopt(270, 1, 7)  # SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES
+print("ready", flush=True)
+while True:
+    try:
+        data = s.recv(1 << 20)
+    except OSError:
+        continue  # more than fits is more of the same
+    while len(data) >= 16:
+        size, kind = struct.unpack_from("=IH", data)
+        if kind == 10 << 8 | 15:  # NFT_MSG_NEWGEN ends each transaction
+            print("changed", flush=True)
+        data = data[(size + 3) & ~3:]
+'''
+
+
+class Steps:
+    """Gates in a container, and the socket where they are heard."""
+
+    def __init__(self, box):
+        self.box = box
+        self.lock = threading.Lock()
+        self.armed = None
+        self.seen = []
+
+    # Gates
+
+    def install(self):
+        self.box.run(f'mkdir -p {PLACE}')
+        self.box.write(GATE, GATE_PROGRAM, 0o755)
+        for unit in dict.fromkeys(unit for _, unit, _, _ in UNIT_GATES):
+            self.box.write(DROP_INS.format(unit), self._drop_in(unit))
+        for step, program in PROGRAM_GATES:
+            # The program keeps its name, which some of them look at; links to it lead to the gate.
+            self.box.write(f'{PLACE}/wrapper', f'''\
+#!/usr/bin/perl
+(my $name = $0) =~ s,.*/,,;
+exec '{GATE}', '{step}', '{program}.real', $name, @ARGV;
+''', 0o755)
+            self.box.run(f'if [ -x {program} ] && [ ! -e {program}.real ]; then '
+                         f'mv {program} {program}.real && cp {PLACE}/wrapper {program}; fi')
+        self.box.run('systemctl', 'daemon-reload')
+        self._listen()
+
+    def remove(self):
+        self.close()
+        for unit in dict.fromkeys(unit for _, unit, _, _ in UNIT_GATES):
+            path = DROP_INS.format(unit)
+            self.box.run(f'rm -rf {path.rpartition("/")[0]}')
+        for _, program in PROGRAM_GATES:
+            self.box.run(f'if [ -e {program}.real ]; then mv -f {program}.real {program}; fi')
+        self.box.run(f'rm -rf {PLACE}; systemctl daemon-reload')
+
+    def _drop_in(self, unit):
+        section = 'Socket' if unit.endswith('.socket') else 'Service'
+        lines = [f'[{section}]']
+        shipped = self.box.run('systemctl', 'cat', unit, check=False).out.splitlines()
+        for directive in dict.fromkeys(d for _, u, d, _ in UNIT_GATES if u == unit):
+            gates = {place: f'{directive}=+{GATE} {step}'
+                     for step, u, d, place in UNIT_GATES if (u, d) == (unit, directive)}
+            own = [line for line in shipped if line.startswith(f'{directive}=')]
+            lines += [f'{directive}=', *([gates['before']] if 'before' in gates else []), *own,
+                      *([gates['after']] if 'after' in gates else [])]
+        return '\n'.join(lines) + '\n'
+
+    # What comes through them
+
+    def _listen(self):
+        path = self.box.root / PLACE.lstrip('/') / 'socket'
+        self.box.run(f'rm -f {PLACE}/socket')
+        self.server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.server.bind(str(path))
+        os.chmod(path, 0o777)
+        self.server.listen(64)
+        threading.Thread(target=self._serve, args=(self.server,), daemon=True).start()
+        self.changes = subprocess.Popen(
+            ['nsenter', f'--target={self.box.init}', '--net', '--', sys.executable, '-c', CHANGES],
+            stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+        self.changes.stdout.readline()
+        threading.Thread(target=self._follow, args=(self.changes.stdout,), daemon=True).start()
+
+    def close(self):
+        self.server.close()
+        self.changes.kill()
+        self.changes.wait()
+
+    def listen_again(self):
+        """After a boot: the socket file of before leads nowhere, and its network is gone."""
+        self.close()
+        self._listen()
+
+    def _follow(self, lines):
+        # Nobody waits here: what is done is done a moment after the change.
+        for line in lines:
+            self._reached(line.strip())
+
+    def _serve(self, server):
+        while True:
+            try:
+                gate, _ = server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer, args=(gate,), daemon=True).start()
+
+    def _answer(self, gate):
+        with gate:
+            self._reached(gate.makefile().readline().strip())
+            try:
+                gate.sendall(b'go\n')
+            except OSError:
+                pass  # whoever stood there was killed
+
+    def _reached(self, step):
+        action = None
+        with self.lock:
+            self.seen.append(step)
+            if self.armed and self.armed.is_at(self.seen):
+                action, self.armed = self.armed, None
+        if action:
+            action.run()
+
+    def arm(self, step, nth, action):
+        with self.lock:
+            self.seen = []
+            self.armed = Armed(step, nth, action)
+            return self.armed
+
+    def disarm(self):
+        with self.lock:
+            self.armed = None
+
+
+class Armed:
+    """Something to do when a step comes for the n-th time."""
+
+    def __init__(self, step, nth, action):
+        self.step, self.nth, self.action = step, nth, action
+        self.done = threading.Event()
+        self.fault = None
+
+    def is_at(self, seen):
+        return seen[-1] == self.step and seen.count(self.step) == self.nth
+
+    def run(self):
+        try:
+            self.action()
+        except Exception as error:  # told by wait(), in the thread of the case
+            self.fault = error
+        self.done.set()
+
+    def wait(self, ended):
+        """@param ended  says that the phase is over, so that the step cannot come any more.
+        @return whether it came."""
+        for _ in range(PATIENCE * 20):
+            if self.done.wait(0.05):
+                if self.fault:
+                    raise self.fault
+                return True
+            if ended():
+                return self.done.wait(0.5)
+        raise ContainerError(f'step {self.step} {self.nth} neither came nor was passed by')
+
+
+# Victims
+
+def uid_of(box, account):
+    for line in (box.root / 'etc/passwd').read_text().splitlines():
+        if line.startswith(f'{account}:'):
+            return int(line.split(':')[2])
+    raise ContainerError(f'there is no account {account}')
+
+
+def processes(box, victim):
+    """The host's ids of the victim's processes; of the helper also of one that releases."""
+    program = {'helper': 'antigravity-proxy-helper', 'daemon': 'antigravity-proxyd', 'bus': 'dbus-daemon',
+               'ls': 'language_server_linux_x64'}[victim]
+    here = os.readlink(f'/proc/{box.init}/ns/pid')
+    account = uid_of(box, 'antigravity-ls') if victim == 'ls' else None
+    found = []
+    for entry in Path('/proc').iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            if os.readlink(entry / 'ns/pid') != here:
+                continue
+            # A program that was replaced by an upgrade is "(deleted)" or "….dpkg-tmp".
+            name = os.path.basename(os.readlink(entry / 'exe').removesuffix(' (deleted)').removesuffix('.dpkg-tmp'))
+            if name == program and (account is None or entry.stat().st_uid == account):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def kill(box, victims, must_be_there=True):
+    """SIGKILL at once to every process of each victim; waits until they are gone."""
+    found = {victim: processes(box, victim) for victim in victims}
+    absent = [victim for victim, pids in found.items() if not pids]
+    handles = []
+    for pids in found.values():
+        for pid in pids:
+            try:
+                handle = os.pidfd_open(pid)
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+                handles.append(handle)
+            except ProcessLookupError:
+                continue
+    for handle in handles:
+        select.select([handle], [], [], 10)
+        os.close(handle)
+    if absent and must_be_there:
+        raise ContainerError(f'the table is wrong: at this step there is no {", no ".join(absent)}')
