@@ -29,6 +29,7 @@ TEST(ApiKeys, AKeyStandsForItsUser) {
   }
 }
 
+// threat-model 69
 TEST(ApiKeys, AnyOtherKeyIsNone) {
   const auto keys = parse(kLine + " anna");
   ASSERT_TRUE(keys);

@@ -29,6 +29,7 @@ Visibility who(const std::string& authorization, Uid uid) {
   return identify(request, uid, rules(), holder);
 }
 
+// threat-model 69
 TEST(BearerKey, IsTheWordBehindTheScheme) {
   for (const char* value : {"Bearer key", "bearer key", "BEARER   key"}) {
     Request request;
@@ -59,6 +60,7 @@ TEST(Caller, WhomTheKernelKnowsNeedsNoKeyAndMaySendAny) {
   }
 }
 
+// threat-model 69
 TEST(Caller, AWrongKeyOfAnUnknownCallerIsToldApart) {
   EXPECT_EQ(who("Bearer bad", std::nullopt).access, Visibility::Access::unknown_key);
   EXPECT_EQ(who("", std::nullopt).access, Visibility::Access::unidentified);

@@ -26,6 +26,7 @@ TEST(Guard, KnowsItsOwnNames) {
   }
 }
 
+// threat-model 70
 TEST(Guard, RefusesEveryOtherHost) {
   for (const char* host : {"", "localhost", "127.0.0.1", "localhost:8742", "evil.example:8741",
                            "127.0.0.1:8741.evil.example", "localhost.:8741", "127.0.0.2:8741",
@@ -48,6 +49,7 @@ TEST(Guard, ConfiguredNamesAreAllowed) {
   EXPECT_EQ(status_for(request("GET", {{"Host", "Proxy:8741"}}), door), 0U);
 }
 
+// threat-model 71
 TEST(Guard, RefusesOtherOrigins) {
   const Header host{"Host", "localhost:8741"};
   EXPECT_EQ(status_for(request("GET", {host, {"Origin", "http://localhost:8741"}})), 0U);
@@ -57,6 +59,8 @@ TEST(Guard, RefusesOtherOrigins) {
   }
 }
 
+// threat-model 71
+// threat-model 74
 TEST(Guard, RefusesCrossSiteRequestsWithoutOrigin) {
   const Header host{"Host", "localhost:8741"};
   EXPECT_EQ(status_for(request("GET", {host, {"Sec-Fetch-Site", "none"}})), 0U);
@@ -66,6 +70,7 @@ TEST(Guard, RefusesCrossSiteRequestsWithoutOrigin) {
   EXPECT_EQ(status_for(request("OPTIONS", {host})), 403U);
 }
 
+// threat-model 72
 TEST(Guard, BodiesAreJsonOrRefused) {
   const Header host{"Host", "localhost:8741"};
   EXPECT_EQ(status_for(request("POST", {host, {"Content-Type", "application/json"}})), 0U);

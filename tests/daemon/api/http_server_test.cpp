@@ -22,6 +22,7 @@ using test::has;
 using test::HttpServerTest;
 using test::Name;
 
+// threat-model 69
 TEST_F(HttpServerTest, AnswersHealth) {
   start();
   const auto answer = Client(where_).ask(get("/health"));
@@ -64,6 +65,7 @@ TEST_F(HttpServerTest, ARequestMayComeInAnySplit) {
   EXPECT_TRUE(client.read_response().starts_with("HTTP/1.1 200"));
 }
 
+// threat-model 70
 TEST_F(HttpServerTest, RefusesAForeignHost) {
   start();
   EXPECT_TRUE(Client(where_)
@@ -71,6 +73,7 @@ TEST_F(HttpServerTest, RefusesAForeignHost) {
                   .starts_with("HTTP/1.1 421"));
 }
 
+// threat-model 71
 TEST_F(HttpServerTest, RefusesAForeignOrigin) {
   start();
   const auto answer = Client(where_).ask(get("/v1/usage", "Origin: http://evil.example\r\n"));
@@ -78,6 +81,7 @@ TEST_F(HttpServerTest, RefusesAForeignOrigin) {
   EXPECT_FALSE(has(answer, "Access-Control"));
 }
 
+// threat-model 69
 TEST_F(HttpServerTest, WhoCannotBeIdentifiedSeesNothing) {
   peer_ = [](int) -> Result<std::uint32_t> {
     return errno_error(ENOENT, "peer");
@@ -87,6 +91,7 @@ TEST_F(HttpServerTest, WhoCannotBeIdentifiedSeesNothing) {
   EXPECT_TRUE(Client(where_).ask(get("/health")).starts_with("HTTP/1.1 200"));
 }
 
+// threat-model 69
 TEST_F(HttpServerTest, AKeyStandsForItsUserWhereTheKernelKnowsNobody) {
   peer_ = [](int) -> Result<std::uint32_t> {
     return errno_error(ENOENT, "peer");
@@ -104,6 +109,7 @@ TEST_F(HttpServerTest, AKeyStandsForItsUserWhereTheKernelKnowsNobody) {
   EXPECT_FALSE(has(wrong, "other")) << wrong;
 }
 
+// threat-model 71
 TEST_F(HttpServerTest, NeitherWebPagesNorTheirPreflightsGetIn) {
   start();
   const auto preflight = Client(where_).ask("OPTIONS /v1/quota HTTP/1.1\r\n" + host() +
@@ -248,6 +254,7 @@ TEST_F(HttpServerTest, AnswersExpectContinueBeforeTheBody) {
   EXPECT_TRUE(client.ask(body).starts_with("HTTP/1.1 200"));
 }
 
+// threat-model 72
 TEST_F(HttpServerTest, BodiesOtherThanJsonAreNotRead) {
   start();
   Client client(where_);
@@ -269,6 +276,7 @@ TEST_F(HttpServerTest, RefusesABodyOverTheLimit) {
   EXPECT_TRUE(Client(where_).ask(chunked).starts_with("HTTP/1.1 413"));
 }
 
+// threat-model 63
 TEST_F(HttpServerTest, RefusesAHeadOverTheLimit) {
   ServerLimits limits;
   limits.head_bytes = 1024;
@@ -297,6 +305,7 @@ TEST_F(HttpServerTest, ClosesAConnectionWhoseHeadNeverEnds) {
   EXPECT_EQ(Client(where_).ask("GET /health HTTP/1.1\r\n"), "");
 }
 
+// threat-model 77
 TEST_F(HttpServerTest, AConnectionOverTheLimitWaitsForItsTurn) {
   ServerLimits limits;
   limits.connections = 1;

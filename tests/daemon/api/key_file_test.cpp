@@ -37,6 +37,7 @@ class KeyFileTest : public ::testing::Test {
   std::string path_;
 };
 
+// threat-model 76
 TEST_F(KeyFileTest, AChangeHoldsForTheNextRequest) {
   write(kLine + " 7\n");
   KeyFile keys(path_, ::geteuid());
@@ -48,6 +49,7 @@ TEST_F(KeyFileTest, AChangeHoldsForTheNextRequest) {
   EXPECT_FALSE(keys.fault());
 }
 
+// threat-model 76
 TEST_F(KeyFileTest, AFileThatOthersMayWriteHasNoKeys) {
   for (const ::mode_t mode : {0660U, 0646U}) {
     write(kLine + " 7\n", mode);

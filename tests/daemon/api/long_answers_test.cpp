@@ -143,6 +143,7 @@ TEST_F(LongAnswersTest, WrongParametersAreRefusedByName) {
                   "Last-Event-ID: expected"));
 }
 
+// threat-model 70
 TEST_F(LongAnswersTest, TheGuardStandsBeforeStreamsAndExportsToo) {
   start();
   for (const char* path : {"/v1/usage/stream", "/v1/usage/export?format=csv",

@@ -37,12 +37,14 @@ Response run(const Request& asked, ledger::Ledger& ledger) {
   return response == nullptr ? Response{} : *response;
 }
 
+// threat-model 69
 TEST(Router, HealthIsForEveryoneAndSaysNothingElse) {
   EXPECT_EQ(refusal_for(request("GET", "/health"), Visibility{}), 0U);
   test::FakeLedger ledger;
   EXPECT_EQ(run(request("GET", "/health"), ledger).body, "{\"status\":\"ok\"}\n");
 }
 
+// threat-model 69
 TEST(Router, EverythingElseNeedsACaller) {
   Visibility refused;
   refused.access = Visibility::Access::refused;

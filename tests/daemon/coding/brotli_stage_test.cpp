@@ -18,6 +18,7 @@ TEST(Brotli, HandsOnWhatWasFlushedAtOnce) {
   EXPECT_EQ(decoder.finish(), Status::truncated);
 }
 
+// threat-model 64
 TEST(Brotli, CutStreamsAreTruncatedAndKeepTheirStart) {
   const std::string wire = pack_br(kText);
   for (std::size_t n = 1; n < wire.size(); ++n) {
@@ -44,6 +45,7 @@ TEST(Brotli, TakesTheLargestWindowOfTheStandard) {
             (Decoded{text, Status::good}));
 }
 
+// threat-model 64
 TEST(Brotli, StopsAtTheMemoryBudget) {
   std::string text(4 << 20, 'x');
   for (std::size_t i = 0; i < text.size(); i += 3) {
@@ -69,6 +71,7 @@ TEST(Brotli, TheCodingsOfAChainShareTheMemory) {
   EXPECT_EQ(decode("br, br", wire), (Decoded{text, Status::good}));
 }
 
+// threat-model 64
 TEST(Brotli, StopsABombAtTheRatio) {
   const std::string wire = pack_br(std::string(64 << 20, 'a'));
   Budget budget;

@@ -56,6 +56,7 @@ TEST(Decoder, ACutInnerStreamIsTruncatedToo) {
   EXPECT_TRUE(kText.starts_with(got.text));
 }
 
+// threat-model 64
 TEST(Decoder, ABombBetweenTwoCodingsIsStoppedToo) {
   // The inner stream ends at once: nothing of the outer one's gigabytes would ever come out.
   std::string wire = pack("x", kGzip);
@@ -77,6 +78,7 @@ TEST(Decoder, ABodyCutInsideItsMagicNumberIsTruncated) {
   }
 }
 
+// threat-model 64
 TEST(Decoder, StopsAtTheTotalBudget) {
   Budget budget;
   budget.max_decoded = 100;

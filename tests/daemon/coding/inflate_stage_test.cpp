@@ -31,6 +31,7 @@ TEST(Inflate, HandsOnWhatWasFlushedAtOnce) {
   EXPECT_EQ(decoder.finish(), Status::truncated);
 }
 
+// threat-model 64
 TEST(Inflate, CutStreamsAreTruncatedAndKeepTheirStart) {
   const std::string wire = pack(kText, kGzip);
   for (std::size_t n = 1; n < wire.size(); ++n) {
@@ -40,11 +41,13 @@ TEST(Inflate, CutStreamsAreTruncatedAndKeepTheirStart) {
   }
 }
 
+// threat-model 64
 TEST(Inflate, CorruptInputIsBrokenAndSilent) {
   EXPECT_EQ(decode("gzip", "not gzip at all").status, Status::broken);
   EXPECT_EQ(decode("deflate", "\xFF\xFF\xFF").status, Status::broken);
 }
 
+// threat-model 64
 TEST(Inflate, StopsABombAtTheRatio) {
   const std::string wire = pack(std::string(4 << 20, 'a'), kGzip);
   Budget budget;

@@ -64,6 +64,7 @@ TEST(Zstd, RefusesAWindowAboveTheStandardsLimit) {
             (Decoded{"", Status::too_large}));
 }
 
+// threat-model 64
 TEST(Zstd, StopsAtTheMemoryBudget) {
   const std::string text(100, 'x');
   Budget budget;
@@ -74,6 +75,7 @@ TEST(Zstd, StopsAtTheMemoryBudget) {
             (Decoded{text, Status::good}));
 }
 
+// threat-model 64
 TEST(Zstd, StopsABombAtTheRatio) {
   const std::string wire = pack_zstd(std::string(64 << 20, 'a'));
   Budget budget;

@@ -55,6 +55,7 @@ TEST_F(CaptureEndpoints, LoopbackPortsAreTaken) {
   EXPECT_EQ(config->capture_reverse[1].port, 8443);
 }
 
+// threat-model 75
 TEST_F(CaptureEndpoints, OtherAddressesAreRefusedWithTheReason) {
   EXPECT_NE(faults("capture: {connect: [\"0.0.0.0:8745\"]}\n").find("loopback"), std::string::npos);
   EXPECT_NE(faults("capture: {reverse: [{listen: \"192.0.2.1:1\", upstream: "

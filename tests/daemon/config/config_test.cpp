@@ -2,6 +2,9 @@
 
 #include "config_folder.h"
 
+#include <set>
+#include <string>
+
 #include <gtest/gtest.h>
 
 namespace agp::daemon_config {
@@ -172,6 +175,28 @@ TEST_F(DaemonConfig, EveryKeyIsDescribed) {
   for (const auto& row : rows) {
     EXPECT_TRUE(row.about.ends_with('.')) << row.key;
     EXPECT_FALSE(row.type.empty()) << row.key;
+  }
+}
+
+// threat-model 59
+TEST_F(DaemonConfig, NoKeyTurnsTheVerificationOfUpstreamOff) {
+  for (const auto* key :
+       {"insecure", "verify", "skip_verify", "tls_verify", "allow_invalid", "min_tls"}) {
+    write("proxy.yaml", "upstream: {" + std::string(key) + ": true}\n");
+    EXPECT_NE(faults().find("unknown key"), std::string::npos) << key;
+  }
+  // A key that sounds like it needs a look by whoever adds it. These say whom to trust besides, how
+  // often the rules are looked at, and what a language server on loopback shows.
+  const std::set<std::string> harmless{"upstream.extra_ca_file", "capture.verify_every",
+                                       "language_server.attach_certificate_file"};
+  auto rows = proxy_rows();
+  for (const auto& more : {policy_rows(), corp_rows()}) {
+    rows.insert(rows.end(), more.begin(), more.end());
+  }
+  for (const auto& row : rows) {
+    for (const auto* word : {"insecure", "verif", "trust", "_ca", "cert", "unsafe", "cipher"}) {
+      EXPECT_TRUE(row.key.find(word) == std::string::npos || harmless.contains(row.key)) << row.key;
+    }
   }
 }
 

@@ -197,6 +197,7 @@ TEST_F(Fixture, AFailedRedirectStartsNothing) {
   EXPECT_EQ(core->phase(), Phase::backing_off);
 }
 
+// threat-model 28
 TEST_F(Fixture, StopsWhatAPredecessorLeftRunning) {
   start();
   capture_up();
@@ -313,6 +314,7 @@ TEST_F(Fixture, TriesOtherPortsAtOnceWhenTheFirstStartDiesEarly) {
   EXPECT_EQ(core->phase(), Phase::backing_off);
 }
 
+// threat-model 26
 TEST_F(Fixture, SeesAnEndThatIsAnnouncedBeforeTheStartIsAnswered) {
   start();
   capture_up();
@@ -514,6 +516,7 @@ TEST_F(Fixture, AHeartbeatInBetweenForgivesMissedOnes) {
   EXPECT_GT(probes, 6);
 }
 
+// threat-model 35
 TEST_F(Fixture, StopsTheLanguageServerWhenTheRedirectIsLost) {
   start();
   run_up();
@@ -648,6 +651,7 @@ TEST_F(Fixture, ACrashLoopIsOverOnceItRanForAMinute) {
   EXPECT_FALSE(core->is_crash_loop());
 }
 
+// threat-model 26
 TEST_F(Fixture, SaysHowItEnded) {
   const std::vector<std::tuple<std::string, int, std::string>> ends = {
       {"exit-code", 2, "exit status 2"},

@@ -177,6 +177,7 @@ TEST(Http1, AConnectThatIsRefusedSpeaksHttpOn) {
   EXPECT_FALSE(reader.is_unparsed());
 }
 
+// threat-model 61
 TEST(Http1, WhatItCannotFollowIsUnparsed) {
   const std::string ok = "HTTP/1.1 200 OK\r\n";
   for (const std::string& in :
@@ -190,6 +191,7 @@ TEST(Http1, WhatItCannotFollowIsUnparsed) {
   EXPECT_FALSE(run(kGet, ok + "Content-Length: 2, 2\r\n\r\nab", 0, 0).unparsed);
 }
 
+// threat-model 63
 TEST(Http1, EachLimitMakesItUnparsed) {
   const std::string head = "GET / HTTP/1.1\r\nX: ";
   EXPECT_FALSE(run(head + std::string(kMaxHeadBytes - head.size() - 4, 'x') + "\r\n\r\n", "", 9, 0)

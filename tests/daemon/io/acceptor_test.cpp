@@ -49,6 +49,8 @@ std::vector<UniqueFd> crowd(const PlainRig& rig, int size) {
   return clients;
 }
 
+// threat-model 58
+// threat-model 83
 TEST(Acceptor, AboveTheLimitConnectionsWaitInTheBacklogAndGetTheirTurn) {
   Options options;
   options.limits.max_connections = 5;
@@ -66,6 +68,7 @@ TEST(Acceptor, AboveTheLimitConnectionsWaitInTheBacklogAndGetTheirTurn) {
   EXPECT_GE(rig.counters.paused_for_connections, 1U);
 }
 
+// threat-model 83
 TEST(Acceptor, PromisesNoMoreConnectionsThanThereAreDescriptors) {
   Options options;
   options.limits.descriptors = Acceptor::kReservedDescriptors + 6;
@@ -80,6 +83,7 @@ TEST(Acceptor, PromisesNoMoreConnectionsThanThereAreDescriptors) {
   EXPECT_GE(rig.counters.paused_for_descriptors, 1U);
 }
 
+// threat-model 83
 TEST(Acceptor, SurvivesAProcessThatIsOutOfDescriptorsAndRecovers) {
   Options options;
   options.starts_accepting = false;

@@ -16,12 +16,16 @@ TEST(Destination, GlobalAddressesOnPort443MayBeDialled) {
   EXPECT_TRUE(check("2a00:1450:4001:82b::200a"));
 }
 
+// threat-model 56
+// threat-model 57
 TEST(Destination, OtherPortsMayNot) {
   const auto refused = check("142.250.74.106", 8741);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, DestinationErrc::wrong_port);
 }
 
+// threat-model 56
+// threat-model 57
 TEST(Destination, WhatIsNotGlobalMayNot) {
   for (const char* address :
        {"127.0.0.1", "10.1.2.3", "172.31.255.255", "192.168.0.1", "169.254.169.254", "100.64.0.1",
@@ -33,6 +37,7 @@ TEST(Destination, WhatIsNotGlobalMayNot) {
   }
 }
 
+// threat-model 56
 TEST(Destination, AllowedNetworksAreExceptionsByPrefix) {
   const DestinationRules rules{.allowed = {*config::Network::parse("203.0.113.0/25"),
                                            *config::Network::parse("2001:db8:1::/64")}};

@@ -46,6 +46,7 @@ struct Rig {
   }
 };
 
+// threat-model 54
 TEST(PolicySurroundings, OnlyANameThatTheClientItselfNamedIsInspected) {
   Rig rig;
   auto worker = rig.worker(0);

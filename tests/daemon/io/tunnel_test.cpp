@@ -102,6 +102,7 @@ TEST(Tunnel, ASlowReceiverStopsTheReadsAndLosesNothing) {
   EXPECT_TRUE(got == down);
 }
 
+// threat-model 67
 TEST(Tunnel, IdleTunnelsHoldNoPipe) {
   PlainRig rig;
   const auto before = open_descriptors();

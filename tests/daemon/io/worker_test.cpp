@@ -310,6 +310,7 @@ TEST(Worker, ASlowReaderStopsTheReadsAndLosesNothing) {
   EXPECT_EQ(got, down);
 }
 
+// threat-model 67
 TEST(Worker, AResetByUpstreamIsAResetForTheClient) {
   Rig rig;
   Connected peers(rig);
@@ -320,6 +321,7 @@ TEST(Worker, AResetByUpstreamIsAResetForTheClient) {
   EXPECT_EQ(how_it_ends(peers.client.socket.fd.get()), ECONNRESET);
 }
 
+// threat-model 67
 TEST(Worker, AHalfCloseOfTheClientReachesUpstreamAndTheAnswerStillComesBack) {
   Rig rig;
   Connected peers(rig);
@@ -353,6 +355,8 @@ TEST(Worker, AnUpstreamThatRefusesConnectionsIsReported) {
   EXPECT_TRUE(rig.wait_for_report(relay::Report::Kind::upstream_unreachable));
 }
 
+// threat-model 56
+// threat-model 57
 TEST(Worker, DestinationsOutsideTheRulesAreRefused) {
   Rig rig;
   const int fd = rig.dial("10.0.0.1:443");
@@ -376,6 +380,7 @@ TEST(Worker, WhatIsNoConnectIsToldSo) {
   EXPECT_NE(answer.find("\r\nAllow: CONNECT\r\n"), std::string::npos);
 }
 
+// threat-model 58
 TEST(Worker, ASilentClientIsGivenUpAfterTheHandshakeDeadline) {
   Settings settings;
   settings.deadlines.handshake = 80ms;
@@ -438,6 +443,7 @@ TEST(Worker, ManyConnectionsAtOnce) {
   EXPECT_EQ(good, kMany);
 }
 
+// threat-model 67
 TEST(Worker, EndsWhatIsLeftAfterTheGrace) {
   Rig rig;
   Connected peers(rig);

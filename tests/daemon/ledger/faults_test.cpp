@@ -50,6 +50,7 @@ class LedgerFaults : public ::testing::Test {
   std::unique_ptr<SqliteLedger> ledger_;
 };
 
+// threat-model 45
 TEST_F(LedgerFaults, RecordsWaitForAFullDiskAndAreAllThereAfterwards) {
   start();
   append(0, 10);

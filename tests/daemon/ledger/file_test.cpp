@@ -37,6 +37,7 @@ TEST(LedgerFile, HandsEachCommitToTheKernelWithoutWaitingForTheDisk) {
   EXPECT_EQ(*database->integer("PRAGMA synchronous"), 1);
 }
 
+// threat-model 91
 TEST(LedgerFile, RefusesANewerSchemaAndLeavesItAlone) {
   const test::TempDir dir;
   ASSERT_TRUE(open_for_writing(dir.file(), std::nullopt)->exec("PRAGMA user_version = 99"));

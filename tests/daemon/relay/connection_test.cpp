@@ -145,6 +145,7 @@ TEST(Connection, AnUnknownProtocolIsRelayedRawAndReportedOnce) {
             1);
 }
 
+// threat-model 52
 TEST(Connection, NothingOfTheClientLeavesBeforeUpstreamIsVerified) {
   Bench bench({"http/1.1"}, {.name = "other.example"});
   bench.run();
@@ -214,6 +215,7 @@ TEST(Connection, BlocksWithAnAlert) {
   ASSERT_FALSE(bench.client_result);
 }
 
+// threat-model 54
 TEST(Connection, WhatIsNotTlsIsDecidedWithoutAName) {
   Bench bench;
   bench.surroundings.disposition = Disposition::tunnel;
@@ -257,6 +259,7 @@ Buffer hello_of(SSL_CTX* context, const std::string& name) {
   return wire;
 }
 
+// threat-model 54
 TEST(Connection, EveryShapeOfServerNameHasItsOutcome) {
   struct Case {
     std::string sent;
@@ -295,6 +298,7 @@ TEST(Connection, EveryShapeOfServerNameHasItsOutcome) {
   }
 }
 
+// threat-model 54
 TEST(Connection, AHelloWithoutANameIsDecidedAsSuch) {
   Bench bench;
   bench.surroundings.disposition = Disposition::tunnel;
@@ -320,6 +324,7 @@ TEST(Connection, SaysWhereTheClientWasGoing) {
   EXPECT_EQ(bench.surroundings.why, Hello::Why::not_tls);
 }
 
+// threat-model 58
 TEST(Connection, AClientThatTalksTooMuchBeforeUpstreamIsThereIsCutOff) {
   Bench bench;
   bench.answers_open = false;
@@ -467,6 +472,7 @@ TEST(Connection, ABlockedRequestIsAnsweredHereAndTheConnectionGoesOn) {
   EXPECT_NE(as_text(bench.server_got).find("GET / HTTP/1.1"), std::string_view::npos);
 }
 
+// threat-model 61
 TEST(Connection, AnAmbiguousRequestIsRefusedAndBothLegsClose) {
   Bench bench;
   bench.surroundings.rewrite = true;
@@ -645,6 +651,7 @@ TEST(CleartextConnection, CloseNotifyIsAFinToTheClientAndItsFinACloseNotify) {
   EXPECT_TRUE(bench.server->has_peer_closed());
 }
 
+// threat-model 58
 TEST(Connection, EveryTruncationOfTheClientsFirstOctetsIsHarmless) {
   Bench source;
   ASSERT_TRUE(source.client->handshake());

@@ -15,6 +15,7 @@ void begin(Bench& bench) {
   ASSERT_EQ(bench.connection.phase(), Phase::upstream_handshake);
 }
 
+// threat-model 52
 TEST(EarlyAnswer, NothingOfItLeavesBeforeUpstreamIsVerified) {
   Bench bench({"http/1.1"});
   begin(bench);

@@ -37,6 +37,7 @@ TEST(RefusedHosts, OldRefusalsDoNotCount) {
   EXPECT_FALSE(hosts.is_tunnelled("a.example", 2, kStart + RefusedHosts::kWindow));
 }
 
+// threat-model 84
 TEST(RefusedHosts, AClockThatWasSetBackProlongsNothing) {
   RefusedHosts hosts;
   const auto later = kStart + RefusedHosts::kTunnelFor + minutes(1);

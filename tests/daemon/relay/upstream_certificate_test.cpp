@@ -56,6 +56,7 @@ TEST(UpstreamCertificate, AGoodOneIsAccepted) {
   EXPECT_EQ(bench.connection.phase(), Phase::relaying);
 }
 
+// threat-model 52
 TEST(UpstreamCertificate, EveryBadOneIsRefusedWithItsReason) {
   struct Case {
     std::string what;
@@ -87,6 +88,7 @@ TEST(UpstreamCertificate, AWholeLabelWildcardIsAccepted) {
   EXPECT_EQ(bench.connection.phase(), Phase::relaying);
 }
 
+// threat-model 52
 TEST(UpstreamCertificate, WhatNobodyTrustsIsRefused) {
   {
     MatrixBench bench;
@@ -131,6 +133,7 @@ TEST(UpstreamCertificate, AnIntermediateMustBeSentAndMayBeConstrained) {
   }
 }
 
+// threat-model 52
 TEST(UpstreamCertificate, Tls11IsRefused) {
   MatrixBench bench;
   auto old = testing::server_context(make_certificate({.name = kHost}, &authority("theirs")));
@@ -140,6 +143,7 @@ TEST(UpstreamCertificate, Tls11IsRefused) {
   expect_refused(bench, "TLS 1.2 or newer", "TLS 1.1");
 }
 
+// threat-model 53
 TEST(UpstreamCertificate, OurOwnIssuerIsRefusedEvenWhereItIsTrusted) {
   {
     MatrixBench bench;

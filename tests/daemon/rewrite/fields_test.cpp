@@ -30,6 +30,7 @@ TEST(FieldEdits, NeverTouchFramingOrRouting) {
   EXPECT_EQ(fields, (Fields{{"Host", "h"}}));
 }
 
+// threat-model 55
 TEST(NamesHost, WantsTheNameAndAtMostThePort) {
   EXPECT_TRUE(names_host("A.example", "a.example", 443));
   EXPECT_TRUE(names_host("a.example:443", "a.example", 443));

@@ -549,6 +549,7 @@ TEST(Http2Abuse, AHeaderBombIsCountedAndNotKept) {
   EXPECT_FALSE(client.path.is_closed());
 }
 
+// threat-model 63
 TEST(Http2Abuse, AHeaderBombIsAnswered431) {
   FakeRules rules;
   Path path(&rules);
@@ -563,6 +564,7 @@ TEST(Http2Abuse, AHeaderBombIsAnswered431) {
   EXPECT_FALSE(path.is_closed());
 }
 
+// threat-model 63
 TEST(Http2Abuse, ABombInAnAnswerIsABadGateway) {
   FakeRules rules;
   Path path(&rules);

@@ -185,6 +185,7 @@ TEST(Http2Relay, TrailersOfARequestArePassedWholeOrNotAtAll) {
   EXPECT_FALSE(path.is_closed());
 }
 
+// threat-model 55
 TEST(Http2Relay, RefusesWhatIsForAnotherHost) {
   FakeRules rules;
   Path path(&rules);
@@ -250,6 +251,7 @@ TEST(Http2Relay, RefusesConnectTraceAndOddPaths) {
   EXPECT_TRUE(path.upstream.got.empty());
 }
 
+// threat-model 61
 TEST(Http2Relay, FieldsOfHttp1ResetTheStream) {
   FakeRules rules;
   Path path(&rules);
@@ -268,6 +270,7 @@ TEST(Http2Relay, FieldsOfHttp1ResetTheStream) {
   EXPECT_TRUE(path.upstream.got.empty());
 }
 
+// threat-model 61
 TEST(Http2Relay, WrongContentLengthIsAReset) {
   FakeRules rules;
   Path path(&rules);

@@ -89,6 +89,9 @@ Outcome send_answer(const Pieces& pieces) {
           wire.is_closed()};
 }
 
+// threat-model 55
+// threat-model 61
+// threat-model 63
 TEST(Smuggling, EveryRequestHasItsDefinedOutcome) {
   const std::vector<Case> all = cases("requests.tsv");
   ASSERT_GT(all.size(), 100U);
@@ -120,6 +123,7 @@ TEST(Smuggling, EveryRequestHasItsDefinedOutcome) {
   }
 }
 
+// threat-model 61
 TEST(Smuggling, SplitsOfARequestHaveTheSameOutcome) {
   std::size_t turn = 0;
   for (const Case& each : cases("requests.tsv")) {
@@ -149,6 +153,7 @@ TEST(Smuggling, SplitsOfARequestHaveTheSameOutcome) {
   }
 }
 
+// threat-model 62
 TEST(Smuggling, EveryAnswerHasItsDefinedOutcome) {
   const std::vector<Case> all = cases("responses.tsv");
   ASSERT_GT(all.size(), 20U);
@@ -169,6 +174,7 @@ TEST(Smuggling, EveryAnswerHasItsDefinedOutcome) {
   }
 }
 
+// threat-model 62
 TEST(Smuggling, SplitsOfAnAnswerHaveTheSameOutcome) {
   std::size_t turn = 0;
   for (const Case& each : cases("responses.tsv")) {

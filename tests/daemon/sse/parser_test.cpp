@@ -118,6 +118,7 @@ TEST(SseParser, DispatchesAtABareCrWithoutWaitingForTheNextOctet) {
   EXPECT_EQ(log.lines, Lines{"message|1"});
 }
 
+// threat-model 65
 TEST(SseParser, DropsTheDataOfAnEventAboveTheLimitAndGoesOn) {
   const std::string big(100, 'x');
   const Lines expected{"message||too_large", "message|1"};
@@ -127,6 +128,7 @@ TEST(SseParser, DropsTheDataOfAnEventAboveTheLimitAndGoesOn) {
   }
 }
 
+// threat-model 65
 TEST(SseParser, AppliesTheLimitToManySmallLinesToo) {
   std::string wire;
   for (int i = 0; i < 50; ++i) {

@@ -68,6 +68,7 @@ TEST(Authority, IsMadeOnceAndThenKept) {
   EXPECT_EQ(first.authority->fingerprint().size(), 64U);
 }
 
+// threat-model 46
 TEST(Authority, FilesAreForTheOwnerOnly) {
   const StateDirectory dir;
   const auto opened = open(dir);
@@ -78,6 +79,7 @@ TEST(Authority, FilesAreForTheOwnerOnly) {
   EXPECT_FALSE(std::filesystem::exists(dir.path() + "/ca/ca.key.new"));
 }
 
+// threat-model 48
 TEST(Authority, CertificateHasWhatStrictVerifiersAskFor) {
   const StateDirectory dir;
   const auto opened = open(dir);
@@ -109,6 +111,7 @@ TEST(Authority, BasicConstraintsAreStrictDer) {
   EXPECT_EQ(der, std::string("\x30\x06\x01\x01\xff\x02\x01\x00", 8));
 }
 
+// threat-model 47
 TEST(Authority, TwoMachinesShareNothing) {
   const StateDirectory a;
   const StateDirectory b;
@@ -123,6 +126,8 @@ TEST(Authority, TwoMachinesShareNothing) {
   EXPECT_NE(EVP_PKEY_eq(one.authority->key(), two.authority->key()), 1);
 }
 
+// threat-model 51
+// threat-model 84
 TEST(Authority, IsRenewedAtTwoThirdsOfItsLife) {
   const StateDirectory dir;
   const auto renew_at = open(dir).authority->renew_at();
@@ -131,6 +136,7 @@ TEST(Authority, IsRenewedAtTwoThirdsOfItsLife) {
   EXPECT_EQ(open(dir, renew_at + 1s).renewed_because, "");
 }
 
+// threat-model 84
 TEST(Authority, AnExpiredOneDoesNotStopTheService) {
   const StateDirectory dir;
   open(dir);
@@ -139,6 +145,7 @@ TEST(Authority, AnExpiredOneDoesNotStopTheService) {
   EXPECT_GT(later.authority->not_after(), kNow + 24h * 400);
 }
 
+// threat-model 84
 TEST(Authority, AClockSetBackMakesANewOne) {
   const StateDirectory dir;
   open(dir);
@@ -146,6 +153,7 @@ TEST(Authority, AClockSetBackMakesANewOne) {
             "it is not valid yet; the clock may have been set back");
 }
 
+// threat-model 51
 TEST(Authority, IsRenewedWhenTheHostsChange) {
   const StateDirectory dir;
   const auto first = open(dir);
@@ -182,6 +190,7 @@ TEST(Authority, DamageOfAnyKindIsRepairedAndNamed) {
   }
 }
 
+// threat-model 42
 TEST(Authority, EveryTruncationOfEitherFileIsRepaired) {
   for (const auto* file : {"/ca/ca.pem", "/ca/ca.key"}) {
     const StateDirectory dir;
@@ -203,6 +212,7 @@ TEST(Authority, AMissingHalfIsRepaired) {
   EXPECT_EQ(open(dir).renewed_because, "ca.pem: No such file or directory");
 }
 
+// threat-model 46
 TEST(Authority, AKeyThatOthersCouldReadIsThrownAway) {
   const StateDirectory dir;
   open(dir);
@@ -211,6 +221,7 @@ TEST(Authority, AKeyThatOthersCouldReadIsThrownAway) {
   EXPECT_EQ(mode_of(dir.path() + "/ca/ca.key"), 0600U);
 }
 
+// threat-model 41
 TEST(Authority, DoesNotFollowLinks) {
   const StateDirectory dir;
   const StateDirectory other;
@@ -226,6 +237,7 @@ TEST(Authority, DoesNotFollowLinks) {
   EXPECT_FALSE(Authority::open_or_create(linked.path(), patterns(kHosts), kNow));
 }
 
+// threat-model 42
 TEST(Authority, LeftoversOfACrashAreOverwritten) {
   const StateDirectory dir;
   std::filesystem::create_directory(dir.path() + "/ca");
@@ -234,10 +246,12 @@ TEST(Authority, LeftoversOfACrashAreOverwritten) {
   EXPECT_EQ(open(dir).renewed_because, "");
 }
 
+// threat-model 40
 TEST(Authority, AnUnusableDirectoryIsAnError) {
   EXPECT_FALSE(Authority::open_or_create("/proc/nothing/here", patterns(kHosts), kNow));
 }
 
+// threat-model 48
 TEST(Authority, CoversTheListAndNothingElse) {
   const StateDirectory dir;
   const auto opened = open(dir);

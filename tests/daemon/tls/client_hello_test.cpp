@@ -156,6 +156,7 @@ std::vector<Sample> samples() {
   return out;
 }
 
+// threat-model 58
 TEST(ClientHelloReader, ReadsEverySampleAtEverySplit) {
   for (const auto& sample : samples()) {
     const Bytes all(sample.wire);
@@ -172,6 +173,7 @@ TEST(ClientHelloReader, ReadsEverySampleAtEverySplit) {
   }
 }
 
+// threat-model 58
 TEST(ClientHelloReader, ReadsOctetByOctet) {
   for (const auto& sample : samples()) {
     ClientHelloReader reader;
@@ -215,10 +217,12 @@ TEST(ClientHelloReader, RefusesBadRecords) {
   EXPECT_EQ(error_of(Buffer{22, 3, 1, 0, 2, 1, 0, 21, 3, 1, 0, 2, 2, 40}), Errc::malformed);
 }
 
+// threat-model 58
 TEST(ClientHelloReader, RefusesAnAnnouncedLengthOverTheLimitAtOnce) {
   EXPECT_EQ(error_of(Buffer{22, 3, 1, 0, 4, 1, 1, 0, 1}), Errc::too_large);
 }
 
+// threat-model 58
 TEST(ClientHelloReader, TheLimitCountsRecordHeaders) {
   const auto handshake = message({server_name("a.example"), extension(21, Buffer(40'000, 0))});
   EXPECT_TRUE(read_all(in_records(handshake, 16'384)));
@@ -232,6 +236,7 @@ TEST(ClientHelloReader, TheLimitCountsRecordHeaders) {
   EXPECT_EQ(refused.error().code, Errc::too_large);
 }
 
+// threat-model 54
 TEST(ClientHelloReader, RefusesBadNames) {
   EXPECT_EQ(error_of(wire({server_name("")})), Errc::malformed);
   EXPECT_EQ(error_of(wire({server_name("a b.example")})), Errc::malformed);
@@ -246,6 +251,7 @@ TEST(ClientHelloReader, RefusesBadNames) {
   EXPECT_EQ(error_of(wire({server_name("a.example"), server_name("b.example")})), Errc::malformed);
 }
 
+// threat-model 54
 TEST(ClientHelloReader, AnAddressInTheNameIsNoName) {
   for (const auto* name : {"192.0.2.1", "2001:db8::1"}) {
     const auto hello = read_all(wire({server_name(name)}));

@@ -89,6 +89,7 @@ CertificatePtr forge(
   return std::move(*certificate);
 }
 
+// threat-model 48
 TEST_F(LeafCacheTest, OpenSslAcceptsTheLeafForItsHostOnly) {
   const auto leaf = mint_leaf(authority(), "api.openai.com", now());
   ASSERT_TRUE(leaf) << leaf.error().text();
@@ -110,6 +111,7 @@ TEST_F(LeafCacheTest, OpenSslAcceptsLeavesForPatterns) {
   }
 }
 
+// threat-model 48
 TEST_F(LeafCacheTest, TheIssuersKeyIsWorthNothingElsewhere) {
   const auto key = make_p256_key();
   X509* issuer = authority()->certificate();
@@ -122,6 +124,7 @@ TEST_F(LeafCacheTest, TheIssuersKeyIsWorthNothingElsewhere) {
   EXPECT_EQ(verify(issuer, v6.get(), "api.openai.com", now()), X509_V_ERR_EXCLUDED_VIOLATION);
 }
 
+// threat-model 48
 TEST_F(LeafCacheTest, ASubordinateIssuerIsRefused) {
   const auto sub_key = make_p256_key();
   const auto sub = forge(*authority(), sub_key->get(), {}, true, now());
@@ -142,6 +145,7 @@ TEST_F(LeafCacheTest, ASubordinateIssuerIsRefused) {
   sk_X509_free(between);
 }
 
+// threat-model 54
 TEST_F(LeafCacheTest, LeafHasExactlyOneName) {
   const auto leaf = mint_leaf(authority(), "api.openai.com", now());
   X509* x509 = (*leaf)->certificate();
@@ -176,6 +180,7 @@ TEST_F(LeafCacheTest, LeafNeverOutlivesItsIssuer) {
   EXPECT_EQ((*leaf)->not_after(), authority()->not_after());
 }
 
+// threat-model 54
 TEST_F(LeafCacheTest, HostsOffTheListGetNoLeaf) {
   LeafCache cache(authority());
   for (const auto* host :
@@ -196,6 +201,7 @@ TEST_F(LeafCacheTest, AHostIsMintedOnceUntilHalfOfItsLife) {
   EXPECT_EQ(cache.size(), 1U);
 }
 
+// threat-model 84
 TEST_F(LeafCacheTest, AClockSetBackMintsAgain) {
   LeafCache cache(authority());
   const auto first = *cache.get("api.openai.com", now() + 10h);
@@ -205,6 +211,7 @@ TEST_F(LeafCacheTest, AClockSetBackMintsAgain) {
             X509_V_OK);
 }
 
+// threat-model 60
 TEST_F(LeafCacheTest, TheLeastRecentlyUsedGoesFirst) {
   LeafCache cache(authority(), 2);
   const auto a = *cache.get("a.example.com", now());
@@ -216,6 +223,7 @@ TEST_F(LeafCacheTest, TheLeastRecentlyUsedGoesFirst) {
   EXPECT_NE(*cache.get("b.example.com", now()), b);
 }
 
+// threat-model 51
 TEST_F(LeafCacheTest, ANewIssuerEmptiesTheCache) {
   const StateDirectory other;
   const auto opened = Authority::open_or_create(other.path(), patterns(kHosts), now());
@@ -373,6 +381,7 @@ TEST_F(LeafCacheTest, OneContextPresentsEachLeafWithItsIssuer) {
   }
 }
 
+// threat-model 51
 TEST_F(LeafCacheTest, AnotherIssuerEndsAllSessions) {
   const StateDirectory dir;
   const auto opened = Authority::open_or_create(dir.path(), patterns({"api.openai.com"}), now());
@@ -387,6 +396,7 @@ TEST_F(LeafCacheTest, AnotherIssuerEndsAllSessions) {
 }
 
 /// Go decides for the real language server, and its rules differ from OpenSSL's.
+// threat-model 48
 TEST_F(LeafCacheTest, GoAcceptsAndRefusesTheSame) {
   const char* program =
       std::getenv("AGP_GO_VERIFIER");  // NOLINT(concurrency-mt-unsafe): one thread

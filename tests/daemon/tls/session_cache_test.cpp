@@ -52,6 +52,7 @@ TEST(SessionCache, NothingIsUsedPastItsVerificationOrItsOwnLife) {
   EXPECT_FALSE(cache.take("c", now() - minutes(30)));  // the clock was set back
 }
 
+// threat-model 60
 TEST(SessionCache, IsBoundedInKeysAndSessions) {
   SessionCache cache(2);
   for (const char* key : {"a", "b", "c"}) {

@@ -134,6 +134,7 @@ std::string image_event(std::size_t size) {
       R"("}}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":1290}})");
 }
 
+// threat-model 65
 TEST(EdgeCase03, AnEventOfManyMegabytes) {
   Exchange exchange;
   exchange.body = coding::pack(image_event(11 << 20), coding::kGzip);
@@ -165,6 +166,7 @@ TEST(EdgeCase03, MemoryIsBoundedByTheEventAndWorkIsLinear) {
   EXPECT_LE(taken[1], 3 * taken[0]);
 }
 
+// threat-model 65
 TEST(EdgeCase03, AnEventAboveTheCapHoldsNoMoreThanTheCap) {
   const std::string megabyte(1 << 20, 'x');
   std::size_t at_the_cap = 0;
@@ -365,6 +367,7 @@ TEST(EdgeCase12, NoiseBetweenEvents) {
   }
 }
 
+// threat-model 65
 TEST(EdgeCase13, NumbersThatAreNone) {
   struct Case {
     Wire wire;
@@ -537,6 +540,7 @@ TEST(EdgeCase21, JsonArrays) {
   EXPECT_EQ(read(Wire::openai_chat, error, kJson).error, (CallError{"RESOURCE_EXHAUSTED", "429"}));
 }
 
+// threat-model 65
 TEST(EdgeCase22, BrokenEvents) {
   const std::string nested = std::string(5000, '[');
   for (const std::string& bad :
@@ -622,6 +626,8 @@ TEST(EdgeCase27, WhatIsNoModelCall) {
   EXPECT_FALSE(classify("daily-cloudcode-pa.googleapis.com", "POST", "/v1internal:countTokens"));
 }
 
+// threat-model 64
+// threat-model 65
 TEST(EdgeCase29, BombsEndlessLinesAndEndlessStreams) {
   Exchange bomb;
   bomb.coding = "gzip";
@@ -655,6 +661,7 @@ TEST(EdgeCase29, BombsEndlessLinesAndEndlessStreams) {
 
 // A gzip member of 64 MiB of blanks, again and again: 10 GB to who believes it. It is read until
 // the ratio is passed, which is known from counts, and then costs nothing however much more comes.
+// threat-model 64
 TEST(EdgeCase29, ABombOfTenGigabytesCostsItsBudget) {
   const std::string member = coding::pack(std::string(64 << 20, ' '), coding::kGzip);
   ASSERT_LT(member.size(), std::size_t{100} << 10);
@@ -679,6 +686,7 @@ TEST(EdgeCase29, ABombOfTenGigabytesCostsItsBudget) {
   }
 }
 
+// threat-model 65
 TEST(EdgeCase29, AnEndlessStreamOfTinyEventsTakesNoMemory) {
   std::string tiny;
   for (int i = 0; i < 10000; ++i) {

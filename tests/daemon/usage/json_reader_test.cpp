@@ -63,6 +63,7 @@ TEST(JsonReader, FindsWhatEndsLongTextAtEveryPlace) {
   }
 }
 
+// threat-model 65
 TEST(JsonReader, BoundsTheDepth) {
   EXPECT_NE(run(std::string(kMaxJsonDepth, '[') + std::string(kMaxJsonDepth, ']')), "failed");
   EXPECT_EQ(run(std::string(kMaxJsonDepth + 1, '[') + std::string(kMaxJsonDepth + 1, ']')),

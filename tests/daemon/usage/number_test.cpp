@@ -16,6 +16,7 @@ TEST(Number, AcceptsWhatIsAnIntegerInValue) {
   EXPECT_EQ(parse_count("1000000000000"), 1'000'000'000'000u);
 }
 
+// threat-model 65
 TEST(Number, RefusesEverythingElse) {
   for (const char* text :
        {"-1", "1.5", "1e-1", "1e300", "1e999999999999999999", "1000000000001",

@@ -308,6 +308,7 @@ class HelperBus : public ::testing::Test {
   std::vector<std::string> signals;
 };
 
+// threat-model 2
 TEST_F(HelperBus, AnAllowedCallerGetsEveryMethodWithItsOwnAction) {
   for (const auto& [action, call] : methods()) {
     polkit->actions.clear();
@@ -320,6 +321,8 @@ TEST_F(HelperBus, AnAllowedCallerGetsEveryMethodWithItsOwnAction) {
   }
 }
 
+// threat-model 2
+// threat-model 12
 TEST_F(HelperBus, ADeniedCallerGetsNothing) {
   polkit->verdict = Verdict::no;
   for (const auto& [action, call] : methods()) {
@@ -330,6 +333,7 @@ TEST_F(HelperBus, ADeniedCallerGetsNothing) {
   EXPECT_TRUE(operations.calls.empty());
 }
 
+// threat-model 3
 TEST_F(HelperBus, AQuestionThatNeedsAPersonIsRefused) {
   polkit->verdict = Verdict::challenge;
   for (const auto& [action, call] : methods()) {
@@ -338,6 +342,7 @@ TEST_F(HelperBus, AQuestionThatNeedsAPersonIsRefused) {
   EXPECT_TRUE(operations.calls.empty());
 }
 
+// threat-model 5
 TEST_F(HelperBus, NoPolkitMeansDenied) {
   ASSERT_TRUE(polkit_connection->release_name("org.freedesktop.PolicyKit1"));
   for (const auto& [action, call] : methods()) {
@@ -349,6 +354,7 @@ TEST_F(HelperBus, NoPolkitMeansDenied) {
   EXPECT_TRUE(operations.calls.empty());
 }
 
+// threat-model 4
 TEST_F(HelperBus, ASenderThatLeavesIsDenied) {
   // polkit says yes, but by then the sender is gone.
   auto leaving = open();
@@ -373,6 +379,8 @@ TEST_F(HelperBus, ASenderThatLeavesIsDenied) {
   EXPECT_TRUE(operations.calls.empty());
 }
 
+// threat-model 17
+// threat-model 19
 TEST_F(HelperBus, NonsenseIsRefusedBeforeAnybodyIsAsked) {
   auto start = kStart;
   start.server_port = 80;
@@ -385,6 +393,7 @@ TEST_F(HelperBus, NonsenseIsRefusedBeforeAnybodyIsAsked) {
   EXPECT_TRUE(operations.calls.empty());
 }
 
+// threat-model 18
 TEST_F(HelperBus, RefusesDescriptorsThatAreNeitherPipeNorSealed) {
   for (const char* path : {"/dev/null", "/tmp", "/proc/self/exe"}) {
     auto refused = run(client->start_language_server(
@@ -480,6 +489,7 @@ TEST_F(HelperBusIdePatch, AnAllowedCallerChangesWithAnActionOfItsOwn) {
   EXPECT_EQ(ide_patch.calls, (std::vector<std::string>{"apply", "revert", "forget", "look"}));
 }
 
+// threat-model 6
 TEST_F(HelperBusIdePatch, ADeniedCallerChangesAndLearnsNothing) {
   for (const auto& [verdict, code] :
        {std::pair{Verdict::no, bus::Errc::access_denied},
@@ -494,6 +504,7 @@ TEST_F(HelperBusIdePatch, ADeniedCallerChangesAndLearnsNothing) {
   EXPECT_TRUE(ide_patch.calls.empty());
 }
 
+// threat-model 6
 TEST_F(HelperBusIdePatch, TakesNoPathAndNoOtherArgument) {
   EXPECT_EQ(change("ApplyIdePatch", std::string("/etc/shadow")).error().code,
             bus::Errc::invalid_args);
@@ -549,6 +560,7 @@ TEST_F(HelperBus, ErrorsKeepTheirKindAndText) {
   EXPECT_NE(failed.error().context.find("install the package iptables"), std::string::npos);
 }
 
+// threat-model 10
 TEST_F(HelperBus, UnknownMembersAndWrongSignaturesAreCleanErrors) {
   auto proxy = sdbus::createProxy(client_connection->raw(), bus::compat::ServiceName(kBusName),
                                   bus::compat::ObjectPath(kObjectPath));
@@ -562,6 +574,7 @@ TEST_F(HelperBus, UnknownMembersAndWrongSignaturesAreCleanErrors) {
   EXPECT_TRUE(run(client->status()));
 }
 
+// threat-model 15
 TEST_F(HelperBus, ManyCallsOfOneSenderAreLimited) {
   std::size_t limited = 0;
   std::size_t ended = 0;

@@ -26,6 +26,7 @@ TEST(StartRequest, AcceptsWhatTheDaemonSends) {
   EXPECT_TRUE(validate(request, Settings()));
 }
 
+// threat-model 19
 TEST(StartRequest, RefusesPortsOutsideTheirRange) {
   for (const std::uint16_t port :
        std::initializer_list<std::uint16_t>{0, 80, 8741, 8742, 42099, 42200, 65535}) {
@@ -43,6 +44,7 @@ TEST(StartRequest, RefusesPortsOutsideTheirRange) {
   }
 }
 
+// threat-model 19
 TEST(StartRequest, RefusesOnePortForTwoListeners) {
   auto request = good();
   request.lsp_port = request.server_port;
@@ -60,6 +62,7 @@ TEST(StartRequest, TakesACleartextPortOfTheRangeOrNone) {
   }
 }
 
+// threat-model 17
 TEST(StartRequest, RefusesTokensThatAreNotPlain) {
   for (const std::string& token : {std::string(), std::string(129, 'x'), std::string("a b"),
                                    std::string("a\n"), std::string("$HOME"), std::string("a\0b", 3),
@@ -75,6 +78,7 @@ TEST(StartRequest, RefusesTokensThatAreNotPlain) {
   }
 }
 
+// threat-model 20
 TEST(StartRequest, RefusesAnIndexThatIsNotInTheList) {
   auto request = good();
   request.binary_index = static_cast<std::uint32_t>(Settings().binaries.size());

@@ -29,6 +29,7 @@ TEST(Certificate, AcceptsTheDaemonsOwnKind) {
   EXPECT_GT(result->not_after, now());
 }
 
+// threat-model 50
 TEST(Certificate, RefusesAnythingButOneBlock) {
   const auto pem = make_pem();
   expect_refused(pem + pem, "before or after");
@@ -39,6 +40,7 @@ TEST(Certificate, RefusesAnythingButOneBlock) {
   expect_refused(std::string(kMaxCertificateBytes + 1, ' '), "larger");
 }
 
+// threat-model 50
 TEST(Certificate, RefusesEveryCutOfItself) {
   const auto pem = make_pem();
   for (std::size_t cut = 0; cut + 1 < pem.size(); ++cut) {
@@ -46,10 +48,13 @@ TEST(Certificate, RefusesEveryCutOfItself) {
   }
 }
 
+// threat-model 46
+// threat-model 50
 TEST(Certificate, RefusesAPrivateKey) {
   expect_refused(make_pem() + "-----BEGIN EC PRIVATE KEY-----\n", "private key");
 }
 
+// threat-model 50
 TEST(Certificate, RefusesWhatIsNotALimitedCa) {
   TestCertificate wanted;
   wanted.basic_constraints = "critical,CA:FALSE";
@@ -73,6 +78,7 @@ TEST(Certificate, RefusesWhatIsNotALimitedCa) {
   EXPECT_FALSE(check_certificate(make_pem(wanted), now()));
 }
 
+// threat-model 50
 TEST(Certificate, RefusesOtherKeys) {
   TestCertificate wanted;
   wanted.group = "";
@@ -81,6 +87,7 @@ TEST(Certificate, RefusesOtherKeys) {
   expect_refused(make_pem(wanted), "P-256");
 }
 
+// threat-model 50
 TEST(Certificate, RefusesDatesThatAreNotNow) {
   TestCertificate wanted;
   wanted.until = -10;

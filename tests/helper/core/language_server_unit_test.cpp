@@ -30,6 +30,7 @@ bool has_property(const UnitSpec& unit, const std::string& name) {
                      [&](const Property& p) { return p.name == name; });
 }
 
+// threat-model 21
 TEST(LanguageServerUnit, RunsTheBinaryUnderItsOwnAccount) {
   const auto spec = unit();
   EXPECT_EQ(spec.name, "antigravity-ls-" + std::string(32, 'a') + ".service");
@@ -39,6 +40,8 @@ TEST(LanguageServerUnit, RunsTheBinaryUnderItsOwnAccount) {
   EXPECT_EQ(property<Descriptor>(spec, "StandardInputFileDescriptor").fd, 7);
 }
 
+// threat-model 24
+// threat-model 25
 TEST(LanguageServerUnit, NamesItsSecretsAndShowsNone) {
   const auto command = property<Command>(unit(), "ExecStartEx");
   EXPECT_TRUE(command.flags.empty()) << "the service manager must fill the names in";
@@ -58,6 +61,7 @@ TEST(LanguageServerUnit, LogsIntoThePipeOrTheJournal) {
   EXPECT_FALSE(has_property(journal, "StandardErrorFileDescriptor"));
 }
 
+// threat-model 82
 TEST(LanguageServerUnit, HasLimits) {
   EXPECT_EQ(property<std::uint64_t>(unit(), "MemoryMax"), 4ULL << 30U);
   EXPECT_GT(property<std::uint64_t>(unit(), "LimitDATA"), 4ULL << 30U);
@@ -80,6 +84,7 @@ TEST(HelpUnit, AsksWithoutNetworkAndEndsByItself) {
   EXPECT_EQ(property<std::uint64_t>(spec, "RuntimeMaxUSec"), 5'000'000U);
 }
 
+// threat-model 48
 TEST(LanguageServerUnit, TrustsTheBundleAndNoDirectory) {
   const auto environment = property<std::vector<std::string>>(unit(), "Environment");
   for (const char* expected : {"SSL_CERT_FILE=/run/x/ca.pem", "SSL_CERT_DIR=/dev/null",
@@ -91,12 +96,15 @@ TEST(LanguageServerUnit, TrustsTheBundleAndNoDirectory) {
   }
 }
 
+// threat-model 16
+// threat-model 25
 TEST(LanguageServerUnit, KeepsSecretsOutOfTheEnvironment) {
   for (const auto& line : property<std::vector<std::string>>(unit(), "Environment")) {
     EXPECT_EQ(line.find("tok"), std::string::npos);
   }
 }
 
+// threat-model 27
 TEST(LanguageServerUnit, StopsWithTheDaemonAndIsNeverRestarted) {
   const auto spec = unit();
   EXPECT_EQ(property<std::vector<std::string>>(spec, "StopPropagatedFrom"),
@@ -108,6 +116,8 @@ TEST(LanguageServerUnit, StopsWithTheDaemonAndIsNeverRestarted) {
   }
 }
 
+// threat-model 21
+// threat-model 22
 TEST(LanguageServerUnit, HasNoPrivilege) {
   const auto spec = unit();
   EXPECT_TRUE(property<bool>(spec, "NoNewPrivileges"));

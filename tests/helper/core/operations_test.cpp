@@ -225,6 +225,7 @@ TEST_F(OperationsTest, FiltersBothFamiliesBeforeTheFirstPacketIsRedirected) {
   EXPECT_FALSE(has_rules());
 }
 
+// threat-model 30
 TEST_F(OperationsTest, AKillAfterAnyStepIsRepaired) {
   for (int steps = 0; steps <= 4; ++steps) {
     SCOPED_TRACE(steps);
@@ -249,6 +250,7 @@ TEST_F(OperationsTest, AKillAfterAnyStepIsRepaired) {
   }
 }
 
+// threat-model 31
 TEST_F(OperationsTest, AFailingFamilyTakesEverythingBack) {
   firewall.fails_always_v6 = true;
   auto done = operations.ensure_redirect();
@@ -269,6 +271,7 @@ TEST_F(OperationsTest, AKernelWithoutIpv6NeedsNoIpv6Rules) {
   EXPECT_EQ(operations.status().redirect_ipv6, "not_present");
 }
 
+// threat-model 37
 TEST_F(OperationsTest, RefusesAccountsThatWouldCatchOthers) {
   for (const auto& wrong : {Accounts{0, 992}, Accounts{992, 992}, Accounts{std::nullopt, 992},
                             Accounts{991, std::nullopt}}) {
@@ -294,6 +297,8 @@ TEST_F(OperationsTest, WritesTheBundleOnce) {
   EXPECT_EQ(trust.writes, 1);
 }
 
+// threat-model 30
+// threat-model 31
 TEST_F(OperationsTest, StartsNothingThatIsNotProtected) {
   auto none = operations.start_language_server(request, {});
   ASSERT_FALSE(none);
@@ -353,6 +358,7 @@ TEST_F(OperationsTest, ABinaryThatSaysNothingUsefulIsNotStartedAndAskedAgain) {
   EXPECT_TRUE(units.units.empty());
 }
 
+// threat-model 25
 TEST_F(OperationsTest, KeepsSecretsInAFileForTheTimeOfTheStart) {
   protect();
   const auto started = operations.start_language_server(request, {});
@@ -370,6 +376,7 @@ TEST_F(OperationsTest, KeepsSecretsInAFileForTheTimeOfTheStart) {
   EXPECT_FALSE(secrets.kept);
 }
 
+// threat-model 20
 TEST_F(OperationsTest, AnUnusableBinaryIsRefusedWithTheReason) {
   protect();
   auto other = request;
@@ -393,6 +400,7 @@ TEST_F(OperationsTest, RemovingTheRedirectStopsTheServersFirst) {
   EXPECT_EQ(found.exits[0].result, "success");
 }
 
+// threat-model 35
 TEST_F(OperationsTest, LostRulesStopTheServerAndComeBack) {
   protect();
   ASSERT_TRUE(operations.start_language_server(request, {}));

@@ -61,6 +61,7 @@ TEST(Redirect, AnotherUidOrNegationIsNotInPlace) {
   EXPECT_FALSE(is_in_place(Family::ipv4, Table::nat, kSpec, parse_save(text)));
 }
 
+// threat-model 29
 TEST(Redirect, DuplicateJumpsAreRemovedAndOneIsInserted) {
   const std::string jump =
       "-A OUTPUT -p tcp -m owner --uid-owner 991 -m comment --comment \"antigravity-proxy:v1\" -j "
@@ -79,6 +80,8 @@ TEST(Redirect, DuplicateJumpsAreRemovedAndOneIsInserted) {
   EXPECT_EQ(plan.find("-I OUTPUT"), plan.rfind("-I OUTPUT"));
 }
 
+// threat-model 29
+// threat-model 39
 TEST(Redirect, NeverNamesAForeignRule) {
   for (const char* text : {kNat, kForeignOnly}) {
     const auto observed = parse_save(text);
@@ -135,6 +138,7 @@ TEST(Redirect, EveryRuleOfOursCarriesTheComment) {
   }
 }
 
+// threat-model 39
 TEST(Redirect, GarbageIsNoRuleOfOurs) {
   EXPECT_TRUE(parse_save("\n\n-A\n-A \n:\nAGP_NAT\n# -A OUTPUT -j AGP_NAT\n").is_empty());
   EXPECT_TRUE(parse_save("-A OUTPUT -m comment --comment \"-j AGP_NAT\" -j DROP").is_empty());

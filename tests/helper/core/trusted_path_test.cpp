@@ -18,6 +18,7 @@ TEST(TrustedPath, AcceptsRootsOwnProgram) {
   EXPECT_TRUE(judge_program(good()));
 }
 
+// threat-model 20
 TEST(TrustedPath, RefusesAnyPartThatOthersCanChange) {
   for (std::size_t i = 0; i < 3; ++i) {
     for (const mode_t bit : {S_IWGRP, S_IWOTH}) {
@@ -34,6 +35,7 @@ TEST(TrustedPath, RefusesAnyPartThatOthersCanChange) {
   }
 }
 
+// threat-model 20
 TEST(TrustedPath, RefusesWhatIsNotAProgram) {
   auto parts = good();
   parts[2].mode = S_IFDIR | 0755;

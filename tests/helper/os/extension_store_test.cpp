@@ -197,6 +197,7 @@ TEST_F(ExtensionStoreTest, ABackupWithoutAnIdeCanBeForgotten) {
   EXPECT_TRUE(names().empty());
 }
 
+// threat-model 41
 TEST_F(ExtensionStoreTest, RefusesWhatOthersCanLeadElsewhere) {
   const auto expect_refused = [&](const char* why) {
     auto applied = store().apply(path());
@@ -241,6 +242,7 @@ TEST_F(ExtensionStoreTest, RefusesFilesOfUsers) {
   expect_untouched();
 }
 
+// threat-model 41
 TEST_F(ExtensionStoreTest, APlantedBackupIsNotFollowed) {
   const auto target = root_ + "/target";
   write(target, "precious");
@@ -289,6 +291,7 @@ int in_child(Work work) {
   return status;
 }
 
+// threat-model 45
 TEST_F(ExtensionStoreTest, AFullDiskLeavesTheOriginal) {
   const int status = in_child([this] {
     ::signal(SIGXFSZ, SIG_IGN);
@@ -305,6 +308,7 @@ TEST_F(ExtensionStoreTest, AFullDiskLeavesTheOriginal) {
   expect_untouched();
 }
 
+// threat-model 42
 TEST_F(ExtensionStoreTest, KilledAfterAnyStepThereIsAWholeFileAndTheNextTryWorks) {
   for (int last = 1; last <= 5; ++last) {
     const int status = in_child([&] {

@@ -211,6 +211,7 @@ class RedirectNet : public ::testing::Test {
   }
 };
 
+// threat-model 29
 TEST_F(RedirectNet, AppliesOnceHoweverOftenItIsAsked) {
   Iptables iptables;
   Fixture fixture(&iptables);
@@ -227,6 +228,7 @@ TEST_F(RedirectNet, AppliesOnceHoweverOftenItIsAsked) {
   EXPECT_EQ(count(rules, "-j AGP_GUARD"), 2U);
 }
 
+// threat-model 29
 TEST_F(RedirectNet, TwentyAtTheSameTimeLeaveOneOfEach) {
   std::vector<pid_t> children;
   for (int i = 0; i < 20; ++i) {
@@ -250,6 +252,7 @@ TEST_F(RedirectNet, TwentyAtTheSameTimeLeaveOneOfEach) {
   EXPECT_EQ(count(all_rules(), "-j AGP_NAT"), 2U);
 }
 
+// threat-model 29
 TEST_F(RedirectNet, RemovingLeavesForeignRulesAsTheyWere) {
   for (const char* program : {"/usr/sbin/iptables", "/usr/sbin/ip6tables"}) {
     shell_free(program, {"-A", "OUTPUT", "-p", "tcp", "--dport", "25", "-j", "REJECT"});
@@ -287,6 +290,7 @@ TEST_F(RedirectNet, RepairsWhatIsHalfThere) {
   EXPECT_EQ(all_rules(), whole);
 }
 
+// threat-model 31
 TEST_F(RedirectNet, AFailingFamilyUndoesTheOther) {
   FailingV6 firewall;
   Fixture fixture(&firewall);
@@ -296,6 +300,9 @@ TEST_F(RedirectNet, AFailingFamilyUndoesTheOther) {
   EXPECT_EQ(count(all_rules(), "AGP_"), 0U);
 }
 
+// threat-model 32
+// threat-model 34
+// threat-model 38
 TEST_F(RedirectNet, OnlyTheLanguageServersTrafficIsRedirected) {
   Iptables iptables;
   Fixture fixture(&iptables);
@@ -352,6 +359,7 @@ TEST_F(RedirectNet, OnlyTheLanguageServersTrafficIsRedirected) {
   }
 }
 
+// threat-model 37
 TEST_F(RedirectNet, RefusesAccountsThatWouldCatchOthers) {
   Iptables iptables;
   Fixture fixture(&iptables);

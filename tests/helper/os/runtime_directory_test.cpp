@@ -50,6 +50,7 @@ TEST_F(StartSecretsTest, ReplaceWhatAKilledStartLeft) {
   EXPECT_EQ(content_of(*path), "new\n");
 }
 
+// threat-model 41
 TEST_F(StartSecretsTest, FollowNoLink) {
   auto run = directory();
   const auto path = run.put("x");

@@ -124,12 +124,14 @@ class Adversarial(Case):
                      5, 'the calls after it are counted')
         self.assertEqual(sorted(c['usage']['total'] for c in calls), sorted(r['usage']['total'] for r in found[:2]))
 
+    # threat-model 61
     def test_smuggling_in_requests(self):
         for what, octets in HTTP1.items():
             with self.subTest(what=what):
                 self.attack(H1, octets, REFUSED)
         self.assertUnharmed()
 
+    # threat-model 62
     def test_smuggling_in_answers(self):
         ask = START + b'Content-Length: 2\r\n\r\n{}'
         for what, octets in HTTP1.items():
@@ -150,6 +152,8 @@ class Adversarial(Case):
                 self.attack(H2, BEGIN + frame(HEADERS, 5, 1, ASK), frame(SETTINGS) + make())
         self.assertUnharmed()
 
+    # threat-model 58
+    # threat-model 67
     def test_many_hostile_connections_at_once(self):
         ends = [self.lab.pair(H2, MODEL_HOST) for _ in range(40)]
         octets = BEGIN + b''.join(frame(HEADERS, 4, n, ASK) for n in streams(300)) + HTTP2['HPACK bomb']()

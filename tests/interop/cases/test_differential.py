@@ -256,6 +256,7 @@ class Endings(Case):
         client.wait_received(26 + 4000)
         self.assertTrue(client.received.endswith(b'more'))
 
+    # threat-model 67
     def test_a_fin_without_close_notify_is_no_clean_end(self):
         for alpn in (H1, H2, ()):
             client, server = self.begun(alpn)
@@ -265,6 +266,7 @@ class Endings(Case):
             client.fin()
             self.assertIn(server.wait_end(), ('fin', 'reset'))
 
+    # threat-model 67
     def test_a_reset_is_no_clean_end(self):
         for alpn in (H1, H2, ()):
             client, server = self.begun(alpn)

@@ -79,6 +79,7 @@ class Disk(Case):
                     continue
         self.assertEqual(0, shutil.disk_usage(self.state).free)
 
+    # threat-model 45
     def test_a_full_disk(self):
         self.fill()
         self.calls(10)

@@ -182,6 +182,7 @@ class Smuggling(Case):
         self.assertIn(b'connection: close', head.lower())
         self.assertEqual(code, json.loads(content)['error']['code'])
 
+    # threat-model 61
     def test_requests(self):
         rows = self.rows('requests.tsv')
         self.assertGreater(len(rows), 100)
@@ -208,6 +209,7 @@ class Smuggling(Case):
                 if not name.startswith('chunk-'):
                     self.assertEqual(b'', bytes(server.received), 'upstream saw something')
 
+    # threat-model 62
     def test_answers(self):
         rows = self.rows('responses.tsv')
         self.assertGreater(len(rows), 15)

@@ -173,6 +173,7 @@ class Unnamed(Case):
         self.assertEqual(status['tunnelled'], page['antigravity_connections_total{disposition="passthrough",protocol="unknown"}'])
         return status['unnamed_by_reason'][word], status['tunnelled'], status['intercepted'], sum(status['unnamed_by_reason'].values())
 
+    # threat-model 54
     def test_each_reason_is_tunnelled_octet_by_octet_and_counted(self):
         answer = bytes(range(256)) * 50
         with socket.create_server((LAB, 443)) as listener:
@@ -212,6 +213,7 @@ class BadUpstreams(Case):
                'untrusted': 'issuer certificate|unable to verify|signature|self.signed', 'rsa1024': 'too (weak|small)|key size',
                'sha1': 'too weak|digest', 'tls11': 'version|protocol', 'client-only': 'purpose'}
 
+    # threat-model 52
     def test_every_bad_certificate_is_refused_for_its_own_reason(self):
         for name, reason in self.REASONS.items():
             host = f'{name}.example.test'

@@ -60,6 +60,8 @@ class MissingParts(Case):
         self.assertSays(document['problems'][0]['remedy'], 'start the Antigravity IDE')
         self.assertEqual('active', self.box.run('systemctl', 'is-active', DAEMON).out.strip())
 
+    # threat-model 20
+    # threat-model 26
     def test_a_missing_language_server_binary_is_said_with_the_remedy(self):
         self.world.configure(mode='managed', helper='language_server:\n  binaries:\n    - /opt/none/language_server\n')
         self.world.start_ide()
@@ -91,6 +93,8 @@ class MissingParts(Case):
         # It is tried again, but not all the time.
         self.assertLess(self.world.journal().count('install the package iptables'), 10)
 
+    # threat-model 51
+    # threat-model 84
     def test_an_expired_ca_is_replaced_and_said_and_the_main_job_goes_on(self):
         self.world.start()
         self.world.stop()

@@ -59,6 +59,7 @@ class Canary(Case):
             self.assertIn('gemini-3-flash', text, f'{name}: nothing was looked at')
         return said
 
+    # threat-model 68
     def test_content_is_found_nowhere(self):
         secret = 'Zq' + secrets.token_hex(9) + 'qZ'
         self.world.configure(proxy=PROXY_YAML.format(mode='off') + 'log:\n  level: debug\n')
@@ -95,6 +96,7 @@ class Canary(Case):
         self.assertEqual('', found, 'files have it')
         self.assertIn('usage.db', self.box.run(f'ls -R {STATE}').out)
 
+    # threat-model 46
     def test_the_daemon_leaves_no_core_file_and_lets_nobody_look_at_it(self):
         self.world.start()
         pid = self.world.main_pid(DAEMON)

@@ -28,7 +28,7 @@ TABLE = (
     ('start', 'sockets', 1, (B,), ((B,),)),
     ('start', 'daemon.exec', 1, (B,), ()),
     ('start', 'helper.ready', 1, (H, D, B), ((H,), (D,), (D, B))),
-    # security.md 12.30
+    # threat-model 30
     ('start', 'firewall', 1, (H, D, B), ((H,),)),
     ('start', 'firewall', 2, (H, D, B), ((H,), (H, D))),
     ('start', 'firewall', 4, (H, D, B), ((D,),)),
@@ -44,7 +44,7 @@ TABLE = (
     ('steady', 'stream', 0, VICTIMS, ((H,), (D,))),
     ('reload', 'reload', 1, VICTIMS, ((D,), (B,))),
     ('reload', 'reloaded', 1, VICTIMS, ((L, B),)),
-    # security.md 12.90
+    # threat-model 90
     ('upgrade', 'configure', 1, VICTIMS, ((H,), (D,))),
     ('upgrade', 'restart', 1, VICTIMS, ((H, D),)),
     ('upgrade', 'daemon.stop', 1, VICTIMS, ((D,), (L,))),

@@ -8,6 +8,7 @@ from world import APT, BUNDLE, CONTROL, DAEMON, DOUBLES, PROXY_YAML, UPSTREAM_CA
 
 
 class EndOfLife(Case):
+    # threat-model 87
     def test_installing_starts_and_enables_nothing(self):
         self.world.purge()
         self.world.install()
@@ -15,6 +16,7 @@ class EndOfLife(Case):
         enabled = self.box.run("systemctl list-unit-files --state=enabled --no-legend 'antigravity*'", check=False)
         self.assertEqual('', enabled.out)
 
+    # threat-model 43
     def test_stop_leaves_nothing(self):
         self.world.start()
         self.world.client('--count', '1')
@@ -33,6 +35,7 @@ class EndOfLife(Case):
         self.box.run("systemctl reset-failed 'antigravity*'", check=False)
         self.assertNothingLeft()
 
+    # threat-model 35
     def test_rules_that_another_program_flushed_are_put_back(self):
         self.world.configure(proxy=PROXY_YAML.format(mode='off') + 'capture:\n  verify_every: 1s\n')
         self.world.start()
@@ -45,6 +48,20 @@ class EndOfLife(Case):
         self.assertCounted()
         self.assertIn('put back', self.world.journal())
 
+    # threat-model 80
+    def test_a_daemon_that_stands_still_is_replaced(self):
+        self.box.write('/run/systemd/system/antigravity-proxy.service.d/watchdog.conf', '[Service]\nWatchdogSec=2\n')
+        self.box.run('systemctl', 'daemon-reload')
+        self.world.start()
+        before = self.world.main_pid(DAEMON)
+        self.box.run('kill', '-STOP', str(before))
+        poll(lambda: self.world.main_pid(DAEMON) not in (0, before), 60, 'another daemon runs')
+        self.assertIn('watchdog', self.box.run('journalctl', '--no-pager', '-o', 'cat', '-u', DAEMON).out.lower())
+        self.world.wait_capture()
+        self.world.client('--count', '1')
+        self.assertCounted()
+
+    # threat-model 88
     def test_purge_of_a_running_service_leaves_nothing_but_the_locked_accounts(self):
         self.world.start()
         self.world.client('--count', '1')
@@ -63,6 +80,7 @@ class EndOfLife(Case):
             self.assertIn('nologin', entry)
             self.assertIn(':!', self.box.run('getent', 'shadow', account).out)
 
+    # threat-model 88
     def test_remove_keeps_the_ledger_until_purge(self):
         self.world.start()
         self.world.client('--count', '2')
@@ -73,6 +91,8 @@ class EndOfLife(Case):
         self.world.start()
         self.assertEqual(truth['totals']['calls'], self.world.usage_http()['totals']['calls'])
 
+    # threat-model 78
+    # threat-model 90
     def test_reinstalling_a_running_service_keeps_it_running(self):
         self.world.start()
         self.world.client('--count', '1')
@@ -109,6 +129,7 @@ class Restart(Case):
         text = self.box.run('cd /tmp/loop && for f in *; do tr "\\n" " " < $f; echo; done').out
         return [json.loads(line)['calls'][0] for line in text.splitlines()]
 
+    # threat-model 78
     def test_a_killed_daemon_comes_back_without_a_refused_or_an_unmetered_call(self):
         self.world.start()
         def kill():
@@ -125,6 +146,7 @@ class Restart(Case):
         self.assertNotIn(UPSTREAM_CA, seen, 'a call went past the daemon')
         self.account_for(results, kills=3)
 
+    # threat-model 78
     def test_restarting_the_service_refuses_no_call_and_leaves_none_unmetered(self):
         self.world.start()
         results = self.calls_while(

@@ -168,6 +168,7 @@ class Reading:
         through = self.box.run('curl', '-sS', '--unix-socket', SOCKET, 'http://localhost/v1/quota', user='other').out
         self.assertEqual('not_your_session', json.loads(through)['error']['code'])
 
+    # threat-model 34
     def test_the_language_server_itself_is_refused(self):
         self.begin()
         for path in ('/v1/quota', '/v1/sessions', '/v1/models', '/v1/usage'):
@@ -178,6 +179,8 @@ class Reading:
                                   user='antigravity-ls', check=False)
             self.assertEqual('caller_refused', json.loads(socket.out)['error']['code'], socket)
 
+    # threat-model 69
+    # threat-model 76
     def test_whom_the_kernel_does_not_name_needs_a_key(self):
         key = 'agp_' + '0123456789abcdef' * 4
         self.begin(proxy=f'api:\n  keys_file: {KEYS}\n')
@@ -193,6 +196,9 @@ class Reading:
         self.assertIn('api_keys_faulty', [each['code'] for each in self.world.status_document()['problems']])
         self.assertNotIn(key, self.world.journal())
 
+    # threat-model 70
+    # threat-model 71
+    # threat-model 72
     def test_web_pages_are_refused(self):
         self.begin()
         self.assertEqual(421, self.ask('/v1/quota', '-H', 'Host: evil.example:8741')[0])

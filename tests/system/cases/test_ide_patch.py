@@ -84,6 +84,7 @@ class IdePatch(Case):
         self.world.stop()
         self.assertNothingLeft()
 
+    # threat-model 6
     def test_nobody_but_root_changes_it(self):
         for user in ('dev', 'antigravity-ls', 'antigravity-proxy'):
             for member in (('ApplyIdePatch',), ('RevertIdePatch', 'b', 'false')):
@@ -93,6 +94,7 @@ class IdePatch(Case):
         # Looking is free.
         self.assertEqual(0, self.ide_patch('status', user='dev', check=False)[0])
 
+    # threat-model 41
     def test_what_a_user_could_lead_elsewhere_is_refused(self):
         self.box.run(f'chown dev {EXTENSION}')
         self.assertEqual(1, self.ide_patch('apply', check=False)[0])
@@ -102,6 +104,7 @@ class IdePatch(Case):
         self.assertEqual(1, self.ide_patch('apply', check=False)[0])
         self.assertEqual(SHIPPED, self.box.run('cat /root/real.js').out)
 
+    # threat-model 42
     def test_the_helper_killed_at_any_moment_leaves_a_whole_file(self):
         for _ in range(3):
             self.box.run(f'antigravity-proxy ide-patch apply > /dev/null & systemctl kill -s KILL {HELPER}; wait', check=False)

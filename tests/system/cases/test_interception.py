@@ -24,6 +24,7 @@ class Interception(Case):
         spoken = sorted(record['protocol'] for record in self.records(9))
         self.assertEqual(['h2'] * 6 + ['http/1.1'] * 3, sorted(spoken))
 
+    # threat-model 52
     def test_an_upstream_with_a_bad_certificate_gets_nothing_and_the_reason_is_said(self):
         hosts = ', '.join([MODEL_HOST, *BAD_HOSTS])
         self.world.configure(proxy=PROXY_YAML.format(mode='off') + f'capture:\n  inspect: [{hosts}]\n')

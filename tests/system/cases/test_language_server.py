@@ -38,6 +38,7 @@ class LanguageServer(Case):
                       '--random_port'):
             self.assertNotIn(never, argv)
 
+    # threat-model 25
     def test_nobody_sees_its_tokens_in_the_unit(self):
         argv = self.arguments()
         token = argv[argv.index('--csrf_token') + 1]

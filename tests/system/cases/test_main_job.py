@@ -34,6 +34,7 @@ class MainJob(Case):
         self.assertEqual(6, len(got))
         self.assertEqual(sent, got)
 
+    # threat-model 68
     def test_no_prompt_reaches_the_journal_or_the_disk(self):
         self.world.start()
         marker = 'prompt-marker-7f3a91'
@@ -80,11 +81,13 @@ class MainJob(Case):
 
 
 class Isolation(Case):
+    # threat-model 32
     def test_the_language_servers_account_sees_our_certificate_on_a_model_host(self):
         self.world.start()
         report = self.world.client('--count', '1')
         self.assertNotEqual(UPSTREAM_CA, report['calls'][0]['certificate']['issuer_cn'])
 
+    # threat-model 32
     def test_another_uid_sees_the_upstreams_own_certificate_and_moves_no_counter(self):
         self.world.start()
         before = self.world.rules()
@@ -104,6 +107,7 @@ class Isolation(Case):
         self.assertEqual(UPSTREAM_CA, report['calls'][0]['certificate']['issuer_cn'])
         self.assertEqual(0, self.world.usage_http()['totals']['calls'])
 
+    # threat-model 33
     def test_quic_is_rejected_at_once_and_only_for_the_language_server(self):
         self.world.start()
         # The kernel refuses the write itself: EPERM, or ECONNREFUSED once the ICMP error is there.
@@ -113,6 +117,7 @@ class Isolation(Case):
             self.assertNotEqual(0, refused.code, f'{address}: udp/443 was let through')
             self.assertRegex(refused.text.lower(), 'refused|not permitted')
 
+    # threat-model 34
     def test_the_intercept_port_refuses_everyone_else(self):
         self.world.start()
         for user in ('dev', 'root'):
@@ -120,6 +125,7 @@ class Isolation(Case):
                 output = self.box.run('curl', '-sS', '-m', '5', f'http://{address}:8742/', user=user, check=False)
                 self.assertEqual(7, output.code, f'{user} {address}: {output.text}')
 
+    # threat-model 49
     def test_the_system_trust_store_is_not_touched(self):
         digest = 'cat /etc/ssl/certs/ca-certificates.crt; ls -R /etc/ssl /usr/local/share/ca-certificates'
         before = self.box.run(digest).out
@@ -128,6 +134,7 @@ class Isolation(Case):
         self.world.stop()
         self.assertEqual(before, self.box.run(digest).out)
 
+    # threat-model 29
     def test_foreign_rules_stay_as_they_were(self):
         self.box.run('iptables -w -t nat -A OUTPUT -d 198.51.100.1 -p tcp --dport 443 -j ACCEPT')
         self.addCleanup(self.box.run, 'iptables -w -t nat -D OUTPUT -d 198.51.100.1 -p tcp --dport 443 -j ACCEPT')
@@ -138,6 +145,7 @@ class Isolation(Case):
         self.world.stop()
         self.assertEqual(before, foreign())
 
+    # threat-model 52
     def test_the_upstream_is_verified(self):
         # The daemon trusts the double by configuration only; the system store has it as well, so
         # a certificate that neither knows is made by pointing at a fresh authority.
@@ -179,6 +187,7 @@ class Turn(Case):
         truth = self.assertCounted()
         self.assertGreaterEqual(truth['totals']['calls'], 1)
 
+    # threat-model 21
     def test_the_language_server_runs_as_its_own_account_without_privileges(self):
         line = self.box.run('ps', '-o', 'pid=', '-u', 'antigravity-ls').out.split()
         self.assertEqual(1, len(line), line)

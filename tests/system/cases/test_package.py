@@ -1,0 +1,72 @@
+"""What the package itself brings along: owners, modes, hardened programs, no key."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from case import Case
+
+
+class Package(Case):
+    def listed(self):
+        """(mode, owner, path) of everything in it."""
+        text = subprocess.run(['dpkg-deb', '--contents', str(self.world.deb)], check=True, capture_output=True, text=True).stdout
+        rows = [line.split(maxsplit=5) for line in text.splitlines()]
+        self.assertGreater(len(rows), 20, text)
+        return [(row[0], row[1], row[5]) for row in rows]
+
+    def unpacked(self):
+        folder = Path(tempfile.mkdtemp(prefix='agp-package-', dir='/var/tmp'))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        subprocess.run(['dpkg-deb', '--extract', str(self.world.deb), str(folder)], check=True)
+        return folder
+
+    # threat-model 89
+    def test_everything_is_roots_and_nothing_gives_privilege(self):
+        for mode, owner, path in self.listed():
+            with self.subTest(path=path):
+                self.assertEqual('root/root', owner)
+                self.assertNotRegex(mode, '[sStT]', 'setuid, setgid or sticky')
+                self.assertTrue(mode.startswith('l') or (mode[5] != 'w' and mode[8] != 'w'), f'{mode}: others may write')
+                self.assertNotRegex(path, r'sudoers|pkexec|/etc/pam\.d|ca-certificates|/etc/ssl')
+
+    # threat-model 89
+    def test_what_is_installed_has_no_file_capabilities(self):
+        # An archive cannot carry them, but a maintainer script could set them.
+        for name in self.box.run('dpkg -L antigravity-proxy').out.split():
+            path = self.box.root / name.lstrip('/')
+            if path.is_symlink() or not path.exists():
+                continue
+            with self.subTest(path=name):
+                self.assertNotIn('security.capability', os.listxattr(path))
+                self.assertEqual(0, path.stat().st_mode & 0o6002, 'setuid, setgid or writable by everybody')
+
+    # threat-model 46
+    def test_no_key_is_shipped(self):
+        found = subprocess.run(['grep', '-r', '-l', '-a', '-E', r'BEGIN [A-Z ]*PRIVATE KEY-----.[A-Za-z0-9+/]{20}', str(self.unpacked())],
+                               capture_output=True, text=True).stdout
+        self.assertEqual('', found)
+
+    # threat-model 92
+    def test_every_program_is_hardened(self):
+        if not shutil.which('readelf'):
+            self.skipTest('readelf is not installed (package binutils)')
+        folder = self.unpacked()
+        programs = [path for path in sorted(folder.rglob('*')) if path.is_file() and path.read_bytes()[:4] == b'\x7fELF']
+        self.assertEqual(['antigravity-proxy', 'antigravity-proxy-helper', 'antigravity-proxyd'], sorted(p.name for p in programs))
+        for program in programs:
+            with self.subTest(program=program.name):
+                text = subprocess.run(['readelf', '-W', '-h', '-l', '-d', '--dyn-syms', str(program)], check=True, capture_output=True,
+                                      text=True).stdout
+                self.assertRegex(text, r'Type: +DYN', 'no position-independent program')
+                self.assertRegex(text, r'FLAGS_1\) +Flags: .*PIE')
+                self.assertRegex(text, r'GNU_RELRO ', 'no RELRO')
+                self.assertRegex(text, r'BIND_NOW', 'RELRO is not full')
+                self.assertRegex(text, r'__stack_chk_fail', 'no stack protector')
+                self.assertRegex(text, r'__\w+_chk\b(?<!stack_chk)', 'not fortified')
+                stack = re.search(r'GNU_STACK .* (R[WE ]+) +0x', text)
+                self.assertNotIn('E', stack.group(1) if stack else 'E', 'the stack is executable')
+                self.assertNotRegex(text, r'RPATH|RUNPATH')
