@@ -1,3 +1,4 @@
+#include "common/base/unique_fd.h"
 #include "common/bus/connection.h"
 #include "common/log/log.h"
 #include "helper/bus/adaptor.h"
@@ -5,6 +6,7 @@
 #include "helper/config.h"
 #include "helper/core/ide_patch.h"
 #include "helper/core/operations.h"
+#include "helper/core/resolvers.h"
 #include "helper/os/accounts.h"
 #include "helper/os/extension_store.h"
 #include "helper/os/iptables.h"
@@ -21,10 +23,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <fcntl.h>
 #include <sys/random.h>
 #include <systemd/sd-daemon.h>
 
@@ -128,12 +132,24 @@ agp::Result<std::string> random_id() {
   return id;
 }
 
+/// Outside name servers as they are now; none when nobody can say.
+std::vector<std::string> resolvers() {
+  constexpr std::size_t kMaxBytes = 64 * 1024;
+  const agp::UniqueFd file(::open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file.is_open()) {
+    return {};
+  }
+  const auto text = agp::os::read_all(file.get(), kMaxBytes);
+  return text ? agp::core::resolvers_of(*text) : std::vector<std::string>();
+}
+
 /// The real machine behind the ports.
 struct Machine {
   explicit Machine(const std::string& config)
       : operations({&firewall, &directory, &accounts, &programs, &units, &directory,
                     [config] { return agp::helper::load_settings(config); },
-                    [] { return static_cast<std::int64_t>(std::time(nullptr)); }, random_id}),
+                    [] { return static_cast<std::int64_t>(std::time(nullptr)); }, random_id,
+                    resolvers}),
         ide_patch(
             &extensions, &directory, [config] { return agp::helper::load_settings(config); }) {}
 

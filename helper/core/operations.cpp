@@ -54,7 +54,14 @@ Result<RedirectSpec> Operations::desired_redirect() {
                  "the account antigravity-ls must be neither root nor the daemon's: delete it and "
                  "run systemd-sysusers");
   }
-  return RedirectSpec{*accounts.language_server, *accounts.daemon, settings->ports};
+  RedirectSpec spec;
+  spec.language_server = *accounts.language_server;
+  spec.daemon = *accounts.daemon;
+  spec.language_server_ports = settings->ports;
+  if (spec.egress == Egress::strict && ports_.resolvers) {
+    spec.resolvers = ports_.resolvers();
+  }
+  return spec;
 }
 
 std::vector<Family> Operations::families() {

@@ -95,9 +95,10 @@ struct Ports {
   Programs* programs;
   UnitManager* units;
   StartSecrets* secrets;
-  std::function<Result<Settings>()> settings;     // read again for every operation
-  std::function<std::int64_t()> now;              // Unix time
-  std::function<Result<std::string>()> fresh_id;  // 32 hexadecimal digits
+  std::function<Result<Settings>()> settings;             // read again for every operation
+  std::function<std::int64_t()> now;                      // Unix time
+  std::function<Result<std::string>()> fresh_id;          // 32 hexadecimal digits
+  std::function<std::vector<std::string>()> resolvers{};  // for Egress::strict; none: loopback's
 };
 
 class Operations final : public HelperOperations {
