@@ -10,6 +10,8 @@
 #include "cli/policy_command.h"
 #include "cli/render.h"
 #include "cli/replay_command.h"
+#include "cli/run_command.h"
+#include "cli/run_host.h"
 #include "cli/usage_command.h"
 
 #include <algorithm>
@@ -34,6 +36,7 @@ Verbs:
   models     the models that your language server offers
   sessions   the language servers of your IDEs, and which of them is used
   replay     FILE...: reads recorded exchanges and shows the records they make
+  run        -- CMD: starts a program and measures its model calls
   ls         start, stop, restart, status: the language server of the service
   policy     show, check HOST [METHOD PATH], reload: what is opened, passed on or blocked
   config     check: every fault of the configuration files
@@ -115,6 +118,10 @@ Output run(const std::vector<std::string>& words, Daemon& daemon, bool color) {
   }
   if (verb == "replay") {
     return run_replay(words);
+  }
+  if (verb == "run") {
+    SystemRunHost host;
+    return run_program(words, daemon, host);
   }
   if (verb == "ls") {
     return run_language_server(words, daemon, color);

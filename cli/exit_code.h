@@ -11,6 +11,9 @@ enum class Exit {
   data = 65,         // the daemon refused a parameter, or its answer cannot be read
   unavailable = 69,  // the daemon cannot be reached
   refused = 77,      // not allowed
+  // Of run, as env(1) has them. Once the program is started its own code counts.
+  cannot_execute = 126,
+  not_found = 127,
 };
 
 }  // namespace agp::cli

@@ -1,3 +1,4 @@
+#include "common/base/unique_fd.h"
 #include "common/bus/connection.h"
 #include "common/log/log.h"
 #include "helper/bus/adaptor.h"
@@ -5,7 +6,9 @@
 #include "helper/config.h"
 #include "helper/core/ide_patch.h"
 #include "helper/core/operations.h"
+#include "helper/core/resolvers.h"
 #include "helper/os/accounts.h"
+#include "helper/os/cgroup_tree.h"
 #include "helper/os/extension_store.h"
 #include "helper/os/iptables.h"
 #include "helper/os/runtime_directory.h"
@@ -21,10 +24,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <fcntl.h>
 #include <sys/random.h>
 #include <systemd/sd-daemon.h>
 
@@ -47,7 +52,7 @@ constexpr char kUsage[] =
     "  --for UNIT       used by the units themselves: do so only when the stop is for good\n"
     "  --check-ide-patch   say in the journal whether an update of the IDE undid ide-patch\n"
     "  --revert-ide-patch  put back every file that ide-patch changed, remove its backups, exit\n"
-    "  --idle-timeout N exit after N seconds without a call and without a language server\n"
+    "  --idle-timeout N exit after N seconds without a call, language server or captured command\n"
     "  --config FILE    instead of /etc/antigravity-proxy/helper.yaml\n"
     "  --version, --help\n";
 
@@ -128,12 +133,24 @@ agp::Result<std::string> random_id() {
   return id;
 }
 
+/// Outside name servers as they are now; none when nobody can say.
+std::vector<std::string> resolvers() {
+  constexpr std::size_t kMaxBytes = 64 * 1024;
+  const agp::UniqueFd file(::open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file.is_open()) {
+    return {};
+  }
+  const auto text = agp::os::read_all(file.get(), kMaxBytes);
+  return text ? agp::core::resolvers_of(*text) : std::vector<std::string>();
+}
+
 /// The real machine behind the ports.
 struct Machine {
   explicit Machine(const std::string& config)
       : operations({&firewall, &directory, &accounts, &programs, &units, &directory,
                     [config] { return agp::helper::load_settings(config); },
-                    [] { return static_cast<std::int64_t>(std::time(nullptr)); }, random_id}),
+                    [] { return static_cast<std::int64_t>(std::time(nullptr)); }, random_id,
+                    resolvers, &cgroups, &directory}),
         ide_patch(
             &extensions, &directory, [config] { return agp::helper::load_settings(config); }) {}
 
@@ -143,6 +160,7 @@ struct Machine {
   agp::os::RootPrograms programs;
   agp::os::SystemdUnits units;
   agp::os::ExtensionStore extensions;
+  agp::os::CgroupTree cgroups;
   agp::core::Operations operations;
   agp::core::IdePatch ide_patch;
 };
@@ -229,7 +247,7 @@ class Service {
       return 1;
     }
     // Leftovers of a previous start are taken into view before the first call is served.
-    servers_run_ = machine_.operations.watch(false).servers_run;
+    (void)look_at(false);             // exits are told once somebody listens
     (void)::sd_notify(0, "READY=1");  // not started by a service manager: nobody to tell
     listen_for_signals();
     note_activity();
@@ -243,6 +261,13 @@ class Service {
   // A poll, because the answer must be right even if a signal was lost while a call blocked.
   static constexpr std::chrono::milliseconds kWatchInterval{500};
   static constexpr int kVerifyEvery = 20;  // looks, so every 10 seconds
+
+  agp::core::WatchReport look_at(bool verify) {
+    auto found = machine_.operations.watch(verify);
+    servers_run_ = found.servers_run;
+    scopes_run_ = found.scopes_run;
+    return found;
+  }
 
   void note_activity() { last_activity_ = std::chrono::steady_clock::now(); }
 
@@ -270,15 +295,16 @@ class Service {
     const bool verify = looks_ % kVerifyEvery == 0;
     // An idle helper asks nobody; a start by us is seen because calls are activity.
     const auto quiet = std::chrono::steady_clock::now() - last_activity_;
-    if (servers_run_ || adaptor_->calls_in_flight() > 0 || quiet < 4 * kWatchInterval) {
-      const auto found = machine_.operations.watch(verify);
-      servers_run_ = found.servers_run;
-      if (!found.exits.empty() || servers_run_) {
+    if (servers_run_ || scopes_run_ || adaptor_->calls_in_flight() > 0 ||
+        quiet < 4 * kWatchInterval) {
+      const auto found = look_at(verify);
+      if (!found.exits.empty() || servers_run_ || scopes_run_) {
         note_activity();
       }
       adaptor_->report(found);
     }
-    if (quiet >= options_.idle_timeout && !servers_run_ && adaptor_->calls_in_flight() == 0) {
+    if (quiet >= options_.idle_timeout && !servers_run_ && !scopes_run_ &&
+        adaptor_->calls_in_flight() == 0) {
       agp::log::info("idle, leaving");
       leave();
       return;
@@ -314,6 +340,7 @@ class Service {
   std::chrono::steady_clock::time_point last_activity_;
   int looks_ = 0;
   bool servers_run_ = false;
+  bool scopes_run_ = false;
   bool failed_ = false;
 };
 

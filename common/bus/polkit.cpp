@@ -77,4 +77,14 @@ asio::awaitable<Result<>> Authority::check(std::string sender, std::string actio
   co_return Result<>();
 }
 
+asio::awaitable<Result<std::uint32_t>> Authority::uid_of(std::string sender) {
+  auto asked = call<std::uint32_t>(impl_->connection, impl_->daemon.get(), "org.freedesktop.DBus",
+                                   "GetConnectionUnixUser", kLimit, sender);
+  auto answer = co_await std::move(asked);
+  if (!answer) {
+    co_return denied("the bus does not know who is calling");
+  }
+  co_return std::get<0>(*answer);
+}
+
 }  // namespace agp::bus

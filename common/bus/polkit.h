@@ -2,6 +2,7 @@
 
 #include "common/base/result.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,10 @@ class Authority {
   /// @param sender unique bus name: the one identity that cannot be made up or recycled.
   /// @return bus::Errc::access_denied or interactive_authorization_required.
   [[nodiscard]] boost::asio::awaitable<Result<>> check(std::string sender, std::string action);
+
+  /// The effective uid that the sender had when it connected, as the bus itself knows it.
+  /// @return bus::Errc::access_denied when it is not known.
+  [[nodiscard]] boost::asio::awaitable<Result<std::uint32_t>> uid_of(std::string sender);
 
  private:
   struct Impl;

@@ -4,12 +4,16 @@
 #include "common/bus/connection.h"
 #include "common/bus/errors.h"
 #include "common/log/log.h"
+#include "helper/core/captured_scopes.h"
 #include "helper/core/errc.h"
 #include "helper/os/input_descriptor.h"
 #include "helper1_adaptor.h"
 
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -22,6 +26,10 @@ namespace asio = boost::asio;
 
 constexpr std::size_t kMaxCalls = 16;
 constexpr std::size_t kMaxCallsPerSender = 4;
+// Anybody may ask for a capture: such calls have places of their own, and take none of the
+// daemon's.
+constexpr std::size_t kMaxCaptureCalls = 8;
+constexpr std::size_t kMaxCaptureCallsPerSender = 1;
 
 bus::Errc bus_code(const Error& error) {
   if (error.code.category() == bus::bus_category()) {
@@ -83,6 +91,11 @@ Dictionary to_dictionary(const core::StatusReport& report) {
   status.emplace("binaries", sdbus::Variant(binaries));
   status.emplace("ports", sdbus::Variant(sdbus::Struct<std::uint16_t, std::uint16_t>(
                               report.ports.first, report.ports.last)));
+  std::vector<sdbus::Struct<std::uint32_t, std::string>> scopes;
+  for (const auto& scope : report.captured_scopes) {
+    scopes.emplace_back(scope.user, scope.cgroup);
+  }
+  status.emplace("captured_scopes", sdbus::Variant(scopes));
   status.emplace("problems", sdbus::Variant(problems));
   return status;
 }
@@ -143,6 +156,7 @@ class Adaptor::Object final
     Call(Object* object, std::string sender, const char* action)
         : object_(object), sender_(std::move(sender)), action_(action) {
       ++object_->calls_;
+      object_->captures_ += is_capture() ? 1 : 0;
       ++object_->calls_of_[sender_];
       object_->on_activity_();
     }
@@ -158,6 +172,7 @@ class Adaptor::Object final
         return;
       }
       --object_->calls_;
+      object_->captures_ -= is_capture() ? 1 : 0;
       if (--object_->calls_of_[sender_] == 0) {
         object_->calls_of_.erase(sender_);
       }
@@ -166,6 +181,9 @@ class Adaptor::Object final
     }
     [[nodiscard]] const std::string& sender() const { return sender_; }
     [[nodiscard]] const char* action() const { return action_; }
+    [[nodiscard]] bool is_capture() const {
+      return std::string_view(action_) == kActionCaptureScope;
+    }
 
    private:
     Object* object_;
@@ -175,18 +193,28 @@ class Adaptor::Object final
 
   template <class Reply>
   void refuse(const Call& call, const Reply& reply, const Error& error) {
-    log::warning(
-        "call refused or failed",
-        {{"BUS_SENDER", call.sender()}, {"POLKIT_ACTION", call.action()}, {"ERROR", error}});
+    // Anybody can be refused a capture; their zeal must not crowd out what else the journal is
+    // told.
+    const bool is_told = !call.is_capture() || told_refusals_.allows(0, seconds_now());
+    log::write(is_told ? log::Level::warning : log::Level::debug, "call refused or failed",
+               {{"BUS_SENDER", call.sender()}, {"POLKIT_ACTION", call.action()}, {"ERROR", error}});
     reply.returnError(
         bus::compat::make_error(bus::error_name(bus_code(error)), bus::printable(error.text())));
+  }
+
+  bool has_room(const Call& call) {
+    const auto own = calls_of_[call.sender()];
+    if (call.is_capture()) {
+      return captures_ <= kMaxCaptureCalls && own <= kMaxCaptureCallsPerSender;
+    }
+    return calls_ - captures_ <= kMaxCalls && own <= kMaxCallsPerSender;
   }
 
   // The sender is read here, before the first suspension: afterwards the message is gone.
   template <class Reply, class Start>
   void accept(Reply&& reply, const char* action, Start start) {
     Call call(this, bus::compat::sender_of(getObject()), action);
-    if (calls_ > kMaxCalls || calls_of_[call.sender()] > kMaxCallsPerSender) {
+    if (!has_room(call)) {
       refuse(call, reply, Error(bus::Errc::limits_exceeded, "too many calls at the same time"));
       return;
     }
@@ -409,6 +437,60 @@ class Adaptor::Object final
     report(operations_->watch(false));
   }
 
+  using CaptureReply = sdbus::Result<std::string>;
+
+  void CaptureScope(CaptureReply&& reply, std::string id, std::uint32_t user) override {
+    accept(std::move(reply), kActionCaptureScope,
+           [this, id = std::move(id), user](Call call, CaptureReply r) mutable {
+             return capture_scope(std::move(call), std::move(r), std::move(id), user);
+           });
+  }
+
+  asio::awaitable<void> capture_scope(Call call,
+                                      CaptureReply reply,
+                                      std::string id,
+                                      std::uint32_t user) {
+    auto valid = core::validate_id(id);
+    if (!valid) {
+      co_return refuse(call, reply, valid.error());
+    }
+    auto caller = co_await authority_->uid_of(call.sender());
+    if (!caller) {
+      co_return refuse(call, reply, caller.error());
+    }
+    if (*caller != user && *caller != 0) {
+      const Error denied(bus::Errc::access_denied, "only root may capture commands of others");
+      co_return refuse(call, reply, denied);
+    }
+    if (*caller != 0 && !budget_.allows(*caller, seconds_now())) {
+      const Error busy(bus::Errc::limits_exceeded, "this user asks too often: wait some seconds");
+      co_return refuse(call, reply, busy);
+    }
+    // Who has no such scope is told so before polkit and the firewall have work with it.
+    auto sound = operations_->check_capture(user, id);
+    if (!sound) {
+      co_return refuse(call, reply, sound.error());
+    }
+    auto allowed = co_await authority_->check(call.sender(), call.action());
+    if (!allowed) {
+      co_return refuse(call, reply, allowed.error());
+    }
+    auto bundle = operations_->capture_scope(user, id);
+    if (!bundle) {
+      co_return refuse(call, reply, bundle.error());
+    }
+    log::notice(
+        "traffic of a command is captured",
+        {{"UNIT", core::scope_unit(id)}, {"CAPTURED_UID", user}, {"BUS_SENDER", call.sender()}});
+    reply.returnResults(*bundle);
+  }
+
+  static std::int64_t seconds_now() {
+    return std::chrono::duration_cast<std::chrono::seconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  }
+
   void Status(sdbus::Result<Dictionary>&& reply) override {
     accept(std::move(reply), kActionStatus, [this](Call call, sdbus::Result<Dictionary> r) {
       return status(std::move(call), std::move(r));
@@ -504,7 +586,10 @@ class Adaptor::Object final
   core::IdePatchOperations* ide_patch_;
   std::function<void()> on_activity_;
   std::size_t calls_ = 0;
+  std::size_t captures_ = 0;  // of them
   std::map<std::string, std::size_t> calls_of_;
+  core::ScopeBudget budget_;
+  core::ScopeBudget told_refusals_;  // of everybody together
 };
 
 Adaptor::Adaptor(bus::Connection* connection,

@@ -3,6 +3,7 @@
 #include "helper/core/certificate.h"
 #include "helper/core/errc.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -22,6 +23,14 @@ constexpr std::array kFamilies{Family::ipv4, Family::ipv6};
 
 bool is_running(const std::string& active_state) {
   return active_state != "inactive" && active_state != "failed";
+}
+
+std::vector<CapturedScope> to_rules(const std::vector<GrantedScope>& granted) {
+  std::vector<CapturedScope> scopes;
+  for (const auto& scope : granted) {
+    scopes.push_back({scope.user, scope.cgroup});
+  }
+  return scopes;
 }
 
 std::string state_word(bool is_complete, bool is_empty) {
@@ -54,7 +63,15 @@ Result<RedirectSpec> Operations::desired_redirect() {
                  "the account antigravity-ls must be neither root nor the daemon's: delete it and "
                  "run systemd-sysusers");
   }
-  return RedirectSpec{*accounts.language_server, *accounts.daemon, settings->ports};
+  RedirectSpec spec;
+  spec.language_server = *accounts.language_server;
+  spec.daemon = *accounts.daemon;
+  spec.language_server_ports = settings->ports;
+  if (spec.egress == Egress::strict && ports_.resolvers) {
+    spec.resolvers = ports_.resolvers();
+  }
+  spec.scopes = to_rules(scopes_.living());
+  return spec;
 }
 
 std::vector<Family> Operations::families() {
@@ -76,7 +93,7 @@ Result<bool> Operations::ensure_redirect() {
   if (!lock) {
     return lock.error();
   }
-  auto changed = apply(*spec);
+  auto changed = apply_desired();
   if (changed) {
     return changed;
   }
@@ -85,6 +102,28 @@ Result<bool> Operations::ensure_redirect() {
   (void)stop_all();      // the error that is returned is the one that led here
   (void)remove_rules();  // the same
   return changed;
+}
+
+Result<bool> Operations::apply_desired() {
+  for (;;) {
+    const auto granted = scopes_.living();
+    auto spec = desired_redirect();
+    if (!spec) {
+      return spec.error();
+    }
+    spec->scopes = to_rules(granted);
+    auto done = apply(*spec);
+    if (done) {
+      if (granted.size() != scopes_.recorded().size()) {
+        (void)scopes_.record(granted);  // what has ended is left out again next time
+      }
+      return done;
+    }
+    // A scope that ended under our hands fails the table it is in: once more without it.
+    if (scopes_.living().size() == granted.size()) {
+      return done;
+    }
+  }
 }
 
 Result<bool> Operations::apply(const RedirectSpec& spec) {
@@ -213,7 +252,7 @@ Result<> Operations::verify_redirect() {
       if (!saved) {
         return saved.error();
       }
-      if (!is_in_place(family, table, *spec, parse_save(*saved))) {
+      if (!is_settled(family, table, *spec, parse_save(*saved))) {
         return Error(Errc::not_protected,
                      std::string("the ") + to_string(family) +
                          " redirect rules are not in place: call EnsureRedirect");
@@ -221,6 +260,19 @@ Result<> Operations::verify_redirect() {
     }
   }
   return {};
+}
+
+// Rules of a command that has just ended match nobody, and go with the next look.
+bool Operations::is_settled(Family family,
+                            Table table,
+                            const RedirectSpec& spec,
+                            const ObservedTable& observed) const {
+  if (is_in_place(family, table, spec, observed)) {
+    return true;
+  }
+  auto earlier = spec;
+  earlier.scopes = to_rules(scopes_.recorded());
+  return earlier.scopes != spec.scopes && is_in_place(family, table, earlier, observed);
 }
 
 Result<> Operations::verify_bundle() {
@@ -361,6 +413,80 @@ Result<> Operations::stop_all() {
   return outcome;
 }
 
+Result<> Operations::check_capture(uid_t user, const std::string& id) {
+  if (auto valid = validate_id(id); !valid) {
+    return valid.error();
+  }
+  const auto accounts = ports_.accounts->look_up();
+  if (!accounts.language_server || !accounts.daemon || user == *accounts.language_server ||
+      user == *accounts.daemon) {
+    return Error(Errc::invalid_argument, "the accounts of the service itself cannot be captured");
+  }
+  auto found = scopes_.find(user, id);
+  if (!found) {
+    return found.error();
+  }
+  return {};
+}
+
+Result<std::string> Operations::capture_scope(uid_t user, const std::string& id) {
+  // Again: the command may have ended while somebody was asked for authorization.
+  if (auto sound = check_capture(user, id); !sound) {
+    return sound.error();
+  }
+  auto lock = ports_.trust->lock();
+  if (!lock) {
+    return lock.error();
+  }
+  if (auto in_place = verify_redirect(); !in_place) {
+    return in_place.error();
+  }
+  if (auto in_place = verify_bundle(); !in_place) {
+    return in_place.error();
+  }
+  auto found = scopes_.find(user, id);
+  if (!found) {
+    return found.error();
+  }
+  const auto before = scopes_.living();
+  auto wanted = before;
+  if (std::find(before.begin(), before.end(), *found) == before.end()) {
+    if (auto room = check_scope_room(before, user); !room) {
+      return room.error();
+    }
+    wanted.push_back(*found);
+  }
+  // The record first: a helper that is killed in between leaves a rule that its successor knows.
+  auto done = scopes_.record(wanted);
+  if (done) {
+    auto applied = apply_desired();
+    done = applied ? Result<>() : Result<>(applied.error());
+  }
+  if (!done) {
+    (void)scopes_.record(before);  // the error that is returned is the one that led here
+    (void)apply_desired();         // the same
+    return done.error();
+  }
+  return ports_.trust->bundle_path();
+}
+
+bool Operations::forget_ended_scopes() {
+  const auto recorded = scopes_.recorded();
+  const auto living = scopes_.living();
+  if (living.size() == recorded.size()) {
+    return !living.empty();
+  }
+  auto lock = ports_.trust->lock();
+  if (!lock) {
+    return true;  // tried again at the next look
+  }
+  // Where the redirect was taken back, or is broken, nothing is put in here.
+  if (verify_redirect()) {
+    return !apply_desired() || !living.empty();
+  }
+  return !scopes_.record(living) || !living.empty();
+}
+
 std::string Operations::redirect_state(Family family, const Result<RedirectSpec>& spec) {
   if (!ports_.firewall->is_present(family)) {
     return "not_present";
@@ -373,7 +499,7 @@ std::string Operations::redirect_state(Family family, const Result<RedirectSpec>
       return "unavailable";
     }
     const auto observed = parse_save(*saved);
-    is_complete = is_complete && is_in_place(family, table, *spec, observed);
+    is_complete = is_complete && is_settled(family, table, *spec, observed);
     is_empty = is_empty && observed.is_empty();
   }
   return state_word(is_complete, is_empty);
@@ -426,6 +552,8 @@ StatusReport Operations::status() {
     }
   }
 
+  report.captured_scopes = scopes_.living();
+
   auto units = ports_.units->language_servers();
   if (!units) {
     note(units.error());
@@ -447,6 +575,7 @@ WatchReport Operations::watch(bool verify) {
       report.servers_run = report.servers_run || is_running(unit.active_state);
     }
   }
+  report.scopes_run = forget_ended_scopes();
   if (!verify || !report.servers_run) {
     return report;
   }
@@ -456,8 +585,7 @@ WatchReport Operations::watch(bool verify) {
   }
   // Established connections are not redirected after the fact, so the server cannot stay.
   (void)stop_all();  // its end is reported as an exit like any other
-  auto spec = desired_redirect();
-  report.redirect_repaired = spec && apply(*spec);
+  report.redirect_repaired = apply_desired().has_value();
   return report;
 }
 
@@ -473,6 +601,9 @@ Result<> Operations::release() {
   keep_first(stop_all());
   keep_first(remove_rules());
   keep_first(ports_.secrets->remove_secrets());
+  if (ports_.scope_records != nullptr) {
+    keep_first(scopes_.record({}));
+  }
   keep_first(ports_.trust->remove_bundle());
   return outcome;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 
 namespace agp::core {
 namespace {
@@ -13,6 +14,8 @@ constexpr std::array kChains{kNatChain, kFilterChain, kGuardChain};
 
 // Any version's comment marks a rule as ours to remove.
 constexpr std::string_view kCommentStem = "antigravity-proxy:v";
+
+constexpr std::string_view kReset = "REJECT --reject-with tcp-reset";
 
 // New connections only. Replies to other programs' ephemeral ports, which may lie in our range,
 // must pass, and packets of a socket that was closed have no owner left to match.
@@ -28,8 +31,9 @@ std::string_view loopback(Family family) {
   return family == Family::ipv4 ? "127.0.0.0/8" : "::1/128";
 }
 
-std::string_view port_unreachable(Family family) {
-  return family == Family::ipv4 ? "icmp-port-unreachable" : "icmp6-port-unreachable";
+std::string_view unreachable(Family family) {
+  return family == Family::ipv4 ? "REJECT --reject-with icmp-port-unreachable"
+                                : "REJECT --reject-with icmp6-port-unreachable";
 }
 
 std::string comment() {
@@ -40,19 +44,69 @@ std::string owner(uid_t uid) {
   return " -m owner --uid-owner " + std::to_string(uid);
 }
 
+/// As iptables-save writes it: in quotes, with escapes.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '\\' || c == '"') {
+      out += '\\';
+    }
+    out += c;
+  }
+  return out + "\"";
+}
+
+// The user as well: a program of another user that runs in the scope (sudo) is not his traffic.
+std::string member(const CapturedScope& scope) {
+  assert(is_cgroup_path(scope.cgroup));
+  return owner(scope.user) + " -m cgroup --path " + quoted(scope.cgroup);
+}
+
+/// Everybody whose tcp/443 is redirected.
+std::vector<std::string> captured(const RedirectSpec& spec) {
+  std::vector<std::string> matches{owner(spec.language_server)};
+  for (const auto& scope : spec.scopes) {
+    matches.push_back(member(scope));
+  }
+  return matches;
+}
+
 std::string rule(std::string_view chain, const std::string& match, std::string_view target) {
   return "-A " + std::string(chain) + match + comment() + " -j " + std::string(target);
 }
 
 DesiredTable desired_nat(Family family, const RedirectSpec& spec) {
-  const std::string ls = owner(spec.language_server);
   DesiredTable table;
   table.chains = {kNatChain};
-  table.jumps = {rule("OUTPUT", " -p tcp" + ls, kNatChain)};
-  table.rules = {rule(kNatChain,
-                      " ! -d " + std::string(loopback(family)) + " -p tcp -m tcp --dport 443" + ls,
-                      "REDIRECT --to-ports " + std::to_string(kInterceptPort))};
+  for (const auto& who : captured(spec)) {
+    table.jumps.push_back(rule("OUTPUT", " -p tcp" + who, kNatChain));
+    table.rules.push_back(rule(
+        kNatChain, " ! -d " + std::string(loopback(family)) + " -p tcp -m tcp --dport 443" + who,
+        "REDIRECT --to-ports " + std::to_string(kInterceptPort)));
+  }
   return table;
+}
+
+/// Strict: what is left when loopback and name resolution have passed. What was redirected goes to
+/// loopback by now.
+std::vector<std::string> lock_in(Family family, const RedirectSpec& spec) {
+  const std::string ls = owner(spec.language_server);
+  std::vector<std::string> rules{
+      rule(kFilterChain, " -d " + std::string(loopback(family)) + ls, "RETURN")};
+  for (const auto& resolver : spec.resolvers) {
+    const bool is_ipv6 = resolver.find(':') != std::string::npos;
+    if (is_ipv6 != (family == Family::ipv6)) {
+      continue;
+    }
+    for (const std::string protocol : {"udp", "tcp"}) {
+      std::string match = " -d " + resolver + (is_ipv6 ? "/128" : "/32");
+      match += " -p " + protocol + " -m " + protocol + " --dport 53" + ls;
+      rules.push_back(rule(kFilterChain, match, "RETURN"));
+    }
+  }
+  rules.push_back(rule(kFilterChain, " -p tcp" + ls, kReset));
+  rules.push_back(rule(kFilterChain, ls, unreachable(family)));
+  return rules;
 }
 
 DesiredTable desired_filter(Family family, const RedirectSpec& spec) {
@@ -63,32 +117,44 @@ DesiredTable desired_filter(Family family, const RedirectSpec& spec) {
   const std::string intercept = std::to_string(kInterceptPort);
   const std::string range = std::to_string(spec.language_server_ports.first) + ":" +
                             std::to_string(spec.language_server_ports.last);
-  const std::string reset = "REJECT --reject-with tcp-reset";
   const std::string syn(kSyn);
   const std::string to_intercept = to_loopback + " --dport " + intercept + syn;
   const std::string to_server = to_loopback + " --dport " + range + syn;
 
   DesiredTable table;
   table.chains = {kFilterChain, kGuardChain};
-  // Two narrow jumps: a packet of anybody else that does not open one of our ports is not even
-  // looked at by our chains.
-  table.jumps = {
-      rule("OUTPUT", ls, kFilterChain),
+  // Narrow jumps: a packet of anybody else that does not open one of our ports is not even looked
+  // at by our chains.
+  for (const auto& who : captured(spec)) {
+    table.jumps.push_back(rule("OUTPUT", who, kFilterChain));
+    table.rules.insert(
+        table.rules.end(),
+        {// QUIC falls back to TCP at once.
+         rule(kFilterChain, not_loopback + " -p udp -m udp --dport 443" + who, unreachable(family)),
+         // Redirected packets have another destination by now: what still goes to 443 escaped,
+         // because somebody flushed the nat table, say. It fails closed.
+         rule(kFilterChain, not_loopback + " -p tcp -m tcp --dport 443" + who, kReset)});
+  }
+  table.jumps.push_back(
       rule("OUTPUT", to_loopback + syn + " -m multiport --dports " + intercept + "," + range,
-           kGuardChain)};
-  table.rules = {
-      // QUIC falls back to TCP at once.
-      rule(kFilterChain, not_loopback + " -p udp -m udp --dport 443" + ls,
-           "REJECT --reject-with " + std::string(port_unreachable(family))),
-      // Redirected packets have another destination by now: what still goes to 443 escaped, because
-      // somebody flushed the nat table, say. It fails closed.
-      rule(kFilterChain, not_loopback + " -p tcp -m tcp --dport 443" + ls, reset),
-      rule(kFilterChain, to_loopback + " --dport " + std::to_string(kApiPort) + ls, reset),
-      // The intercept port is for what was redirected, not even for the language server itself.
-      rule(kGuardChain, to_intercept + " -m conntrack --ctstate DNAT" + ls, "RETURN"),
-      rule(kGuardChain, to_intercept, reset), rule(kGuardChain, to_server + owner(0), "RETURN"),
-      rule(kGuardChain, to_server + owner(spec.daemon), "RETURN"),
-      rule(kGuardChain, to_server + ls, "RETURN"), rule(kGuardChain, to_server, reset)};
+           kGuardChain));
+  table.rules.push_back(
+      rule(kFilterChain, to_loopback + " --dport " + std::to_string(kApiPort) + ls, kReset));
+  if (spec.egress == Egress::strict) {
+    const auto lock = lock_in(family, spec);
+    table.rules.insert(table.rules.end(), lock.begin(), lock.end());
+  }
+  // The intercept port is for what was redirected, not even for the language server itself.
+  for (const auto& who : captured(spec)) {
+    table.rules.push_back(
+        rule(kGuardChain, to_intercept + " -m conntrack --ctstate DNAT" + who, "RETURN"));
+  }
+  for (const auto& guard :
+       {rule(kGuardChain, to_intercept, kReset), rule(kGuardChain, to_server + owner(0), "RETURN"),
+        rule(kGuardChain, to_server + owner(spec.daemon), "RETURN"),
+        rule(kGuardChain, to_server + ls, "RETURN"), rule(kGuardChain, to_server, kReset)}) {
+    table.rules.push_back(guard);
+  }
   return table;
 }
 
@@ -198,6 +264,26 @@ const char* to_string(Family family) {
 }
 const char* to_string(Table table) {
   return table == Table::filter ? "filter" : "nat";
+}
+
+bool is_cgroup_path(std::string_view path) {
+  constexpr std::size_t kMaxChars = 511;  // XT_CGROUP_PATH_MAX, with its end
+  if (path.empty() || path.size() > kMaxChars) {
+    return false;
+  }
+  while (true) {
+    const auto end = path.find('/');
+    const auto name = path.substr(0, end);
+    const bool is_clean =
+        std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c <= '~'; });
+    if (name.empty() || name == "." || name == ".." || !is_clean) {
+      return false;
+    }
+    if (end == std::string_view::npos) {
+      return true;
+    }
+    path.remove_prefix(end + 1);
+  }
 }
 
 ObservedTable parse_save(std::string_view save_output) {

@@ -21,10 +21,35 @@ enum class Table { filter, nat };
 /// Every rule of ours carries it, and nothing else does.
 constexpr std::string_view kRuleComment = "antigravity-proxy:v1";
 
+/// What the language server's account may send besides what is redirected.
+enum class Egress {
+  metered,  // everything but QUIC
+  strict,   // loopback and questions to the resolvers
+};
+
+/// Processes of one user below one cgroup, whose tcp/443 is redirected like the language server's.
+/// The kernel resolves the name when the rule is loaded: one that does not exist fails the whole
+/// table, and the rules of one that was removed never match again, even if the name comes back. So
+/// every scope needs a name of its own, and leaves the list before its cgroup goes.
+struct CapturedScope {
+  uid_t user = 0;
+  std::string cgroup;  // below the root of cgroup2, no leading slash
+
+  friend bool operator==(const CapturedScope&, const CapturedScope&) = default;
+};
+
+/// Whether the name can be written into a rule: printable, clean, not longer than the kernel takes.
+[[nodiscard]] bool is_cgroup_path(std::string_view path);
+
 struct RedirectSpec {
   uid_t language_server = 0;
   uid_t daemon = 0;
   PortRange language_server_ports;
+  Egress egress = Egress::metered;
+  /// Only for strict: addresses besides loopback that may be asked on port 53.
+  std::vector<std::string> resolvers;
+  /// Each with an acceptable path.
+  std::vector<CapturedScope> scopes;
 };
 
 /// What `iptables-save -t TABLE` showed, reduced to what is ours.

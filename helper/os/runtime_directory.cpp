@@ -18,6 +18,7 @@ namespace {
 
 constexpr char kBundle[] = "ca-bundle.pem";
 constexpr char kSecrets[] = "start.env";
+constexpr char kScopes[] = "scopes";
 constexpr std::string_view kTemporary = ".new-";
 constexpr std::size_t kMaxBundleBytes = 8 * 1024 * 1024;
 
@@ -139,6 +140,11 @@ Result<std::string> RuntimeDirectory::system_certificates() {
 }
 
 Result<std::optional<std::string>> RuntimeDirectory::read_bundle() {
+  return read(kBundle, "the trust bundle");
+}
+
+Result<std::optional<std::string>> RuntimeDirectory::read(const char* name,
+                                                          const std::string& what) {
   auto directory = open(false);
   if (!directory) {
     if (directory.error().code == boost::system::errc::no_such_file_or_directory) {
@@ -147,17 +153,17 @@ Result<std::optional<std::string>> RuntimeDirectory::read_bundle() {
     return directory.error();
   }
   const UniqueFd file(
-      ::openat(directory->get(), kBundle, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+      ::openat(directory->get(), name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   if (!file.is_open()) {
     if (errno == ENOENT) {
       return std::optional<std::string>();
     }
-    return unsafe("the trust bundle is not a plain file");
+    return unsafe(what + " is not a plain file");
   }
   struct stat seen {};
   if (::fstat(file.get(), &seen) != 0 || !S_ISREG(seen.st_mode) || seen.st_uid != ::geteuid() ||
       seen.st_nlink != 1 || (seen.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return unsafe("the trust bundle is not a plain file of root's");
+    return unsafe(what + " is not a plain file of root's");
   }
   auto content = read_all(file.get(), kMaxBundleBytes);
   if (!content) {
@@ -167,21 +173,25 @@ Result<std::optional<std::string>> RuntimeDirectory::read_bundle() {
 }
 
 Result<> RuntimeDirectory::write_bundle(std::string_view content) {
+  return replace(kBundle, content, 0644);
+}
+
+Result<> RuntimeDirectory::replace(const char* name, std::string_view content, mode_t mode) {
   auto directory = open(true);
   if (!directory) {
     return directory.error();
   }
   remove_leftovers(directory->get());
-  auto name = temporary_name();
-  if (!name) {
-    return name.error();
+  auto temporary = temporary_name();
+  if (!temporary) {
+    return temporary.error();
   }
-  auto written = write_new(directory->get(), *name, content, 0644);
-  if (written && ::renameat(directory->get(), name->c_str(), directory->get(), kBundle) != 0) {
-    written = errno_error("replacing the trust bundle");
+  auto written = write_new(directory->get(), *temporary, content, mode);
+  if (written && ::renameat(directory->get(), temporary->c_str(), directory->get(), name) != 0) {
+    written = errno_error(std::string("replacing ") + name);
   }
   if (!written) {
-    (void)::unlinkat(directory->get(), name->c_str(), 0);  // the error is what failed before
+    (void)::unlinkat(directory->get(), temporary->c_str(), 0);  // the error is what failed before
     return written;
   }
   (void)::fsync(directory->get());  // a tmpfs has nothing to sync
@@ -222,6 +232,22 @@ Result<std::string> RuntimeDirectory::put(std::string_view content) {
 }
 
 Result<> RuntimeDirectory::remove_secrets() {
+  return remove_file(kSecrets);
+}
+
+Result<std::string> RuntimeDirectory::read_scopes() {
+  auto content = read(kScopes, "the list of captured commands");
+  if (!content) {
+    return content.error();
+  }
+  return std::move(*content).value_or(std::string());
+}
+
+Result<> RuntimeDirectory::write_scopes(std::string_view text) {
+  return text.empty() ? remove_file(kScopes) : replace(kScopes, text, 0600);
+}
+
+Result<> RuntimeDirectory::remove_file(const char* name) {
   auto directory = open(false);
   if (!directory) {
     if (directory.error().code == boost::system::errc::no_such_file_or_directory) {
@@ -229,8 +255,8 @@ Result<> RuntimeDirectory::remove_secrets() {
     }
     return directory.error();
   }
-  if (::unlinkat(directory->get(), kSecrets, 0) != 0 && errno != ENOENT) {
-    return errno_error("removing the secrets of a start");
+  if (::unlinkat(directory->get(), name, 0) != 0 && errno != ENOENT) {
+    return errno_error(std::string("removing ") + name);
   }
   return {};
 }
@@ -255,8 +281,10 @@ Result<std::shared_ptr<void>> RuntimeDirectory::lock() {
 }
 
 Result<> RuntimeDirectory::remove() {
-  if (auto removed = remove_secrets(); !removed) {
-    return removed.error();
+  for (const char* name : {kSecrets, kScopes}) {
+    if (auto removed = remove_file(name); !removed) {
+      return removed.error();
+    }
   }
   if (auto removed = remove_bundle(); !removed) {
     return removed.error();

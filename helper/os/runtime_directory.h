@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/unique_fd.h"
+#include "helper/core/captured_scopes.h"
 #include "helper/core/ports.h"
 
 #include <string>
@@ -8,8 +9,11 @@
 
 namespace agp::os {
 
-/// The helper's own directory in /run: the trust bundle, the lock, and the secrets of a start.
-class RuntimeDirectory final : public core::TrustStore, public core::StartSecrets {
+/// The helper's own directory in /run: the trust bundle, the lock, the secrets of a start, and
+/// which commands are captured.
+class RuntimeDirectory final : public core::TrustStore,
+                               public core::StartSecrets,
+                               public core::ScopeRecords {
  public:
   /// @param path       made when missing; its parent must exist.
   /// @param ca_files   where distributions keep the system's CA certificates; the first that
@@ -27,6 +31,8 @@ class RuntimeDirectory final : public core::TrustStore, public core::StartSecret
   Result<std::shared_ptr<void>> lock() override;
   Result<std::string> put(std::string_view content) override;
   Result<> remove_secrets() override;
+  Result<std::string> read_scopes() override;
+  Result<> write_scopes(std::string_view text) override;
 
   /// Removes what the helper put there and the directory itself. Anything else in it stays, and is
   /// an error.
@@ -35,6 +41,10 @@ class RuntimeDirectory final : public core::TrustStore, public core::StartSecret
  private:
   /// Our own, root's (or the caller's, in tests) and nobody else's to write.
   [[nodiscard]] Result<UniqueFd> open(bool create);
+  /// Nothing when it is not there. @param what how errors call it.
+  [[nodiscard]] Result<std::optional<std::string>> read(const char* name, const std::string& what);
+  [[nodiscard]] Result<> replace(const char* name, std::string_view content, mode_t mode);
+  [[nodiscard]] Result<> remove_file(const char* name);
 
   std::string path_;
   std::vector<std::string> ca_files_;

@@ -9,6 +9,8 @@
 #include <array>
 #include <fstream>
 #include <optional>
+#include <tuple>
+#include <utility>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -129,6 +131,14 @@ class FakeOperations final : public core::HelperOperations {
     calls.push_back("stop " + id);
     return {};
   }
+  Result<> check_capture(uid_t user, const std::string& id) override {
+    const bool is_there = scopes.empty() || id == scopes;
+    asked.push_back(std::to_string(user) + " " + id);
+    return is_there ? Result<>() : Result<>(Error(core::Errc::unit, "no such scope"));
+  }
+  Result<std::string> capture_scope(uid_t user, const std::string& id) override {
+    return note("capture " + std::to_string(user) + " " + id, std::string("/run/b.pem"));
+  }
   core::StatusReport status() override {
     calls.push_back("status");
     core::StatusReport report;
@@ -142,6 +152,8 @@ class FakeOperations final : public core::HelperOperations {
   core::WatchReport watch(bool) override { return {}; }
 
   std::vector<std::string> calls;
+  std::vector<std::string> asked;
+  std::string scopes;  // the one there is; empty: any
   std::optional<Error> failure;
 
  private:
@@ -319,6 +331,113 @@ TEST_F(HelperBus, AnAllowedCallerGetsEveryMethodWithItsOwnAction) {
     EXPECT_EQ(operations.calls.size(), 1U) << action;
     EXPECT_TRUE(polkit->subjects.back().starts_with("system-bus-name :")) << action;
   }
+}
+
+/// CaptureScope as anybody calls it; the daemon's client has no such method.
+class CaptureBus : public HelperBus {
+ protected:
+  void SetUp() override {
+    HelperBus::SetUp();
+    if (!IsSkipped()) {
+      proxy = sdbus::createProxy(client_connection->raw(), bus::compat::ServiceName(kBusName),
+                                 bus::compat::ObjectPath(kObjectPath));
+    }
+  }
+  void TearDown() override { proxy.reset(); }
+
+  Result<std::tuple<std::string>> capture(std::uint32_t user, const std::string& id = kId) {
+    return run(bus::call<std::string>(client_connection.get(), proxy.get(), kBusName,
+                                      "CaptureScope", std::chrono::seconds(20), id, user));
+  }
+
+  static constexpr char kId[] = "00112233445566778899aabbccddeeff";
+  const std::uint32_t self = ::geteuid();
+  std::unique_ptr<sdbus::IProxy> proxy;
+};
+
+TEST_F(CaptureBus, CapturesForTheCallerAndSaysWhereTheBundleIs) {
+  const auto done = capture(self);
+  ASSERT_TRUE(done) << done.error().text();
+  EXPECT_EQ(std::get<0>(*done), "/run/b.pem");
+  EXPECT_EQ(polkit->actions, std::vector<std::string>{kActionCaptureScope});
+  EXPECT_EQ(operations.calls,
+            std::vector<std::string>{"capture " + std::to_string(self) + " " + kId});
+}
+
+TEST_F(CaptureBus, OnlyRootNamesAnotherUser) {
+  const auto other = capture(self + 1);
+  EXPECT_EQ(other.has_value(), self == 0);
+  if (self != 0) {
+    EXPECT_EQ(other.error().code, bus::Errc::access_denied);
+    EXPECT_TRUE(operations.calls.empty());
+    EXPECT_TRUE(polkit->actions.empty());
+  }
+}
+
+TEST_F(CaptureBus, NonsenseAndScopesThatAreNotThereAskNobody) {
+  operations.scopes = std::string(32, 'f');
+  for (const std::string id : {"", "x", "../../system.slice", "00112233445566778899AABBCCDDEEFF"}) {
+    const auto done = capture(self, id);
+    ASSERT_FALSE(done) << id;
+    EXPECT_EQ(done.error().code, bus::Errc::invalid_args);
+  }
+  EXPECT_TRUE(operations.asked.empty());
+  const auto absent = capture(self);
+  ASSERT_FALSE(absent);
+  EXPECT_EQ(absent.error().code, bus::Errc::unit);
+  EXPECT_TRUE(polkit->actions.empty());
+  EXPECT_TRUE(operations.calls.empty());
+}
+
+TEST_F(CaptureBus, PolkitMayTakeItAway) {
+  polkit->verdict = Verdict::no;
+  const auto denied = capture(self);
+  ASSERT_FALSE(denied);
+  EXPECT_EQ(denied.error().code, bus::Errc::access_denied);
+  polkit->verdict = Verdict::challenge;
+  EXPECT_FALSE(capture(self));
+  EXPECT_TRUE(operations.calls.empty());
+}
+
+TEST_F(CaptureBus, CapturesUnderWayTakeNoPlaceOfTheDaemons) {
+  // Each from a connection of its own, all waiting for polkit.
+  constexpr int kCalls = 20;
+  std::vector<std::unique_ptr<bus::Connection>> connections;
+  std::vector<std::unique_ptr<sdbus::IProxy>> proxies;
+  int refused = 0;
+  int done = 0;
+  bool is_asked = false;
+  polkit->on_question = [&] {
+    if (std::exchange(is_asked, true)) {
+      return;
+    }
+    asio::co_spawn(io, client->status(), [&](std::exception_ptr bug, auto result) {
+      EXPECT_FALSE(bug);
+      EXPECT_TRUE(result) << result.error().text();
+    });
+  };
+  for (int i = 0; i < kCalls; ++i) {
+    connections.push_back(open());
+    proxies.push_back(sdbus::createProxy(connections.back()->raw(),
+                                         bus::compat::ServiceName(kBusName),
+                                         bus::compat::ObjectPath(kObjectPath)));
+    auto call =
+        bus::call<std::string>(connections.back().get(), proxies.back().get(), kBusName,
+                               "CaptureScope", std::chrono::seconds(20), std::string(kId), self);
+    asio::co_spawn(io, std::move(call), [&](std::exception_ptr bug, auto result) {
+      EXPECT_FALSE(bug);
+      ++done;
+      refused += !result && result.error().code == bus::Errc::limits_exceeded ? 1 : 0;
+    });
+  }
+  io.restart();
+  while (done < kCalls && io.run_one_for(std::chrono::seconds(20)) > 0) {
+  }
+  EXPECT_EQ(done, kCalls);
+  EXPECT_GT(refused, 0);
+  settle();
+  polkit->on_question = nullptr;
+  proxies.clear();
 }
 
 // threat-model 2

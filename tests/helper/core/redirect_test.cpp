@@ -5,7 +5,7 @@
 namespace agp::core {
 namespace {
 
-constexpr RedirectSpec kSpec{991, 992, {42100, 42199}};
+const RedirectSpec kSpec{991, 992, {42100, 42199}, Egress::metered, {}, {}};
 
 // As printed by iptables-save of Debian 12 after the plan was applied to a table with foreign
 // rules.
@@ -55,7 +55,8 @@ TEST(Redirect, EveryMissingLineIsNoticed) {
 }
 
 TEST(Redirect, AnotherUidOrNegationIsNotInPlace) {
-  EXPECT_FALSE(is_in_place(Family::ipv4, Table::nat, {990, 992, {}}, parse_save(kNat)));
+  EXPECT_FALSE(is_in_place(Family::ipv4, Table::nat, {990, 992, {}, Egress::metered, {}, {}},
+                           parse_save(kNat)));
   std::string text(kNat);
   text.erase(text.find("! -d"), 2);
   EXPECT_FALSE(is_in_place(Family::ipv4, Table::nat, kSpec, parse_save(text)));
@@ -85,8 +86,9 @@ TEST(Redirect, DuplicateJumpsAreRemovedAndOneIsInserted) {
 TEST(Redirect, NeverNamesAForeignRule) {
   for (const char* text : {kNat, kForeignOnly}) {
     const auto observed = parse_save(text);
-    for (const auto& plan : {plan_ensure(Family::ipv4, Table::nat, {7, 8, {}}, observed),
-                             plan_remove(Table::nat, observed)}) {
+    for (const auto& plan :
+         {plan_ensure(Family::ipv4, Table::nat, {7, 8, {}, Egress::metered, {}, {}}, observed),
+          plan_remove(Table::nat, observed)}) {
       EXPECT_EQ(plan.find("8080"), std::string::npos);
       EXPECT_EQ(plan.find("DOCKER"), std::string::npos);
       EXPECT_EQ(plan.find("-F"), std::string::npos);
@@ -136,6 +138,110 @@ TEST(Redirect, EveryRuleOfOursCarriesTheComment) {
       }
     }
   }
+}
+
+/// The lines of a plan that start so.
+std::vector<std::string> lines_of(std::string plan, const std::string& start) {
+  std::vector<std::string> lines;
+  while (!plan.empty()) {
+    const auto line = plan.substr(0, plan.find('\n'));
+    plan.erase(0, line.size() + 1);
+    if (line.starts_with(start)) {
+      lines.push_back(line);
+    }
+  }
+  return lines;
+}
+
+/// What a kernel would show after the plan for an empty table.
+ObservedTable after(const std::string& plan) {
+  std::string shown;
+  for (const auto& line : lines_of(plan, "")) {
+    shown += (line.starts_with("-I") ? "-A" + line.substr(2) : line) + "\n";
+  }
+  return parse_save(shown);
+}
+
+TEST(Redirect, AScopeIsRedirectedAndAdmittedByUserAndCgroup) {
+  auto spec = kSpec;
+  spec.scopes = {{1000, "user.slice/user-1000.slice/agp\\x2drun@1.scope"}};
+  const std::string who =
+      "-m owner --uid-owner 1000 -m cgroup --path "
+      "\"user.slice/user-1000.slice/agp\\\\x2drun@1.scope\" -m comment";
+  const std::string comment = " --comment \"antigravity-proxy:v1\" -j ";
+  const auto nat = plan_ensure(Family::ipv4, Table::nat, spec, {});
+  EXPECT_EQ(lines_of(nat, "-A AGP_NAT").back(),
+            "-A AGP_NAT ! -d 127.0.0.0/8 -p tcp -m tcp --dport 443 " + who + comment +
+                "REDIRECT --to-ports 8742");
+  EXPECT_EQ(lines_of(nat, "-I OUTPUT").front(), "-I OUTPUT -p tcp " + who + comment + "AGP_NAT");
+
+  const auto filter = plan_ensure(Family::ipv6, Table::filter, spec, {});
+  EXPECT_NE(filter.find("-A AGP_FILTER ! -d ::1/128 -p udp -m udp --dport 443 " + who + comment +
+                        "REJECT --reject-with icmp6-port-unreachable\n"),
+            std::string::npos);
+  EXPECT_NE(filter.find("-m conntrack --ctstate DNAT " + who + comment + "RETURN\n"),
+            std::string::npos);
+  EXPECT_NE(filter.find("-I OUTPUT " + who + comment + "AGP_FILTER\n"), std::string::npos);
+  // Neither the API nor the ports of language servers are a matter of the scope.
+  for (const char* port : {"8741", "42100"}) {
+    for (const auto& line : lines_of(filter, "-A")) {
+      EXPECT_TRUE(line.find(port) == std::string::npos || line.find("1000") == std::string::npos)
+          << line;
+    }
+  }
+}
+
+TEST(Redirect, WhatWasPlannedIsInPlaceUntilTheSpecChanges) {
+  auto spec = kSpec;
+  spec.egress = Egress::strict;
+  spec.resolvers = {"192.0.2.53", "2001:db8::53"};
+  spec.scopes = {{1000, "a/b.scope"}, {1001, "a/c.scope"}};
+  for (const auto family : {Family::ipv4, Family::ipv6}) {
+    for (const auto table : {Table::filter, Table::nat}) {
+      const auto observed = after(plan_ensure(family, table, spec, {}));
+      EXPECT_TRUE(is_in_place(family, table, spec, observed));
+      auto other = spec;
+      other.scopes.pop_back();
+      EXPECT_FALSE(is_in_place(family, table, other, observed));
+      other = spec;
+      other.scopes[0].user = 1001;
+      EXPECT_FALSE(is_in_place(family, table, other, observed));
+      other = spec;
+      other.egress = Egress::metered;
+      EXPECT_EQ(is_in_place(family, table, other, observed), table == Table::nat);
+    }
+  }
+}
+
+TEST(Redirect, StrictLeavesLoopbackAndTheResolvers) {
+  auto spec = kSpec;
+  spec.egress = Egress::strict;
+  spec.resolvers = {"192.0.2.53", "2001:db8::53"};
+  const std::string tail =
+      "-m owner --uid-owner 991 -m comment --comment \"antigravity-proxy:v1\" -j ";
+  const auto rules = lines_of(plan_ensure(Family::ipv4, Table::filter, spec, {}), "-A AGP_FILTER");
+  ASSERT_EQ(rules.size(), 8U);
+  const std::vector<std::string> lock(rules.begin() + 3, rules.end());
+  EXPECT_EQ(lock, (std::vector<std::string>{
+                      "-A AGP_FILTER -d 127.0.0.0/8 " + tail + "RETURN",
+                      "-A AGP_FILTER -d 192.0.2.53/32 -p udp -m udp --dport 53 " + tail + "RETURN",
+                      "-A AGP_FILTER -d 192.0.2.53/32 -p tcp -m tcp --dport 53 " + tail + "RETURN",
+                      "-A AGP_FILTER -p tcp " + tail + "REJECT --reject-with tcp-reset",
+                      "-A AGP_FILTER " + tail + "REJECT --reject-with icmp-port-unreachable"}));
+}
+
+// threat-model 39
+TEST(Redirect, NothingInANameOfACgroupBecomesRuleText) {
+  for (const char* path : {"", "/a", "a/", "a//b", "a/../b", ".", "a b", "a\nb", "a\tb", "\x7f"}) {
+    EXPECT_FALSE(is_cgroup_path(path)) << path;
+  }
+  EXPECT_FALSE(is_cgroup_path(std::string(512, 'a')));
+  EXPECT_TRUE(is_cgroup_path(std::string(511, 'a')));
+  EXPECT_TRUE(is_cgroup_path("user.slice/user-1000.slice/user@1000.service/app.slice/x.scope"));
+  auto spec = kSpec;
+  spec.scopes = {{1000, "a\"-j\\ACCEPT"}};
+  const auto plan = plan_ensure(Family::ipv4, Table::nat, spec, {});
+  EXPECT_NE(plan.find("--path \"a\\\"-j\\\\ACCEPT\" -m comment"), std::string::npos) << plan;
 }
 
 // threat-model 39
