@@ -3,21 +3,17 @@
 A gate is a program of the container that says the name of its step on a socket and goes on when it is
 told to. Drop-ins of the units run it, and it stands in place of the programs that the helper and the
 package's scripts call: whoever has reached the step waits there, so that no case has to hit a moment.
-One step has no gate, since a back end may change rules without a program: `changed`, each transaction of
-netfilter as the kernel reports it. Nothing of the product knows about any of this. Who is killed is found
-from the host, in /proc.
+Nothing of the product knows about it. Who is killed is found from the host, in /proc.
 """
 
 import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
-from container import ContainerError, die_with_parent
+from container import ContainerError
 
 PLACE = '/usr/libexec/steps'  # from where the helper's sandbox lets it run programs
 GATE = f'{PLACE}/gate'
@@ -66,26 +62,6 @@ PROGRAM_GATES = (('firewall', '/usr/sbin/xtables-nft-multi'), ('firewall', '/usr
                  ('configure', '/usr/bin/systemd-sysusers'), ('restart', '/usr/bin/deb-systemd-invoke'))
 
 
-# Says a line for each change of any rule of netfilter, whoever makes it and by which way; run in the container's network alone.
-CHANGES = '''
-import socket, struct
-s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
-s.bind((0, 0))
-s.setsockopt(270, 1, 7)  # SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES
-print("ready", flush=True)
-while True:
-    try:
-        data = s.recv(1 << 20)
-    except OSError:
-        continue  # more than fits is more of the same
-    while len(data) >= 16:
-        size, kind = struct.unpack_from("=IH", data)
-        if kind == 10 << 8 | 15:  # NFT_MSG_NEWGEN ends each transaction
-            print("changed", flush=True)
-        data = data[(size + 3) & ~3:]
-'''
-
-
 class Steps:
     """Gates in a container, and the socket where they are heard."""
 
@@ -115,7 +91,7 @@ exec '{GATE}', '{step}', '{program}.real', $name, @ARGV;
         self._listen()
 
     def remove(self):
-        self.close()
+        self.server.close()
         for unit in dict.fromkeys(unit for _, unit, _, _ in UNIT_GATES):
             path = DROP_INS.format(unit)
             self.box.run(f'rm -rf {path.rpartition("/")[0]}')
@@ -145,26 +121,11 @@ exec '{GATE}', '{step}', '{program}.real', $name, @ARGV;
         os.chmod(path, 0o777)
         self.server.listen(64)
         threading.Thread(target=self._serve, args=(self.server,), daemon=True).start()
-        self.changes = subprocess.Popen(
-            ['nsenter', f'--target={self.box.init}', '--net', '--', sys.executable, '-c', CHANGES],
-            stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
-        self.changes.stdout.readline()
-        threading.Thread(target=self._follow, args=(self.changes.stdout,), daemon=True).start()
-
-    def close(self):
-        self.server.close()
-        self.changes.kill()
-        self.changes.wait()
 
     def listen_again(self):
-        """After a boot: the socket file of before leads nowhere, and its network is gone."""
-        self.close()
+        """After a boot: the socket file of before leads nowhere."""
+        self.server.close()
         self._listen()
-
-    def _follow(self, lines):
-        # Nobody waits here: what is done is done a moment after the change.
-        for line in lines:
-            self._reached(line.strip())
 
     def _serve(self, server):
         while True:
@@ -176,20 +137,18 @@ exec '{GATE}', '{step}', '{program}.real', $name, @ARGV;
 
     def _answer(self, gate):
         with gate:
-            self._reached(gate.makefile().readline().strip())
+            step = gate.makefile().readline().strip()
+            action = None
+            with self.lock:
+                self.seen.append(step)
+                if self.armed and self.armed.is_at(self.seen):
+                    action, self.armed = self.armed, None
+            if action:
+                action.run()
             try:
                 gate.sendall(b'go\n')
             except OSError:
                 pass  # whoever stood there was killed
-
-    def _reached(self, step):
-        action = None
-        with self.lock:
-            self.seen.append(step)
-            if self.armed and self.armed.is_at(self.seen):
-                action, self.armed = self.armed, None
-        if action:
-            action.run()
 
     def arm(self, step, nth, action):
         with self.lock:
@@ -264,7 +223,7 @@ def processes(box, victim):
     return found
 
 
-def kill(box, victims, must_be_there=True):
+def kill(box, victims):
     """SIGKILL at once to every process of each victim; waits until they are gone."""
     found = {victim: processes(box, victim) for victim in victims}
     absent = [victim for victim, pids in found.items() if not pids]
@@ -280,5 +239,5 @@ def kill(box, victims, must_be_there=True):
     for handle in handles:
         select.select([handle], [], [], 10)
         os.close(handle)
-    if absent and must_be_there:
+    if absent:
         raise ContainerError(f'the table is wrong: at this step there is no {", no ".join(absent)}')
