@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   static constexpr const char* kHosts[] = {"api.openai.com", "cloudcode-pa.googleapis.com"};
   static constexpr const char* kProtocols[] = {"", "h2", "http/1.1", ""};
-  Observer observer({kHosts[data[0] & 1], kProtocols[(data[0] >> 1) & 3], 1, "i"});
+  Observer observer({kHosts[data[0] & 1], kProtocols[(data[0] >> 1) & 3], 1, 1, "i"});
   const agp::usage::Micros now{std::chrono::microseconds(7)};
   Bytes in(data + 1, size - 1);
   while (!in.empty()) {

@@ -42,7 +42,7 @@ std::vector<Record> run(const std::string& host,
                         const std::string& in,
                         const std::vector<SideEnd>& ends = {{Side::upstream, End::clean},
                                                             {Side::client, End::clean}}) {
-  Observer observer({host, "http/1.1", 993, ""});
+  Observer observer({host, "http/1.1", 993, 1000, ""});
   for (const char& c : out) {
     observer.on_bytes(Side::client, as_bytes({&c, 1}), Micros());
   }
@@ -116,7 +116,7 @@ TEST(EdgeCase28, SeveralAnswersOnOneWebSocket) {
   const std::string in =
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n" +
       ws::text(completed(1), false) + ws::text(completed(2), false);
-  Observer observer({"api.openai.com", "http/1.1", 993, ""});
+  Observer observer({"api.openai.com", "http/1.1", 993, 1000, ""});
   const std::size_t head = out.find("\r\n\r\n") + 4;
   const std::size_t answered = in.find("\r\n\r\n") + 4;
   observer.on_bytes(Side::client, as_bytes(out).first(head), Micros());

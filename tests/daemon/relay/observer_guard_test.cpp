@@ -37,7 +37,7 @@ std::unique_ptr<ProtocolReader> make_nothing(std::string_view, Books*) {
 }
 
 ConnectionFacts facts() {
-  return {"daily-cloudcode-pa.googleapis.com", "http/1.1", 993, "ls-1"};
+  return {"daily-cloudcode-pa.googleapis.com", "http/1.1", 993, 1000, "ls-1"};
 }
 
 constexpr usage::Micros kNow{std::chrono::microseconds(1)};

@@ -21,7 +21,7 @@ constexpr std::string_view kHost = "daily-cloudcode-pa.googleapis.com";
 constexpr const char* kPath = "/v1internal:streamGenerateContent?alt=sse";
 
 ConnectionFacts facts(const std::string& protocol = "h2") {
-  return {std::string(kHost), protocol, 993, "ls-1"};
+  return {std::string(kHost), protocol, 993, 1000, "ls-1"};
 }
 
 Micros at(int n) {

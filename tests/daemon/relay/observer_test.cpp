@@ -19,7 +19,7 @@ using usage::UsageState;
 constexpr std::string_view kHost = "daily-cloudcode-pa.googleapis.com";
 
 ConnectionFacts facts() {
-  return {std::string(kHost), "http/1.1", 993, "ls-1"};
+  return {std::string(kHost), "http/1.1", 993, 1000, "ls-1"};
 }
 
 Micros at(int n) {
@@ -127,6 +127,7 @@ void expect_reference(const Record& record) {
   EXPECT_EQ(record.trace_id, "9f31c2");
   EXPECT_EQ(record.local_uid, 993u);
   EXPECT_EQ(record.instance, "ls-1");
+  EXPECT_EQ(record.owner_uid, 1000U);
   EXPECT_EQ(record.path, "/v1internal:streamGenerateContent");
   EXPECT_TRUE(record.stream);
   EXPECT_TRUE(record.flags.empty());

@@ -19,7 +19,7 @@ using usage::Record;
 using usage::UsageState;
 
 ConnectionFacts facts(const std::string& protocol = "http/1.1") {
-  return {"api.openai.com", protocol, 993, ""};
+  return {"api.openai.com", protocol, 993, 1000, ""};
 }
 
 usage::Micros at(int n) {
