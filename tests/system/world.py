@@ -214,6 +214,10 @@ class World:
         self.box.unit(name, f'{DOUBLES}/fake-ide', '--ls-binary', LS_BINARY, *(['--era', era] if era else []), *arguments,
                       properties=(f'User={user}', f'WorkingDirectory=/home/{user}', f'Environment=HOME=/home/{user}'))
 
+    def wait_ide(self, name='fake-ide', seconds=30):
+        """Until its language server listens."""
+        poll(lambda: '"ready"' in self.journal(name), seconds, 'the IDE has a language server')
+
     def language_server_knobs(self, **knobs):
         """Of every language server that starts from now on; the file beside the binary is gone with the next reset()."""
         self.box.write(LS_KNOBS, json.dumps(knobs))

@@ -19,6 +19,7 @@ class Cleanup(Case):
         self.world.configure(mode='managed')
         self.world.start_ide()
         self.addCleanup(self.world.stop_ide)
+        self.world.wait_ide()
         self.observer = Observer(self.box, (UPSTREAM4, UPSTREAM6))
         self.before = self.observer.snapshot()
 

@@ -86,6 +86,7 @@ class CrashMatrix(Case):
         cls.observer.install()
         cls.world.start_udp_sink()
         cls.world.start_ide()
+        cls.world.wait_ide()
 
     @classmethod
     def tearDownClass(cls):
