@@ -86,9 +86,10 @@ void add_sandbox(std::vector<Property>& p) {
                                                "@swap", "@module", "@clock", "@keyring"}}});
   p.push_back({"SystemCallErrorNumber", std::int32_t{1}});  // EPERM
   p.push_back({"ReadOnlyPaths", Strings{"/run"}});
-  p.push_back({"InaccessiblePaths",
-               Strings{"-/run/dbus", "-/run/systemd/private", "-/run/user", "-/dev/shm",
-                       "-/var/log", "-/var/lib/antigravity-proxy", "-/etc/antigravity-proxy"}});
+  p.push_back(
+      {"InaccessiblePaths", Strings{"-/run/dbus", "-/run/systemd/private", "-/run/user",
+                                    "-/dev/shm", "-/run/antigravity-proxy", "-/var/log",
+                                    "-/var/lib/antigravity-proxy", "-/etc/antigravity-proxy"}});
 }
 
 void add_limits(std::vector<Property>& p) {

@@ -245,8 +245,9 @@ TEST_P(Starting, StaysStoppedUntilItIsStarted) {
   EXPECT_NE(supervisor->unavailable_reason().find("stopped on request"), std::string::npos);
   supervisor->request(Supervisor::Order::start);
   until([this] { return supervisor->endpoint() != nullptr; });
+  const int starts = helper.starts;  // one more than two where a port was taken meanwhile
   supervisor->request(Supervisor::Order::restart);
-  until([this] { return helper.starts == 3 && supervisor->is_settled(); });
+  until([&] { return helper.starts > starts && supervisor->is_settled(); });
   EXPECT_NE(supervisor->endpoint(), nullptr);
 }
 

@@ -8,6 +8,7 @@ from world import APT, BUNDLE, DAEMON, HELPER
 
 CA = '/var/lib/antigravity-proxy/ca'
 RUN = '/run/antigravity-proxy-helper'
+API_SOCKET = '/run/antigravity-proxy/api.sock'
 STORES = ('/etc/ssl', '/etc/ca-certificates', '/etc/ca-certificates.conf', '/usr/share/ca-certificates', '/usr/local/share/ca-certificates',
           '/etc/pki', '/home/dev/.pki', '/root/.pki', '/home/dev/.mozilla')
 
@@ -89,7 +90,7 @@ class Boundaries(Case):
         inside = lambda path: self.box.run('nsenter', f'--target={pid}', '--mount', '--', 'setpriv', '--bounding-set=-all',
                                            '--inh-caps=-all', 'touch', path, check=False)
         for folder in ('/run', '/run/systemd/system', '/run/systemd/transient', '/run/dbus', '/run/antigravity-proxy', '/etc',
-                       '/etc/systemd/system', '/var/lib', '/root', '/home/dev'):
+                       '/etc/systemd/system', '/usr/lib', '/usr/lib/systemd/system', '/dev/shm', '/var/lib', '/root', '/home/dev'):
             with self.subTest(folder=folder):
                 self.assertNotEqual(0, inside(f'{folder}/agp-written.service').code, folder)
                 self.assertNotEqual(0, self.box.run('test', '-e', f'{folder}/agp-written.service', check=False).code)
@@ -98,6 +99,17 @@ class Boundaries(Case):
         # What it wrote there itself, although openat2 fails in its unit (RestrictSUIDSGID=).
         self.assertEqual('yes', self.box.run('systemctl', 'show', '-P', 'RestrictSUIDSGID', HELPER).out.strip())
         self.assertEqual('644 root\n', self.box.run('stat', '-c', '%a %U', BUNDLE).out)
+
+    def test_the_language_server_does_not_see_the_socket_of_the_api(self):
+        self.world.configure(mode='managed')
+        self.world.start_ide()
+        self.addCleanup(self.world.stop_ide)
+        self.world.start()
+        self.world.wait_language_server()
+        pid = self.box.run("systemctl show -P MainPID 'antigravity-ls-*.service'").out.strip()
+        self.assertGreater(int(pid), 0)
+        self.assertEqual(0, self.box.run('test', '-S', API_SOCKET, check=False).code)
+        self.assertNotEqual(0, self.box.run('nsenter', f'--target={pid}', '--mount', '--', 'test', '-e', API_SOCKET, check=False).code)
 
     # threat-model 75
     def test_the_api_is_on_loopback_alone(self):
