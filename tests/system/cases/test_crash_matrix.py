@@ -45,7 +45,8 @@ TABLE = (
     # threat-model 90
     ('upgrade', 'configure', 1, VICTIMS, ((H,),)),
     ('upgrade', 'restart', 1, VICTIMS, ((H, D),)),
-    ('upgrade', 'daemon.stop', 1, VICTIMS, ((L,),)),
+    # Debian 13 stops the language server before the daemon.
+    ('upgrade', 'daemon.stop', 1, (H, D, B), ((D,),)),
     ('upgrade', 'daemon.exec', 1, (B,), ((B,),)),
     # Killed, and stopped before anything has recovered.
     ('end', 'idle', 0, VICTIMS, ((H, D), (D, B))),

@@ -53,7 +53,8 @@ class Run(Case):
         fifo = f'/tmp/agp-run-{name}'
         self.box.run(f'mkfifo -m 666 {fifo}.in; touch {fifo}.out; chmod 666 {fifo}.out')
         held = self.box.start('antigravity-proxy', 'run', '--', 'bash', '-c',
-                              f'{script}\necho held > {fifo}.out; while read -r line < {fifo}.in; do eval "$line"; done',
+                              # Open both ways, so that no line falls between two readers.
+                              f'{script}\nexec 9<> {fifo}.in; echo held > {fifo}.out; while read -r line <&9; do eval "$line"; done',
                               user=user)
         if wait:
             def there():
