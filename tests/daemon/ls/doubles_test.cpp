@@ -57,8 +57,8 @@ TEST(Doubles, AQuestionGoesThroughAnOwnLanguageServerToTheUpstreamAndBack) {
   helper.environment = environment;
   ProcessScan finder({"auto", "antigravity-ls", dir.path() / "proc", boot_time});
   Supervisor::Options options;
-  options.first_port = 42400;
-  options.last_port = 42499;
+  options.first_port = 24400;
+  options.last_port = 24499;
   Supervisor supervisor(io.get_executor(), &helper, &finder, options);
   bool ended = false;
   asio::co_spawn(io, supervisor.run(), [&](std::exception_ptr) { ended = true; });

@@ -414,8 +414,8 @@ TEST_F(Finding, OurLanguageServerFollowsTheEditor) {
   std::atomic<pid_t> root = 0;
   Shown finder(options(), [&] { show({root}); });
   Supervisor::Options settings;
-  settings.first_port = 42500;
-  settings.last_port = 42599;
+  settings.first_port = 24600;
+  settings.last_port = 24699;
   Supervisor supervisor(io.get_executor(), &helper, &finder, settings);
   bool has_ended = false;
   asio::co_spawn(io, supervisor.run(), [&](std::exception_ptr) { has_ended = true; });

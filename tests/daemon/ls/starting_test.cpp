@@ -56,7 +56,7 @@ class PlainHelper final : public HelperPort {
     request.workspace_id = spec.workspace_id;
     core::Settings settings;
     settings.binaries = {binary};
-    settings.ports = {42500, 42599};
+    settings.ports = {24500, 24599};
     EXPECT_TRUE(core::validate(request, settings));
     Child::Options in_one;
     in_one.log = Child::Log::in_output;
@@ -141,8 +141,9 @@ class Starting : public ::testing::TestWithParam<std::string> {
     // Only this IDE: others may run on the machine that tests.
     const auto pid = std::to_string(ready.at("ls_pid").to_number<int>());
     fs::create_directory_symlink("/proc/" + pid, dir.path() / "proc" / pid);
-    options.first_port = 42500;
-    options.last_port = 42599;
+    // Below the range of which the kernel gives ports to others: these stay free.
+    options.first_port = 24500;
+    options.last_port = 24599;
     options.settings.first_backoff = std::chrono::milliseconds(1);
     options.settings.last_backoff = std::chrono::milliseconds(8);
   }
