@@ -1,5 +1,6 @@
 #include "cli/cleanup.h"
 
+#include "helper/core/nft_rules.h"
 #include "helper/core/redirect.h"
 
 #include <algorithm>
@@ -12,7 +13,6 @@ namespace {
 using std::chrono::seconds;
 
 constexpr const char* kHelper = "/usr/libexec/antigravity-proxy/antigravity-proxy-helper";
-constexpr const char* kTable = "antigravity_proxy";
 constexpr std::array kRuntimeDirectories{"/run/antigravity-proxy", "/run/antigravity-proxy-helper"};
 constexpr const char* kService = "antigravity-proxy.service";
 // Systemd stops it along with the service, and at nobody's request.
@@ -147,8 +147,8 @@ class Cleanup {
     for (const auto& rules : rules()) {
       traces.push_back(rules.trace());
     }
-    if (has_table()) {
-      traces.push_back({"table", std::string("inet ") + kTable});
+    if (machine_.has_table()) {
+      traces.push_back({"table", "inet " + std::string(core::nft::kTable)});
     }
     for (const char* path : kRuntimeDirectories) {
       if (machine_.exists(path)) {
@@ -244,18 +244,14 @@ class Cleanup {
     }
   }
 
-  // One with an owner ends with the helper; this is about one that has none any more.
-  bool has_table() {
-    const auto nft = program("nft");
-    const auto listed = nft ? see(*nft, {"list", "tables"}) : std::nullopt;
-    const auto lines = lines_of(listed.value_or(""));
-    return std::find(lines.begin(), lines.end(), std::string("table inet ") + kTable) !=
-           lines.end();
-  }
-
+  // One with an owner has ended with the helper's unit; this is about one that has none any more.
   void remove_table() {
-    if (has_table()) {
-      (void)ask(*program("nft"), {"delete", "table", "inet", kTable}, {}, kLook);
+    if (!machine_.has_table()) {
+      return;
+    }
+    if (const auto removed = machine_.remove_table(); !removed) {
+      problem(removed.error().text() + ": the table inet " + std::string(core::nft::kTable) +
+              " ends with the process that holds it");
     }
   }
 

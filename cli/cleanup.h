@@ -27,6 +27,11 @@ class CleanupMachine {
   [[nodiscard]] virtual bool exists(const std::string& path) = 0;
   /// Removes a directory with all below it; a link is never followed.
   [[nodiscard]] virtual Result<> remove(const std::string& path) = 0;
+  /// The table of nf_tables that holds our rules, whoever owns it. Asked of the kernel itself: the
+  /// product needs no nft, so there may be none. A kernel that cannot be asked has no table.
+  [[nodiscard]] virtual bool has_table() = 0;
+  /// Fails while a process of somebody else's holds it.
+  [[nodiscard]] virtual Result<> remove_table() = 0;
   /// @param program  an absolute path.
   [[nodiscard]] virtual Result<Ran> run(const std::string& program,
                                         const std::vector<std::string>& arguments,

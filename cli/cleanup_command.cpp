@@ -112,7 +112,7 @@ Output run_cleanup(const std::vector<std::string>& words, CleanupMachine& machin
   if (output.exit != Exit::ok) {
     output.err +=
         "Run it again. What stays then can be removed by hand (systemctl stop, iptables and "
-        "ip6tables, rm), or by a reboot with the service disabled.\n";
+        "ip6tables, nft, rm), or by a reboot with the service disabled.\n";
   }
   return output;
 }

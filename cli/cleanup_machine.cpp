@@ -1,6 +1,7 @@
 #include "cli/cleanup_machine.h"
 
 #include "helper/os/command.h"
+#include "helper/os/owner_table.h"
 
 #include <filesystem>
 #include <system_error>
@@ -27,6 +28,16 @@ Result<> SystemMachine::remove(const std::string& path) {
     return Error(error, "removing " + path);
   }
   return {};
+}
+
+bool SystemMachine::has_table() {
+  const auto seen = os::NftOwnerTable(nullptr).compare({});
+  return seen && *seen != core::TableState::absent;
+}
+
+Result<> SystemMachine::remove_table() {
+  const auto removed = os::NftOwnerTable(nullptr).remove();
+  return removed ? Result<>() : Result<>(removed.error());
 }
 
 Result<Ran> SystemMachine::run(const std::string& program,

@@ -16,10 +16,17 @@ namespace agp::helper {
 namespace {
 
 constexpr char kPortsKey[] = "language_server.ports";
+constexpr char kEgressKey[] = "language_server.egress";
 constexpr char kEndpointKey[] = "language_server.cloud_code_endpoint";
 constexpr char kBinariesKey[] = "language_server.binaries";
+constexpr char kFirewallKey[] = "firewall.backend";
 constexpr char kExtensionsKey[] = "ide.extensions";
 constexpr std::size_t kMaxBinaries = 32;
+
+const config::Choices<core::FirewallBackend> kBackends{
+    {"auto", core::FirewallBackend::automatic},
+    {"iptables", core::FirewallBackend::iptables},
+    {"nftables", core::FirewallBackend::nftables}};
 
 struct Targets {
   core::Settings settings;
@@ -37,6 +44,15 @@ config::Schema schema_for(Targets* into) {
   schema.text(kPortsKey, &into->ports, "42100-42199",
               "Loopback ports for language servers, closed to all but root, the daemon and "
               "themselves.");
+  schema.choice<core::Egress>(
+      kEgressKey, &into->settings.egress, core::to_string(defaults.egress),
+      {{"metered", core::Egress::metered}, {"strict", core::Egress::strict}},
+      "What a language server may send besides what is redirected; metered: everything but QUIC; "
+      "strict: nothing but questions to the resolvers.");
+  schema.choice(
+      kFirewallKey, &into->settings.firewall, "auto", kBackends,
+      "Who holds the redirect rules: a table of nf_tables that the kernel removes with its "
+      "owner, iptables, or the former where it works.");
   schema.paths(kExtensionsKey, &into->settings.extensions, defaults.extensions,
                "Files extension.js of the IDE that ide-patch looks at and may patch; each must "
                "belong to root, with all its directories.");

@@ -9,21 +9,27 @@
 #include "helper/core/resolvers.h"
 #include "helper/os/accounts.h"
 #include "helper/os/cgroup_tree.h"
+#include "helper/os/descriptor_store.h"
 #include "helper/os/extension_store.h"
 #include "helper/os/iptables.h"
+#include "helper/os/owner_table.h"
 #include "helper/os/runtime_directory.h"
 #include "helper/os/trusted_file.h"
 #include "helper/os/unit_manager.h"
 #include "helper/release.h"
+#include "helper/rule_guard.h"
 
 #include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -32,6 +38,7 @@
 #include <fcntl.h>
 #include <sys/random.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 namespace {
 
@@ -52,11 +59,14 @@ constexpr char kUsage[] =
     "  --for UNIT       used by the units themselves: do so only when the stop is for good\n"
     "  --check-ide-patch   say in the journal whether an update of the IDE undid ide-patch\n"
     "  --revert-ide-patch  put back every file that ide-patch changed, remove its backups, exit\n"
-    "  --idle-timeout N exit after N seconds without a call, language server or captured command\n"
+    "  --idle-timeout N exit after N seconds without a call, a language server, a captured "
+    "command\n"
+    "                   and rules\n"
     "  --config FILE    instead of /etc/antigravity-proxy/helper.yaml\n"
     "  --version, --help\n";
 
 constexpr int kExitUsage = 64;
+constexpr char kUnit[] = "antigravity-proxy-helper.service";
 
 struct Options {
   Seconds idle_timeout{300};
@@ -146,15 +156,22 @@ std::vector<std::string> resolvers() {
 
 /// The real machine behind the ports.
 struct Machine {
-  explicit Machine(const std::string& config)
-      : operations({&firewall, &directory, &accounts, &programs, &units, &directory,
+  /// @param store of the service; null for what runs once: it cannot hold rules.
+  explicit Machine(const std::string& config,
+                   agp::os::DescriptorStore* store = nullptr,
+                   std::function<bool()> hears_changes = {})
+      : owner_table(store),
+        operations({&firewall, &directory, &accounts, &programs, &units, &directory,
                     [config] { return agp::helper::load_settings(config); },
                     [] { return static_cast<std::int64_t>(std::time(nullptr)); }, random_id,
-                    resolvers, &cgroups, &directory}),
+                    resolvers, &cgroups, &directory, std::move(hears_changes), &other_firewall,
+                    &owner_table}),
         ide_patch(
             &extensions, &directory, [config] { return agp::helper::load_settings(config); }) {}
 
   agp::os::Iptables firewall;
+  agp::os::OtherIptables other_firewall;
+  agp::os::NftOwnerTable owner_table;
   agp::os::RuntimeDirectory directory;
   agp::os::SystemAccounts accounts;
   agp::os::RootPrograms programs;
@@ -224,7 +241,11 @@ int revert_ide_patch(const Options& options) {
 class Service {
  public:
   explicit Service(const Options& options)
-      : options_(options), machine_(options.config), watch_timer_(io_), signals_(io_) {}
+      : options_(options),
+        machine_(options.config, &store_, [this] { return guard_.hears(); }),
+        guard_(io_, [this] { watch(true); }),
+        watch_timer_(io_),
+        signals_(io_) {}
 
   int run() {
     auto connection = agp::bus::Connection::open_system(io_.get_executor(), [this](agp::Error e) {
@@ -239,7 +260,7 @@ class Service {
     connection_ = std::move(*connection);
     authority_.emplace(connection_.get());
     adaptor_.emplace(connection_.get(), &*authority_, &machine_.operations, &machine_.ide_patch,
-                     [this] { note_activity(); });
+                     [this] { note_call(); });
     connection_->start();
     if (auto owned = connection_->request_name(agp::helper::kBusName); !owned) {
       agp::log::err("cannot own the bus name, is another helper running?",
@@ -247,20 +268,27 @@ class Service {
       return 1;
     }
     // Leftovers of a previous start are taken into view before the first call is served.
-    (void)look_at(false);             // exits are told once somebody listens
+    machine_.operations.adopt();
+    (void)look_at(false);  // exits are told once somebody listens
+    guard_.start();
+    guard_.update(machine_.operations.keeps_rules());
     (void)::sd_notify(0, "READY=1");  // not started by a service manager: nobody to tell
     listen_for_signals();
     note_activity();
     schedule_watch();
     io_.run();
     (void)::sd_notify(0, "STOPPING=1");
+    if (adaptor_->calls_in_flight() > 0) {
+      // Only when the bus is lost. Calls that wait for polkit use adaptor and connection until io_
+      // ends them, which is after both.
+      ::_exit(failed_ ? 1 : 0);
+    }
     return failed_ ? 1 : 0;
   }
 
  private:
   // A poll, because the answer must be right even if a signal was lost while a call blocked.
   static constexpr std::chrono::milliseconds kWatchInterval{500};
-  static constexpr int kVerifyEvery = 20;  // looks, so every 10 seconds
 
   agp::core::WatchReport look_at(bool verify) {
     auto found = machine_.operations.watch(verify);
@@ -269,16 +297,38 @@ class Service {
     return found;
   }
 
+  [[nodiscard]] bool is_needed() const { return servers_run_ || scopes_run_; }
+
   void note_activity() { last_activity_ = std::chrono::steady_clock::now(); }
+
+  // A call may have put rules in place, or taken them back.
+  void note_call() {
+    note_activity();
+    guard_.update(machine_.operations.keeps_rules());
+  }
 
   void listen_for_signals() {
     signals_.add(SIGTERM);
     signals_.add(SIGINT);
     signals_.async_wait([this](boost::system::error_code ec, int) {
       if (!ec) {
+        stop_servers_that_lose_rules();
         leave();
       }
     });
+  }
+
+  /// When we are stopped for good the service manager gives up the rules that we hold. It keeps
+  /// them over a restart.
+  void stop_servers_that_lose_rules() {
+    const auto job = machine_.units.job_type(kUnit);
+    if (job && job->ends_with("restart")) {
+      return;
+    }
+    if (auto stopped = machine_.operations.let_go(); !stopped) {
+      agp::log::err("a language server may run on without redirect rules",
+                    {{"ERROR", stopped.error()}});
+    }
   }
 
   void schedule_watch() {
@@ -290,21 +340,23 @@ class Service {
     });
   }
 
+  void watch(bool verify) {
+    const auto found = look_at(verify);
+    if (!found.exits.empty() || is_needed()) {
+      note_activity();
+    }
+    adaptor_->report(found);
+    guard_.update(machine_.operations.keeps_rules());
+  }
+
   void look() {
-    ++looks_;
-    const bool verify = looks_ % kVerifyEvery == 0;
     // An idle helper asks nobody; a start by us is seen because calls are activity.
     const auto quiet = std::chrono::steady_clock::now() - last_activity_;
-    if (servers_run_ || scopes_run_ || adaptor_->calls_in_flight() > 0 ||
-        quiet < 4 * kWatchInterval) {
-      const auto found = look_at(verify);
-      if (!found.exits.empty() || servers_run_ || scopes_run_) {
-        note_activity();
-      }
-      adaptor_->report(found);
+    if (is_needed() || adaptor_->calls_in_flight() > 0 || quiet < 4 * kWatchInterval) {
+      watch(false);
     }
-    if (quiet >= options_.idle_timeout && !servers_run_ && !scopes_run_ &&
-        adaptor_->calls_in_flight() == 0) {
+    if (quiet >= options_.idle_timeout && !is_needed() && adaptor_->calls_in_flight() == 0 &&
+        !machine_.operations.keeps_rules()) {
       agp::log::info("idle, leaving");
       leave();
       return;
@@ -331,14 +383,15 @@ class Service {
 
   Options options_;
   asio::io_context io_{1};
+  agp::os::ServiceStore store_;
   Machine machine_;
+  agp::helper::RuleGuard guard_;
   std::unique_ptr<agp::bus::Connection> connection_;
   std::optional<agp::helper::Authority> authority_;
   std::optional<agp::helper::Adaptor> adaptor_;
   asio::steady_timer watch_timer_;
   asio::signal_set signals_;
   std::chrono::steady_clock::time_point last_activity_;
-  int looks_ = 0;
   bool servers_run_ = false;
   bool scopes_run_ = false;
   bool failed_ = false;

@@ -63,7 +63,9 @@ ROOTS = {
             # What it says about the IDE's extension without privilege is what the helper would say.
             'helper/config.h', 'helper/core/', 'helper/os/extension_store.h',
             # cleanup runs programs as the helper does: no shell, a known environment, a limit.
-            'helper/os/command.h'),
+            'helper/os/command.h',
+            # And it asks the kernel for the table of nf_tables as the helper does: no nft is needed.
+            'helper/os/owner_table.h'),
 }
 
 # Third-party headers: pattern -> folders that may include them (a trailing / means all below).

@@ -4,6 +4,7 @@
 #include "common/bus/connection.h"
 #include "common/bus/errors.h"
 #include "common/log/log.h"
+#include "helper/bus/replies.h"
 #include "helper/core/captured_scopes.h"
 #include "helper/core/errc.h"
 #include "helper/os/input_descriptor.h"
@@ -25,91 +26,18 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::size_t kMaxCalls = 16;
-constexpr std::size_t kMaxCallsPerSender = 4;
+constexpr std::size_t kMaxCallsPerSender = 2;
 // Anybody may ask for a capture: such calls have places of their own, and take none of the
 // daemon's.
 constexpr std::size_t kMaxCaptureCalls = 8;
 constexpr std::size_t kMaxCaptureCallsPerSender = 1;
 
-bus::Errc bus_code(const Error& error) {
-  if (error.code.category() == bus::bus_category()) {
-    return static_cast<bus::Errc>(error.code.value());
+std::string words(const std::vector<std::string>& list) {
+  std::string text;
+  for (const auto& each : list) {
+    text += (text.empty() ? "" : ", ") + each;
   }
-  if (error.code.category() != core::helper_category()) {
-    return bus::Errc::failed;
-  }
-  switch (static_cast<core::Errc>(error.code.value())) {
-    case core::Errc::invalid_argument:
-      return bus::Errc::invalid_args;
-    case core::Errc::configuration:
-      return bus::Errc::configuration;
-    case core::Errc::accounts:
-      return bus::Errc::accounts;
-    case core::Errc::firewall_missing:
-      return bus::Errc::firewall_missing;
-    case core::Errc::firewall:
-      return bus::Errc::firewall;
-    case core::Errc::certificate:
-      return bus::Errc::certificate;
-    case core::Errc::file:
-      return bus::Errc::file;
-    case core::Errc::not_protected:
-      return bus::Errc::not_protected;
-    case core::Errc::no_binary:
-      return bus::Errc::no_binary;
-    case core::Errc::unit:
-      return bus::Errc::unit;
-    case core::Errc::limits:
-      return bus::Errc::limits_exceeded;
-  }
-  return bus::Errc::failed;
-}
-
-using Dictionary = std::map<std::string, sdbus::Variant>;
-
-Dictionary to_dictionary(const core::StatusReport& report) {
-  std::vector<sdbus::Struct<std::string, std::string, std::string>> servers;
-  for (const auto& server : report.language_servers) {
-    servers.emplace_back(server.id, server.unit, server.active_state);
-  }
-  std::vector<sdbus::Struct<std::uint32_t, std::string, bool, std::string>> binaries;
-  for (const auto& binary : report.binaries) {
-    binaries.emplace_back(binary.index, binary.path, binary.usable, bus::printable(binary.reason));
-  }
-  std::vector<std::string> problems;
-  for (const auto& problem : report.problems) {
-    problems.push_back(bus::printable(problem));
-  }
-  Dictionary status;
-  status.emplace("version", sdbus::Variant(std::string(AGP_VERSION)));
-  status.emplace("redirect_ipv4", sdbus::Variant(report.redirect_ipv4));
-  status.emplace("redirect_ipv6", sdbus::Variant(report.redirect_ipv6));
-  status.emplace("bundle_path", sdbus::Variant(report.bundle_path));
-  status.emplace("bundle_sha256", sdbus::Variant(report.bundle_sha256));
-  status.emplace("bundle_not_after", sdbus::Variant(report.bundle_not_after));
-  status.emplace("language_servers", sdbus::Variant(servers));
-  status.emplace("binaries", sdbus::Variant(binaries));
-  status.emplace("ports", sdbus::Variant(sdbus::Struct<std::uint16_t, std::uint16_t>(
-                              report.ports.first, report.ports.last)));
-  std::vector<sdbus::Struct<std::uint32_t, std::string>> scopes;
-  for (const auto& scope : report.captured_scopes) {
-    scopes.emplace_back(scope.user, scope.cgroup);
-  }
-  status.emplace("captured_scopes", sdbus::Variant(scopes));
-  status.emplace("problems", sdbus::Variant(problems));
-  return status;
-}
-
-using ExtensionRow = sdbus::Struct<std::string, std::string, std::string, std::string, std::string>;
-using ExtensionRows = std::vector<ExtensionRow>;
-
-ExtensionRows to_rows(const std::vector<core::ExtensionReport>& files) {
-  ExtensionRows rows;
-  for (const auto& file : files) {
-    rows.emplace_back(bus::printable(file.path), core::to_string(file.state),
-                      bus::printable(file.detail), file.sha256, file.backup_sha256);
-  }
-  return rows;
+  return text;
 }
 
 }  // namespace
@@ -135,16 +63,25 @@ class Adaptor::Object final
   std::size_t calls_in_flight() const { return calls_; }
 
   void report(const core::WatchReport& found) {
+    // Before the ends of language servers, which these explain.
+    for (const auto& repair : found.repairs) {
+      log::warning("redirect rules were removed by another program, put back",
+                   {{"LOST", words(repair.lost)}, {"STOPPED_SERVERS", repair.stopped_servers}});
+      emitRedirectRepaired(repair.lost, repair.stopped_servers);
+      emitRedirectChanged(true);
+    }
+    if (found.loss) {
+      log::err(
+          "redirect rules were removed by another program and cannot be put back, "
+          "stopped the language servers",
+          {{"ERROR", *found.loss}});
+      emitRedirectChanged(false);
+    }
     for (const auto& exit : found.exits) {
       log::notice(
           "language server ended",
           {{"UNIT", core::unit_of(exit.id)}, {"RESULT", exit.result}, {"STATUS", exit.status}});
       emitLanguageServerExited(exit.id, exit.result, exit.status);
-    }
-    if (found.redirect_repaired) {
-      log::err("redirect rules were removed while a language server ran, stopped it",
-               {{"REPAIRED", *found.redirect_repaired}});
-      emitRedirectChanged(*found.redirect_repaired);
     }
     connection_->kick();
   }
@@ -199,7 +136,7 @@ class Adaptor::Object final
     log::write(is_told ? log::Level::warning : log::Level::debug, "call refused or failed",
                {{"BUS_SENDER", call.sender()}, {"POLKIT_ACTION", call.action()}, {"ERROR", error}});
     reply.returnError(
-        bus::compat::make_error(bus::error_name(bus_code(error)), bus::printable(error.text())));
+        bus::compat::make_error(bus::error_name(bus_code(error)), bus::printable(told(error))));
   }
 
   bool has_room(const Call& call) {
@@ -243,6 +180,8 @@ class Adaptor::Object final
       emitRedirectChanged(false);
       co_return refuse(call, reply, changed.error());
     }
+    // What was lost is told before the answer: the caller may want to know why there was a change.
+    report(operations_->watch(false));
     reply.returnResults(*changed);
     if (*changed) {
       log::notice("redirect rules are in place", {{"BUS_SENDER", call.sender()}});

@@ -30,6 +30,7 @@ class Category final : public boost::system::error_category {
       case Errc::no_binary:
         return "language server binary not usable";
       case Errc::unit:
+      case Errc::service_manager:
         return "unit operation failed";
       case Errc::limits:
         return "limit reached";

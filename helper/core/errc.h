@@ -16,6 +16,7 @@ enum class Errc {
   not_protected,
   no_binary,
   unit,
+  service_manager,  // what it said, which is in the context
   limits,
 };
 

@@ -25,7 +25,9 @@ Strings environment(const std::string& bundle_path) {
 
 void add_execution(std::vector<Property>& p, const Command& command) {
   p.push_back({"Type", std::string("exec")});  // a program that cannot be executed fails the start
-  p.push_back({"ExecStartEx", command});
+  // systemd 252 keeps ExecStartEx in a form that it cannot read again: after a daemon-reload, which
+  // every update of the system does, the running unit would have lost all its settings.
+  p.push_back({command.flags.empty() ? "ExecStart" : "ExecStartEx", command});
   p.push_back({"User", std::string("antigravity-ls")});
   p.push_back({"Group", std::string("antigravity-ls")});
   p.push_back({"StateDirectory", Strings{"antigravity-ls"}});
@@ -140,7 +142,8 @@ UnitSpec language_server_unit(const std::string& id,
                               const StartPlan& plan,
                               const std::string& bundle_path,
                               const std::string& secrets_path,
-                              UnitStreams streams) {
+                              UnitStreams streams,
+                              Interfaces interfaces) {
   Strings argv{literal(binary)};
   argv.insert(argv.end(), plan.arguments.begin(), plan.arguments.end());
   // Expansion is wanted here: every local user may read the arguments of a unit, but not the file
@@ -149,6 +152,11 @@ UnitSpec language_server_unit(const std::string& id,
                        Command{binary, argv, {}}, bundle_path);
   unit.properties.push_back({"EnvironmentFiles", EnvironmentFiles{{secrets_path}}});
   add_streams(unit.properties, streams);
+  if (interfaces == Interfaces::loopback) {
+    // What is redirected goes to loopback by then. IPAddressDeny= would cut that off as well.
+    // Source: security reference, section 2, facts 1 and 2.
+    unit.properties.push_back({"RestrictNetworkInterfaces", FilterList{true, {"lo"}}});
+  }
   return unit;
 }
 

@@ -63,6 +63,10 @@ struct UnitStreams {
   int log = -1;  // standard output and error; -1: the journal
 };
 
+/// Whether the unit may use loopback only. Where the service manager cannot enforce it, it says
+/// nothing and starts the unit all the same.
+enum class Interfaces { all, loopback };
+
 /// @param plan         arguments that name their secrets, as ${NAME}.
 /// @param bundle_path  what the language server and its children trust.
 /// @param secrets_path where the service manager finds what those names stand for.
@@ -71,7 +75,8 @@ struct UnitStreams {
                                             const StartPlan& plan,
                                             const std::string& bundle_path,
                                             const std::string& secrets_path,
-                                            UnitStreams streams);
+                                            UnitStreams streams,
+                                            Interfaces interfaces = Interfaces::all);
 
 /// The unit that asks a language server for its flags: the same account and sandbox, no network,
 /// and an end of its own after `limit`.

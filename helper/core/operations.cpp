@@ -4,26 +4,11 @@
 #include "helper/core/errc.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
+#include <utility>
 
 namespace agp::core {
 namespace {
-
-// Somebody else may change a table between our look and our transaction; a rule that is deleted
-// but gone fails the transaction as a whole, so looking again is safe.
-constexpr int kAttempts = 3;
-// A help text takes a real language server a fraction of a second.
-constexpr std::chrono::seconds kHelpLimit{5};
-
-// Fail closed: the filter is there before the first packet is redirected, and goes last.
-constexpr std::array kEnsureOrder{Table::filter, Table::nat};
-constexpr std::array kRemoveOrder{Table::nat, Table::filter};
-constexpr std::array kFamilies{Family::ipv4, Family::ipv6};
-
-bool is_running(const std::string& active_state) {
-  return active_state != "inactive" && active_state != "failed";
-}
 
 std::vector<CapturedScope> to_rules(const std::vector<GrantedScope>& granted) {
   std::vector<CapturedScope> scopes;
@@ -31,10 +16,6 @@ std::vector<CapturedScope> to_rules(const std::vector<GrantedScope>& granted) {
     scopes.push_back({scope.user, scope.cgroup});
   }
   return scopes;
-}
-
-std::string state_word(bool is_complete, bool is_empty) {
-  return is_complete ? "active" : is_empty ? "absent" : "partial";
 }
 
 }  // namespace
@@ -67,6 +48,7 @@ Result<RedirectSpec> Operations::desired_redirect() {
   spec.language_server = *accounts.language_server;
   spec.daemon = *accounts.daemon;
   spec.language_server_ports = settings->ports;
+  spec.egress = settings->egress;
   if (spec.egress == Egress::strict && ports_.resolvers) {
     spec.resolvers = ports_.resolvers();
   }
@@ -74,14 +56,24 @@ Result<RedirectSpec> Operations::desired_redirect() {
   return spec;
 }
 
-std::vector<Family> Operations::families() {
-  std::vector<Family> present;
-  for (const auto family : kFamilies) {
-    if (ports_.firewall->is_present(family)) {
-      present.push_back(family);
-    }
+/// The guard would cut a resolver off that is not on this machine.
+bool Operations::keeps_to_loopback(const Settings& settings) {
+  return settings.egress == Egress::strict && (!ports_.resolvers || ports_.resolvers().empty());
+}
+
+std::string Operations::egress_guard(const Settings& settings) {
+  if (settings.egress == Egress::metered) {
+    return "off";
   }
-  return present;
+  if (!keeps_to_loopback(settings)) {
+    return "resolver";
+  }
+  return ports_.units->can_restrict_interfaces() ? "loopback" : "unsupported";
+}
+
+FirewallBackend Operations::backend() {
+  auto settings = ports_.settings();
+  return settings ? settings->firewall : FirewallBackend::automatic;
 }
 
 Result<bool> Operations::ensure_redirect() {
@@ -93,30 +85,35 @@ Result<bool> Operations::ensure_redirect() {
   if (!lock) {
     return lock.error();
   }
-  auto changed = apply_desired();
-  if (changed) {
-    return changed;
+  return put_in_place(*spec);
+}
+
+Result<bool> Operations::put_in_place(const RedirectSpec& spec) {
+  auto changed = apply_living(spec);
+  if (!changed) {
+    // Half a redirect would let traffic out unmetered on the other half. Servers first: they must
+    // not run without it.
+    (void)stop_all();            // the error that is returned is the one that led here
+    (void)redirector_.remove();  // the same
+    in_place_.reset();
   }
-  // Half a redirect would let traffic out unmetered on the other half. Servers first: they must
-  // not run without it.
-  (void)stop_all();      // the error that is returned is the one that led here
-  (void)remove_rules();  // the same
   return changed;
 }
 
-Result<bool> Operations::apply_desired() {
-  for (;;) {
+Result<bool> Operations::apply_living(RedirectSpec spec) {
+  Loss loss;
+  Loss counted;  // what later attempts miss may be what earlier ones did
+  for (auto* missed = &loss;; missed = &counted) {
     const auto granted = scopes_.living();
-    auto spec = desired_redirect();
-    if (!spec) {
-      return spec.error();
-    }
-    spec->scopes = to_rules(granted);
-    auto done = apply(*spec);
+    spec.scopes = to_rules(granted);
+    auto done = redirector_.ensure(backend(), spec, {in_place_ ? &*in_place_ : nullptr, missed},
+                                   [this] { return stop_all(); });
     if (done) {
       if (granted.size() != scopes_.recorded().size()) {
         (void)scopes_.record(granted);  // what has ended is left out again next time
       }
+      in_place_ = std::move(spec);
+      note_repair(std::move(loss));
       return done;
     }
     // A scope that ended under our hands fails the table it is in: once more without it.
@@ -126,43 +123,23 @@ Result<bool> Operations::apply_desired() {
   }
 }
 
-Result<bool> Operations::apply(const RedirectSpec& spec) {
-  bool changed = false;
-  for (const auto table : kEnsureOrder) {
-    for (const auto family : families()) {
-      auto done = apply_table(family, table, spec);
-      if (!done) {
-        return done;
-      }
-      changed = changed || *done;
-    }
+// The rules are back already. They cut off what got away without them: the filter looks at every
+// packet, not only at those that open a connection. That nothing goes on unmetered does not rest on
+// it, though.
+void Operations::note_repair(Loss loss) {
+  if (loss.lost.empty()) {
+    return;
   }
-  return changed;
-}
-
-Result<bool> Operations::apply_table(Family family, Table table, const RedirectSpec& spec) {
-  Error last;
-  bool changed = false;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    auto saved = ports_.firewall->save(family, table);
-    if (!saved) {
-      return saved.error();
-    }
-    const auto plan = plan_ensure(family, table, spec, parse_save(*saved));
-    if (plan.empty()) {
-      return changed;
-    }
-    changed = true;
-    auto applied = ports_.firewall->restore(family, plan);
-    last = applied ? Error(Errc::firewall, "the rules read back differ from what was applied")
-                   : applied.error();
+  Repair repair{std::move(loss.lost), false};
+  if (!loss.had_filter) {
+    auto running = ports_.units->language_servers();
+    repair.stopped_servers = !running || !running->empty();
+    (void)stop_all();  // its end is reported as an exit like any other
   }
-  // The last attempt may have worked: read back once more.
-  auto saved = ports_.firewall->save(family, table);
-  if (saved && is_in_place(family, table, spec, parse_save(*saved))) {
-    return changed;
-  }
-  return last;
+  ++repairs_;
+  last_repair_ = ports_.now();
+  last_lost_ = repair.lost;
+  unreported_.push_back(std::move(repair));
 }
 
 Result<bool> Operations::remove_redirect() {
@@ -173,45 +150,8 @@ Result<bool> Operations::remove_redirect() {
   if (auto stopped = stop_all(); !stopped) {
     return stopped.error();
   }
-  return remove_rules();
-}
-
-Result<bool> Operations::remove_rules() {
-  bool changed = false;
-  std::optional<Error> first;
-  for (const auto table : kRemoveOrder) {
-    for (const auto family : families()) {
-      auto removed = remove_table(family, table);
-      if (removed) {
-        changed = changed || *removed;
-      } else if (!first && removed.error().code != Errc::firewall_missing) {
-        // Without iptables there is no rule of ours to be left behind.
-        first = removed.error();
-      }
-    }
-  }
-  if (first) {
-    return *first;
-  }
-  return changed;
-}
-
-Result<bool> Operations::remove_table(Family family, Table table) {
-  Error last;
-  for (int attempt = 0; attempt <= kAttempts; ++attempt) {
-    auto saved = ports_.firewall->save(family, table);
-    if (!saved) {
-      return saved.error();
-    }
-    const auto plan = plan_remove(table, parse_save(*saved));
-    if (plan.empty()) {
-      return attempt > 0;
-    }
-    auto applied = ports_.firewall->restore(family, plan);
-    last = applied ? Error(Errc::firewall, "rules of ours are left after removing them")
-                   : applied.error();
-  }
-  return last;
+  in_place_.reset();
+  return redirector_.remove();
 }
 
 Result<BundleOutcome> Operations::ensure_trust_bundle(const std::string& pem) {
@@ -246,33 +186,27 @@ Result<> Operations::verify_redirect() {
   if (!spec) {
     return spec.error();
   }
-  for (const auto table : kEnsureOrder) {
-    for (const auto family : families()) {
-      auto saved = ports_.firewall->save(family, table);
-      if (!saved) {
-        return saved.error();
-      }
-      if (!is_settled(family, table, *spec, parse_save(*saved))) {
-        return Error(Errc::not_protected,
-                     std::string("the ") + to_string(family) +
-                         " redirect rules are not in place: call EnsureRedirect");
-      }
-    }
+  auto seen = redirector_.verify(backend(), *spec);
+  if (seen || seen.error().code != Errc::not_protected) {
+    return seen;
   }
-  return {};
+  const auto earlier = as_recorded(*spec);
+  return earlier.scopes == spec->scopes ? seen : redirector_.verify(backend(), earlier);
 }
 
 // Rules of a command that has just ended match nobody, and go with the next look.
-bool Operations::is_settled(Family family,
-                            Table table,
-                            const RedirectSpec& spec,
-                            const ObservedTable& observed) const {
-  if (is_in_place(family, table, spec, observed)) {
-    return true;
+RedirectSpec Operations::as_recorded(RedirectSpec spec) const {
+  spec.scopes = to_rules(scopes_.recorded());
+  return spec;
+}
+
+std::string Operations::redirect_state(Family family, const Result<RedirectSpec>& spec) {
+  const auto word = redirector_.state(backend(), family, spec ? &*spec : nullptr);
+  if (!spec || word != "partial") {
+    return word;
   }
-  auto earlier = spec;
-  earlier.scopes = to_rules(scopes_.recorded());
-  return earlier.scopes != spec.scopes && is_in_place(family, table, earlier, observed);
+  const auto earlier = as_recorded(*spec);
+  return earlier.scopes == spec->scopes ? word : redirector_.state(backend(), family, &earlier);
 }
 
 Result<> Operations::verify_bundle() {
@@ -314,81 +248,19 @@ Result<StartedServer> Operations::start_language_server(const StartRequest& requ
   if (auto in_place = verify_bundle(); !in_place) {
     return in_place.error();
   }
-  if (auto room = check_room(); !room) {
+  if (auto room = launcher_.check_room(); !room) {
     return room.error();
   }
-  auto flags = flags_of(binary);
+  auto flags = launcher_.flags_of(binary);
   if (!flags) {
     return flags.error();
   }
   auto plan = plan_start(request, *settings, *flags);
   if (!plan) {
-    return Error(Errc::no_binary, binary + ": " + plan.error().context);
+    return plan.error();
   }
-  return launch(binary, *plan, streams);
-}
-
-Result<> Operations::check_room() {
-  auto loaded = ports_.units->language_servers();
-  if (!loaded) {
-    return loaded.error();
-  }
-  std::size_t running = 0;
-  for (const auto& unit : *loaded) {
-    running += is_running(unit.active_state) ? 1 : 0;
-  }
-  if (running >= kMaxLanguageServers) {
-    return Error(Errc::limits, "4 language servers are running: stop one of them");
-  }
-  return {};
-}
-
-Result<ProgramFlags> Operations::flags_of(const std::string& binary) {
-  auto identity = ports_.programs->identity(binary);
-  if (!identity) {
-    return identity.error();
-  }
-  const auto known = known_flags_.find(binary);
-  if (known != known_flags_.end() && known->second.identity == *identity) {
-    return known->second.flags;
-  }
-  auto id = ports_.fresh_id();
-  if (!id) {
-    return id.error();
-  }
-  auto help = ports_.units->run(help_unit(*id, binary, ports_.trust->bundle_path(), kHelpLimit),
-                                {std::chrono::milliseconds(kHelpLimit), kMaxHelpBytes});
-  if (!help) {
-    return Error(Errc::no_binary,
-                 binary + " could not be asked for its flags: " + help.error().context);
-  }
-  auto flags = ProgramFlags::read(*help);
-  if (!flags.empty()) {  // a program that was out of breath is asked again
-    known_flags_[binary] = {*identity, flags};
-  }
-  return flags;
-}
-
-Result<StartedServer> Operations::launch(const std::string& binary,
-                                         const StartPlan& plan,
-                                         const ServerStreams& streams) {
-  auto id = ports_.fresh_id();
-  if (!id) {
-    return id.error();
-  }
-  auto secrets = ports_.secrets->put(plan.secrets);
-  if (!secrets) {
-    return secrets.error();
-  }
-  const auto unit = language_server_unit(*id, binary, plan, ports_.trust->bundle_path(), *secrets,
-                                         {streams.input.get(), streams.log.get()});
-  auto started = ports_.units->start(unit);
-  // The job has ended: the service manager has read the file, or never will.
-  (void)ports_.secrets->remove_secrets();  // the next start replaces it, and release() removes it
-  if (!started) {
-    return started.error();
-  }
-  return StartedServer{*id, unit.name, plan.has_one_token};
+  return launcher_.launch(binary, *plan, streams,
+                          keeps_to_loopback(*settings) ? Interfaces::loopback : Interfaces::all);
 }
 
 Result<> Operations::stop_language_server(const std::string& id) {
@@ -448,6 +320,10 @@ Result<std::string> Operations::capture_scope(uid_t user, const std::string& id)
   if (!found) {
     return found.error();
   }
+  auto spec = desired_redirect();
+  if (!spec) {
+    return spec.error();
+  }
   const auto before = scopes_.living();
   auto wanted = before;
   if (std::find(before.begin(), before.end(), *found) == before.end()) {
@@ -459,12 +335,12 @@ Result<std::string> Operations::capture_scope(uid_t user, const std::string& id)
   // The record first: a helper that is killed in between leaves a rule that its successor knows.
   auto done = scopes_.record(wanted);
   if (done) {
-    auto applied = apply_desired();
+    auto applied = apply_living(*spec);
     done = applied ? Result<>() : Result<>(applied.error());
   }
   if (!done) {
     (void)scopes_.record(before);  // the error that is returned is the one that led here
-    (void)apply_desired();         // the same
+    (void)apply_living(*spec);     // the same
     return done.error();
   }
   return ports_.trust->bundle_path();
@@ -481,28 +357,11 @@ bool Operations::forget_ended_scopes() {
     return true;  // tried again at the next look
   }
   // Where the redirect was taken back, or is broken, nothing is put in here.
-  if (verify_redirect()) {
-    return !apply_desired() || !living.empty();
+  auto spec = desired_redirect();
+  if (spec && verify_redirect()) {
+    return !apply_living(std::move(*spec)) || !living.empty();
   }
   return !scopes_.record(living) || !living.empty();
-}
-
-std::string Operations::redirect_state(Family family, const Result<RedirectSpec>& spec) {
-  if (!ports_.firewall->is_present(family)) {
-    return "not_present";
-  }
-  bool is_complete = spec.has_value();
-  bool is_empty = true;
-  for (const auto table : kEnsureOrder) {
-    auto saved = ports_.firewall->save(family, table);
-    if (!saved) {
-      return "unavailable";
-    }
-    const auto observed = parse_save(*saved);
-    is_complete = is_complete && is_settled(family, table, *spec, observed);
-    is_empty = is_empty && observed.is_empty();
-  }
-  return state_word(is_complete, is_empty);
 }
 
 StatusReport Operations::status() {
@@ -515,6 +374,8 @@ StatusReport Operations::status() {
     note(settings.error());
   } else {
     report.ports = settings->ports;
+    report.egress = to_string(settings->egress);
+    report.egress_guard = egress_guard(*settings);
     for (std::uint32_t i = 0; i < settings->binaries.size(); ++i) {
       auto usable = ports_.programs->check(settings->binaries[i]);
       report.binaries.push_back({i, settings->binaries[i], usable.has_value(),
@@ -525,8 +386,13 @@ StatusReport Operations::status() {
   if (!spec && settings) {
     note(spec.error());
   }
-  if (auto probe = ports_.firewall->save(Family::ipv4, Table::nat); !probe) {
-    note(probe.error());
+  const auto choice = redirector_.choose(backend());
+  report.firewall_backend = to_string(choice.backend);
+  report.firewall_reason = choice.reason;
+  if (choice.backend == FirewallBackend::iptables) {
+    if (auto probe = ports_.firewall->save(Family::ipv4, Table::nat); !probe) {
+      note(probe.error());
+    }
   }
   report.redirect_ipv4 = redirect_state(Family::ipv4, spec);
   report.redirect_ipv6 = redirect_state(Family::ipv6, spec);
@@ -536,6 +402,14 @@ StatusReport Operations::status() {
           "redirect rules are incomplete: systemctl restart antigravity-proxy puts them back");
       break;
     }
+  }
+
+  report.limits_enforced = ports_.units->enforces_limits();
+  report.repairs = repairs_;
+  report.last_repair = last_repair_;
+  report.last_lost = last_lost_;
+  if (in_place_) {
+    report.watching = ports_.hears_changes && ports_.hears_changes() ? "announcements" : "looks";
   }
 
   report.bundle_path = ports_.trust->bundle_path();
@@ -570,23 +444,40 @@ WatchReport Operations::watch(bool verify) {
   for (const auto& exit : ports_.units->take_exits()) {
     report.exits.push_back({id_of(exit.unit), exit.result, exit.status});
   }
+  report.scopes_run = forget_ended_scopes();
+  if (verify && in_place_) {
+    report.loss = verify_rules();
+  }
   if (auto loaded = ports_.units->language_servers()) {
     for (const auto& unit : *loaded) {
-      report.servers_run = report.servers_run || is_running(unit.active_state);
+      report.servers_run = report.servers_run || unit.is_running();
     }
   }
-  report.scopes_run = forget_ended_scopes();
-  if (!verify || !report.servers_run) {
-    return report;
-  }
-  auto lock = ports_.trust->lock();
-  if (!lock || verify_redirect()) {
-    return report;
-  }
-  // Established connections are not redirected after the fact, so the server cannot stay.
-  (void)stop_all();  // its end is reported as an exit like any other
-  report.redirect_repaired = apply_desired().has_value();
+  report.repairs = std::exchange(unreported_, {});
   return report;
+}
+
+std::optional<Error> Operations::verify_rules() {
+  auto lock = ports_.trust->lock();
+  if (!lock) {
+    return std::nullopt;  // the next look tries again
+  }
+  // Somebody may be in the middle of an edit of the configuration: what was in place still counts.
+  auto spec = desired_redirect();
+  auto done = put_in_place(spec ? *spec : RedirectSpec(*in_place_));
+  return done ? std::nullopt : std::optional(done.error());
+}
+
+void Operations::adopt() {
+  auto spec = desired_redirect();
+  if (!spec) {
+    return;
+  }
+  auto servers = ports_.units->language_servers();
+  // A server that runs was started behind rules: if they are gone, that is a loss.
+  if ((servers && !servers->empty()) || redirector_.has_rules()) {
+    in_place_ = as_recorded(std::move(*spec));
+  }
 }
 
 Result<> Operations::release() {
@@ -599,7 +490,7 @@ Result<> Operations::release() {
   auto lock = ports_.trust->lock();
   keep_first(lock);
   keep_first(stop_all());
-  keep_first(remove_rules());
+  keep_first(redirector_.remove());
   keep_first(ports_.secrets->remove_secrets());
   if (ports_.scope_records != nullptr) {
     keep_first(scopes_.record({}));

@@ -2,6 +2,7 @@
 
 #include "common/base/result.h"
 #include "helper/core/language_server_unit.h"
+#include "helper/core/nft_rules.h"
 #include "helper/core/redirect.h"
 
 #include <chrono>
@@ -27,6 +28,30 @@ class Firewall {
   [[nodiscard]] virtual Result<std::string> save(Family family, Table table) = 0;
   /// Feeds `iptables-restore --noflush`. One transaction: all or nothing.
   [[nodiscard]] virtual Result<> restore(Family family, const std::string& input) = 0;
+};
+
+/// What there is of our table of nf_tables.
+enum class TableState {
+  absent,
+  different,
+  ours,        // as desired, and gone when this process lets go
+  outlived,    // the same, and rules for cgroups that have ended, which match nobody
+  of_another,  // as desired, held by another process
+};
+
+/// The table of nf_tables whose rules the kernel removes with the socket that made them.
+class OwnerTable {
+ public:
+  virtual ~OwnerTable() = default;
+  /// Tries it with a table of another name, to its end.
+  [[nodiscard]] virtual Result<> check_kernel() = 0;
+  /// Whether this process holds rules: when it ends for good, they are gone.
+  [[nodiscard]] virtual bool holds() = 0;
+  [[nodiscard]] virtual Result<TableState> compare(const nft::Rules& desired) = 0;
+  /// Everything in one transaction: the rules before or these, never less.
+  [[nodiscard]] virtual Result<> replace(const nft::Rules& desired) = 0;
+  /// @return whether there was a table.
+  [[nodiscard]] virtual Result<bool> remove() = 0;
 };
 
 class TrustStore {
@@ -86,6 +111,9 @@ class StartSecrets {
 struct UnitState {
   std::string unit;
   std::string active_state;
+  [[nodiscard]] bool is_running() const {
+    return active_state != "inactive" && active_state != "failed";
+  }
 };
 
 struct RunLimits {
@@ -112,6 +140,11 @@ class UnitManager {
   [[nodiscard]] virtual Result<> stop(const std::string& unit) = 0;
   /// Language server units that are loaded, whoever started them.
   [[nodiscard]] virtual Result<std::vector<UnitState>> language_servers() = 0;
+  /// Whether units can be kept to some network interfaces; the service manager ignores it silently
+  /// where it cannot.
+  [[nodiscard]] virtual bool can_restrict_interfaces() { return false; }
+  /// Whether MemoryMax= and TasksMax= of units have an effect here; nothing: nobody says.
+  [[nodiscard]] virtual std::optional<bool> enforces_limits() { return std::nullopt; }
   /// Ends since the last call, each once.
   [[nodiscard]] virtual std::vector<UnitExit> take_exits() = 0;
 };

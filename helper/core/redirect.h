@@ -21,12 +21,6 @@ enum class Table { filter, nat };
 /// Every rule of ours carries it, and nothing else does.
 constexpr std::string_view kRuleComment = "antigravity-proxy:v1";
 
-/// What the language server's account may send besides what is redirected.
-enum class Egress {
-  metered,  // everything but QUIC
-  strict,   // loopback and questions to the resolvers
-};
-
 /// Processes of one user below one cgroup, whose tcp/443 is redirected like the language server's.
 /// The kernel resolves the name when the rule is loaded: one that does not exist fails the whole
 /// table, and the rules of one that was removed never match again, even if the name comes back. So

@@ -8,6 +8,22 @@ constexpr const char* kInstallRoots[] = {"/usr/share/antigravity", "/opt/Antigra
 
 }  // namespace
 
+const char* to_string(Egress egress) {
+  return egress == Egress::metered ? "metered" : "strict";
+}
+
+const char* to_string(FirewallBackend backend) {
+  switch (backend) {
+    case FirewallBackend::automatic:
+      return "auto";
+    case FirewallBackend::iptables:
+      return "iptables";
+    case FirewallBackend::nftables:
+      return "nftables";
+  }
+  return "";
+}
+
 std::vector<std::string> Settings::default_binaries() {
 #if defined(__aarch64__)
   const std::string in_ide = "/resources/app/extensions/antigravity/bin/language_server_linux_arm";

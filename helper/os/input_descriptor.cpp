@@ -3,6 +3,8 @@
 #include "helper/core/arguments.h"
 #include "helper/core/errc.h"
 
+#include <utility>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,7 +27,8 @@ Result<UniqueFd> check_input(UniqueFd input) {
     return refused;
   }
   if (S_ISFIFO(seen.st_mode)) {
-    return input;
+    // One that can also be written to would keep its own end open for ever.
+    return (flags & O_ACCMODE) == O_RDONLY ? Result<UniqueFd>(std::move(input)) : refused;
   }
   const int seals = S_ISREG(seen.st_mode) ? ::fcntl(input.get(), F_GET_SEALS) : -1;
   if (seals < 0 || (seals & kAllSeals) != kAllSeals ||

@@ -1,11 +1,15 @@
 #include "helper/os/iptables.h"
 
+#include "common/base/unique_fd.h"
 #include "helper/core/errc.h"
 #include "helper/os/command.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
 #include <vector>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace agp::os {
@@ -31,8 +35,8 @@ bool Iptables::is_present(core::Family family) {
 }
 
 Result<std::string> Iptables::program(core::Family family, const char* verb) const {
-  const std::string name =
-      std::string(family == core::Family::ipv4 ? "iptables-" : "ip6tables-") + verb;
+  const std::string name = std::string(family == core::Family::ipv4 ? "iptables-" : "ip6tables-") +
+                           (kind_.empty() ? "" : kind_ + "-") + verb;
   std::vector<std::string> places{"/usr/sbin", "/sbin", "/usr/local/sbin"};
   if (!directory_.empty()) {
     places = {directory_};
@@ -74,6 +78,54 @@ Result<> Iptables::restore(core::Family family, const std::string& input) {
     return failed(*path, *result);
   }
   return {};
+}
+
+std::string Iptables::kind() const {
+  auto path = program(core::Family::ipv4, "save");
+  if (!path) {
+    return {};
+  }
+  // Through the alternatives to xtables-nft-multi or xtables-legacy-multi.
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path->c_str(), nullptr),
+                                                         &std::free);
+  const std::string name = real != nullptr ? real.get() : "";
+  return name.ends_with("/xtables-nft-multi")      ? "nft"
+         : name.ends_with("/xtables-legacy-multi") ? "legacy"
+                                                   : "";
+}
+
+Iptables& OtherIptables::other() {
+  const std::string system = Iptables().kind();
+  const std::string kind = system == "nft" ? "legacy" : system == "legacy" ? "nft" : std::string();
+  if (kind != kind_) {
+    kind_ = kind;
+    other_ = Iptables({}, kind);
+  }
+  return other_;
+}
+
+bool OtherIptables::is_present(core::Family family) {
+  auto& it = other();
+  if (kind_.empty() || !it.is_present(family)) {
+    return false;
+  }
+  if (kind_ == "nft") {
+    return true;
+  }
+  // Asking the legacy kind for a table makes the kernel load it: only those that are there.
+  const char* loaded = family == core::Family::ipv4 ? "/proc/self/net/ip_tables_names"
+                                                    : "/proc/self/net/ip6_tables_names";
+  const UniqueFd names(::open(loaded, O_RDONLY | O_CLOEXEC));
+  char first = 0;
+  return names.is_open() && ::read(names.get(), &first, 1) == 1;
+}
+
+Result<std::string> OtherIptables::save(core::Family family, core::Table table) {
+  return other().save(family, table);
+}
+
+Result<> OtherIptables::restore(core::Family family, const std::string& input) {
+  return other().restore(family, input);
 }
 
 }  // namespace agp::os

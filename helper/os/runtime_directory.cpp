@@ -105,13 +105,18 @@ Result<UniqueFd> RuntimeDirectory::open(bool create) {
   if (!parent) {
     return parent.error();
   }
-  if (create && ::mkdirat(parent->get(), name.c_str(), 0755) != 0 && errno != EEXIST) {
+  const bool is_made = create && ::mkdirat(parent->get(), name.c_str(), 0755) == 0;
+  if (create && !is_made && errno != EEXIST) {
     return errno_error("making " + path_);
   }
   UniqueFd directory(
       ::openat(parent->get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory.is_open()) {
     return errno_error("opening " + path_);
+  }
+  // The helper's file mode mask is for secrets; the language server reads the bundle in here.
+  if (is_made && ::fchmod(directory.get(), 0755) != 0) {
+    return errno_error(path_);
   }
   struct stat seen {};
   if (::fstat(directory.get(), &seen) != 0) {

@@ -4,12 +4,16 @@
 #include "common/log/log.h"
 #include "helper/core/arguments.h"
 #include "helper/core/errc.h"
+#include "helper/os/unit_message.h"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <limits>
+#include <string_view>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -69,85 +73,6 @@ int new_manager_call(sd_bus* bus, const char* member, MessagePtr& message) {
       sd_bus_message_new_method_call(bus, &raw, kManagerName, kManagerPath, kManager, member);
   message.reset(raw);
   return r;
-}
-
-// Writes one PropertyValue as a variant. sd-bus remembers the first failure in the message, so the
-// last result tells.
-struct Appender {
-  sd_bus_message* message;
-
-  int strings(const std::vector<std::string>& list) const {
-    sd_bus_message_open_container(message, 'a', "s");
-    for (const auto& text : list) {
-      sd_bus_message_append(message, "s", text.c_str());
-    }
-    return sd_bus_message_close_container(message);
-  }
-
-  int operator()(bool value) const {
-    return sd_bus_message_append(message, "v", "b", value ? 1 : 0);
-  }
-  int operator()(std::int32_t value) const {
-    return sd_bus_message_append(message, "v", "i", value);
-  }
-  int operator()(std::uint32_t value) const {
-    return sd_bus_message_append(message, "v", "u", value);
-  }
-  int operator()(std::uint64_t value) const {
-    return sd_bus_message_append(message, "v", "t", value);
-  }
-  int operator()(const std::string& value) const {
-    return sd_bus_message_append(message, "v", "s", value.c_str());
-  }
-  int operator()(core::Descriptor value) const {
-    return sd_bus_message_append(message, "v", "h", value.fd);
-  }
-  int operator()(const std::vector<std::string>& list) const {
-    sd_bus_message_open_container(message, 'v', "as");
-    strings(list);
-    return sd_bus_message_close_container(message);
-  }
-  int operator()(const core::FilterList& filter) const {
-    sd_bus_message_open_container(message, 'v', "(bas)");
-    sd_bus_message_open_container(message, 'r', "bas");
-    sd_bus_message_append(message, "b", filter.is_allow_list ? 1 : 0);
-    strings(filter.names);
-    sd_bus_message_close_container(message);
-    return sd_bus_message_close_container(message);
-  }
-  int operator()(const core::EnvironmentFiles& files) const {
-    sd_bus_message_open_container(message, 'v', "a(sb)");
-    sd_bus_message_open_container(message, 'a', "(sb)");
-    for (const auto& path : files.paths) {
-      sd_bus_message_append(message, "(sb)", path.c_str(), 0);
-    }
-    sd_bus_message_close_container(message);
-    return sd_bus_message_close_container(message);
-  }
-  int operator()(const core::Command& command) const {
-    sd_bus_message_open_container(message, 'v', "a(sasas)");
-    sd_bus_message_open_container(message, 'a', "(sasas)");
-    sd_bus_message_open_container(message, 'r', "sasas");
-    sd_bus_message_append(message, "s", command.program.c_str());
-    strings(command.argv);
-    strings(command.flags);
-    sd_bus_message_close_container(message);
-    sd_bus_message_close_container(message);
-    return sd_bus_message_close_container(message);
-  }
-};
-
-int append_unit(sd_bus_message* message, const core::UnitSpec& spec) {
-  sd_bus_message_append(message, "ss", spec.name.c_str(), "fail");
-  sd_bus_message_open_container(message, 'a', "(sv)");
-  for (const auto& property : spec.properties) {
-    sd_bus_message_open_container(message, 'r', "sv");
-    sd_bus_message_append(message, "s", property.name.c_str());
-    std::visit(Appender{message}, property.value);
-    sd_bus_message_close_container(message);
-  }
-  sd_bus_message_close_container(message);
-  return sd_bus_message_append(message, "a(sa(sv))", 0);
 }
 
 /// Why a unit did not start, in words a person can act on.
@@ -253,7 +178,7 @@ Result<> SystemdUnits::open_system_bus() {
 
 Error SystemdUnits::failure(const std::string& what, int number, const sd_bus_error& error) {
   const std::string why = error.message != nullptr ? error.message : std::strerror(-number);
-  return {core::Errc::unit, what + ": " + why};
+  return {core::Errc::service_manager, what + ": " + why};
 }
 
 Result<std::string> SystemdUnits::wait_for_job(JobWait& wait) {
@@ -575,6 +500,39 @@ Result<std::string> SystemdUnits::job_type(const std::string& unit) {
   std::string type(text);
   std::free(text);
   return type;
+}
+
+// It needs BPF programs, which not every systemd was built with: Debian 12's was not.
+bool SystemdUnits::can_restrict_interfaces() {
+  auto connected = bus();
+  if (!connected) {
+    return false;
+  }
+  BusError error;
+  char* text = nullptr;
+  const int r = sd_bus_get_property_string(*connected, kManagerName, kManagerPath, kManager,
+                                           "Features", error.get(), &text);
+  const bool is_built_in =
+      r >= 0 && std::string_view(text).find("+BPF_FRAMEWORK") != std::string_view::npos;
+  std::free(text);
+  return is_built_in;
+}
+
+// Limits are accepted and without effect where cgroup v2 has no controllers; then nothing is
+// counted either. The unit that is asked is the one we run in, which is there.
+std::optional<bool> SystemdUnits::enforces_limits() {
+  auto path = unit_path("antigravity-proxy-helper.service");
+  if (!path) {
+    return std::nullopt;
+  }
+  BusError error;
+  std::uint64_t bytes = 0;
+  const int r = sd_bus_get_property_trivial(bus_.get(), kManagerName, path->c_str(), kService,
+                                            "MemoryCurrent", error.get(), 't', &bytes);
+  if (r < 0) {
+    return std::nullopt;
+  }
+  return bytes != std::numeric_limits<std::uint64_t>::max();
 }
 
 Result<std::uint32_t> SystemdUnits::main_pid(const std::string& unit) {

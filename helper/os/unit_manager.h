@@ -3,6 +3,7 @@
 #include "helper/core/ports.h"
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -20,6 +21,8 @@ class SystemdUnits final : public core::UnitManager {
   Result<std::string> run(core::UnitSpec spec, const core::RunLimits& limits) override;
   Result<> stop(const std::string& unit) override;
   Result<std::vector<core::UnitState>> language_servers() override;
+  bool can_restrict_interfaces() override;
+  std::optional<bool> enforces_limits() override;
   std::vector<core::UnitExit> take_exits() override;
 
   /// From now on root's private socket of the service manager is tried first, as systemctl does:

@@ -14,6 +14,9 @@ runtime_packages() { # SUITE
   echo "$AGP_RUNTIME_PACKAGES"
   [ "$1" = bookworm ] || echo python3-openai # Debian 12 has none
 }
+# Programs that change the firewall behind our back, in cases of their own. They are installed so
+# that nothing of them runs or starts: a container is as if they were not there.
+AGP_FOREIGN_PACKAGES='firewalld ufw nftables'
 
 # The mirror: the one this machine's apt uses if it runs Debian, else debootstrap's own default.
 debian_mirror() {
@@ -154,7 +157,9 @@ make_build_tree() { # SUITE
 install_runtime_packages() { # SUITE ROOT
   in_tree "$2" -- sh -euc "apt-get -q update
     apt-get -q -y install $(runtime_packages "$1" | tr '\n' ' ')
-    apt-get -q -y satisfy '$AGP_DEB_DEPENDS'"
+    apt-get -q -y install $AGP_FOREIGN_PACKAGES
+    apt-get -q -y satisfy '$AGP_DEB_DEPENDS'
+    systemctl disable firewalld.service ufw.service nftables.service"
 }
 
 # The runtime tree holds everything the package depends on but not the package: installing the .deb
@@ -165,7 +170,7 @@ make_runtime_tree() { # SUITE, with AGP_DEB naming the package
   AGP_DEB_DEPENDS=$(dpkg-deb -f "$AGP_DEB" Depends)
   recipe=$({
     base_recipe "$1"
-    echo "runtime 1 $(runtime_packages "$1") $AGP_DEB_DEPENDS"
+    echo "runtime 2 $(runtime_packages "$1") $AGP_FOREIGN_PACKAGES $AGP_DEB_DEPENDS"
   } | sha256sum | cut -c1-16)
   derive_tree runtime "$1" "$recipe" install_runtime_packages "$1"
 }

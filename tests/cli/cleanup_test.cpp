@@ -49,8 +49,7 @@ TEST(Cleanup, FindsNothingOnACleanMachineAndRunsNothingThatChanges) {
 
 TEST(Cleanup, ALookSaysEachTraceAndChangesNothing) {
   auto machine = running();
-  machine.install_nft();
-  machine.has_table = true;
+  machine.table = true;
   machine.saved["/usr/sbin/ip6tables-legacy"] = kSaved;
   const auto report = clean_up(machine, true);
   EXPECT_EQ(
@@ -61,8 +60,9 @@ TEST(Cleanup, ALookSaysEachTraceAndChangesNothing) {
           "rules ip6tables-legacy filter", "rules ip6tables-legacy nat",
           "table inet antigravity_proxy", "files /run/antigravity-proxy-helper"}));
   EXPECT_TRUE(report.removed.empty());
-  for (const char* change : {"/usr/bin/systemctl stop", "/usr/sbin/nft delete",
-                             FakeMachine::kHelper, "/usr/sbin/iptables-nft-restore"}) {
+  EXPECT_TRUE(machine.table);
+  for (const char* change :
+       {"/usr/bin/systemctl stop", FakeMachine::kHelper, "/usr/sbin/iptables-nft-restore"}) {
     EXPECT_FALSE(machine.did(change)) << change;
   }
 }
@@ -127,13 +127,33 @@ TEST(Cleanup, SaysWhatIsLeft) {
   EXPECT_EQ(report.removed.size(), 5U);
 }
 
-TEST(Cleanup, DeletesAnNftablesTableWithoutAnOwner) {
+TEST(Cleanup, ATableEndsWithTheHelpersUnit) {
   FakeMachine machine;
-  machine.install_nft();
-  machine.has_table = true;
+  machine.units = {"antigravity-proxy-helper.service"};
+  machine.table = true;
+  const auto report = clean_up(machine, false);
+  EXPECT_EQ(names(report.removed),
+            (std::vector<std::string>{"unit antigravity-proxy-helper.service",
+                                      "table inet antigravity_proxy"}));
+  EXPECT_TRUE(report.problems.empty());
+}
+
+TEST(Cleanup, RemovesATableWithoutAnOwner) {
+  FakeMachine machine;
+  machine.table = true;
   const auto report = clean_up(machine, false);
   EXPECT_EQ(names(report.removed), std::vector<std::string>{"table inet antigravity_proxy"});
-  EXPECT_TRUE(machine.did("/usr/sbin/nft delete table inet antigravity_proxy"));
+  EXPECT_FALSE(machine.table);
+}
+
+TEST(Cleanup, SaysWhyATableThatAProcessHoldsIsLeft) {
+  FakeMachine machine;
+  machine.table = true;
+  machine.table_is_held = true;
+  const auto report = clean_up(machine, false);
+  EXPECT_EQ(names(report.left), std::vector<std::string>{"table inet antigravity_proxy"});
+  ASSERT_EQ(report.problems.size(), 1U);
+  EXPECT_NE(report.problems[0].find("ends with the process that holds it"), std::string::npos);
 }
 
 TEST(Cleanup, NeverAsksForALegacyTableByName) {

@@ -29,14 +29,13 @@ class FakeMachine final : public CleanupMachine {
   std::vector<std::string> units;
   std::set<std::string> unstoppable;
   std::map<std::string, std::string> saved;  // by variant, as "/usr/sbin/iptables-nft"
-  bool has_table = false;
+  bool table = false;
+  bool table_is_held = false;  // by a process that nobody stops
   bool has_service_manager = true;
   bool helper_works = true;
 
   /// Each command line with its input behind " < ".
   std::vector<std::string> ran;
-
-  void install_nft() { paths.insert("/usr/sbin/nft"); }
 
   [[nodiscard]] bool did(const std::string& start) const {
     return std::any_of(ran.begin(), ran.end(),
@@ -47,6 +46,15 @@ class FakeMachine final : public CleanupMachine {
   bool exists(const std::string& path) override { return paths.contains(path); }
   Result<> remove(const std::string& path) override {
     paths.erase(path);
+    return {};
+  }
+
+  bool has_table() override { return table; }
+  Result<> remove_table() override {
+    if (table_is_held) {
+      return Error(make_error_code(boost::system::errc::operation_not_permitted), "nf_tables");
+    }
+    table = false;
     return {};
   }
 
@@ -64,9 +72,6 @@ class FakeMachine final : public CleanupMachine {
     }
     if (program == kHelper) {
       return helper_works ? release() : Ran{1, "", "the bus is gone\n"};
-    }
-    if (program.ends_with("/nft")) {
-      return nft(arguments.front());
     }
     if (program.ends_with("-save")) {
       return Ran{0, saved[program.substr(0, program.size() - 5)], ""};
@@ -91,6 +96,11 @@ class FakeMachine final : public CleanupMachine {
       return {0, listed, ""};
     }
     if (arguments.front() == "stop") {
+      const auto stops = [&arguments](const char* unit) {
+        return std::find(arguments.begin(), arguments.end(), unit) != arguments.end();
+      };
+      // What the helper holds ends with its unit.
+      table = table && (table_is_held || !stops("antigravity-proxy-helper.service"));
       std::erase_if(units, [&](const auto& unit) {
         return !unstoppable.contains(unit) &&
                (std::find(arguments.begin(), arguments.end(), unit) != arguments.end() ||
@@ -106,11 +116,6 @@ class FakeMachine final : public CleanupMachine {
     saved.erase("/usr/sbin/ip6tables-nft");
     paths.erase("/run/antigravity-proxy-helper");
     return {0, "", ""};
-  }
-
-  Ran nft(const std::string& verb) {
-    has_table = has_table && verb != "delete";
-    return {0, has_table ? "table ip nat\ntable inet antigravity_proxy\n" : "table ip nat\n", ""};
   }
 };
 

@@ -23,6 +23,55 @@ TEST(Render, StatusNamesHostsWhoseCertificatesAreRefused) {
   EXPECT_EQ(text->text.find("Reverse"), std::string::npos);
 }
 
+TEST(Render, StatusSaysThatOthersRemoveRules) {
+  const std::string document =
+      R"({"state":"ok","version":"1.0","capture":{"mode":"service","active":true},
+          "redirect":{"ipv4":true,"ipv6":true,"repairs":REPAIRS,
+          "last_repair_at":"2026-11-22T04:00:00Z","last_lost":["IPv4 nat","IPv6 nat"]}})";
+  const auto with = [&document](const char* repairs) {
+    auto text = document;
+    return std::get<StatusText>(render_status(text.replace(text.find("REPAIRS"), 7, repairs), {}))
+        .text;
+  };
+  EXPECT_NE(with("1").find("active (mode service; IPv4 yes, IPv6 yes); other programs removed "
+                           "rules 1 time, put back, last at 2026-11-22T04:00:00Z (IPv4 nat, IPv6 "
+                           "nat)"),
+            std::string::npos)
+      << with("1");
+  EXPECT_NE(with("1200").find("removed rules 1,200 times"), std::string::npos);
+  EXPECT_EQ(with("0").find("other programs"), std::string::npos);
+}
+
+TEST(Render, StatusSaysWhatTheLanguageServerMaySend) {
+  const auto with = [](const std::string& redirect) {
+    return std::get<StatusText>(
+               render_status(R"({"state":"ok","version":"1.0","redirect":)" + redirect + "}", {}))
+        .text;
+  };
+  EXPECT_NE(with(R"({"egress":"metered","egress_guard":"off"})").find("metered: all but QUIC"),
+            std::string::npos);
+  EXPECT_NE(with(R"({"egress":"strict","egress_guard":"loopback"})").find("keeps it to loopback"),
+            std::string::npos);
+  EXPECT_NE(with(R"({"egress":"strict","egress_guard":"unsupported"})").find("systemd cannot"),
+            std::string::npos);
+  EXPECT_NE(with(R"({"egress":"strict","egress_guard":"resolver"})").find("another machine"),
+            std::string::npos);
+  EXPECT_EQ(with(R"({"egress":null})").find("Egress"), std::string::npos);
+}
+
+TEST(Render, StatusSaysWhoHoldsTheRulesAndWhatIsNotEnforced) {
+  const auto with = [](const std::string& rest) {
+    return std::get<StatusText>(render_status(R"({"state":"ok","version":"1.0",)" + rest + "}", {}))
+        .text;
+  };
+  EXPECT_NE(with(R"("redirect":{"ipv4":true,"ipv6":true,"backend":"nftables"})")
+                .find("IPv6 yes; held by nftables)"),
+            std::string::npos);
+  EXPECT_EQ(with(R"("helper":{"limits_enforced":true})").find("Limits"), std::string::npos);
+  EXPECT_EQ(with(R"("helper":{"limits_enforced":null})").find("Limits"), std::string::npos);
+  EXPECT_NE(with(R"("helper":{"limits_enforced":false})").find("Limits"), std::string::npos);
+}
+
 TEST(Render, StatusNamesProblemsWithTheirRemedies) {
   const auto answer = render_status(
       R"({"state":"degraded","version":"1.0","capture":{"mode":"service","active":false},

@@ -31,6 +31,29 @@ TEST(HelperConfig, ReadsItsKeys) {
   EXPECT_EQ(settings->ports.last, 50010);
 }
 
+TEST(HelperConfig, ReadsTheEgress) {
+  EXPECT_EQ(parse_settings("", "f")->egress, core::Egress::metered);
+  EXPECT_EQ(parse_settings("language_server: {egress: metered}", "f")->egress,
+            core::Egress::metered);
+  EXPECT_EQ(parse_settings("language_server: {egress: strict}", "f")->egress, core::Egress::strict);
+  for (const char* word : {"off", "Strict", "''", "[strict]", "true"}) {
+    EXPECT_FALSE(parse_settings(std::string("language_server: {egress: ") + word + "}", "f"))
+        << word;
+  }
+}
+
+TEST(HelperConfig, ReadsWhoHoldsTheRules) {
+  EXPECT_EQ(parse_settings("", "f")->firewall, core::FirewallBackend::automatic);
+  for (const auto backend : {core::FirewallBackend::automatic, core::FirewallBackend::iptables,
+                             core::FirewallBackend::nftables}) {
+    const auto settings =
+        parse_settings(std::string("firewall: {backend: ") + core::to_string(backend) + "}", "f");
+    ASSERT_TRUE(settings) << settings.error().text();
+    EXPECT_EQ(settings->firewall, backend);
+  }
+  EXPECT_FALSE(parse_settings("firewall: {backend: ufw}\n", "f"));
+}
+
 TEST(HelperConfig, ReadsWhereTheExtensionIs) {
   EXPECT_EQ(parse_settings("", "f")->extensions, core::Settings::default_extensions());
   const auto settings = parse_settings("ide: {extensions: [/srv/ide/extension.js]}\n", "f");

@@ -4,10 +4,11 @@
 #include "daemon/bus/helper_client.h"
 #include "helper/bus/adaptor.h"
 #include "helper/core/errc.h"
-#include "polkit_adaptor.h"
+#include "tests/helper/bus/fake_polkit.h"
+#include "tests/helper/bus/private_bus.h"
 
+#include <algorithm>
 #include <array>
-#include <fstream>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -16,95 +17,12 @@
 #include <boost/asio/io_context.hpp>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace agp::helper {
 namespace {
 
 namespace asio = boost::asio;
-
-enum class Verdict { yes, no, challenge };
-
-/// A message bus for the whole program; the address is found through the environment.
-class PrivateBus {
- public:
-  PrivateBus() {
-    ::mkdtemp(directory_.data());
-    const std::string config = directory_ + "/bus.conf";
-    std::ofstream(config) << "<busconfig><type>system</type><listen>unix:path=" << directory_
-                          << "/socket</listen><auth>EXTERNAL</auth><policy context='default'>"
-                             "<allow user='*'/><allow own='*'/><allow send_destination='*'/>"
-                             "<allow receive_sender='*'/></policy></busconfig>";
-    std::array<int, 2> ready{};
-    (void)::pipe(ready.data());
-    const std::string argument = "--config-file=" + config;
-    const std::string print = "--print-address=" + std::to_string(ready[1]);
-    std::array<char*, 5> argv{const_cast<char*>("dbus-daemon"), const_cast<char*>(argument.c_str()),
-                              const_cast<char*>("--nofork"), const_cast<char*>(print.c_str()),
-                              nullptr};
-    (void)::posix_spawnp(&pid_, "dbus-daemon", nullptr, nullptr, argv.data(), environ);
-    ::close(ready[1]);
-    char byte = 0;
-    is_running_ = ::read(ready[0], &byte, 1) == 1;
-    ::close(ready[0]);
-    ::setenv("DBUS_SYSTEM_BUS_ADDRESS", ("unix:path=" + directory_ + "/socket").c_str(), 1);
-  }
-  ~PrivateBus() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    ::unlink((directory_ + "/socket").c_str());
-    ::unlink((directory_ + "/bus.conf").c_str());
-    ::rmdir(directory_.c_str());
-  }
-  [[nodiscard]] bool is_running() const { return is_running_; }
-
- private:
-  std::string directory_ = "/tmp/agp-bus-test-XXXXXX";
-  pid_t pid_ = -1;
-  bool is_running_ = false;
-};
-
-using PolkitAnswer = sdbus::Struct<bool, bool, std::map<std::string, std::string>>;
-
-class FakePolkit final
-    : public sdbus::AdaptorInterfaces<org::freedesktop::PolicyKit1::Authority_adaptor> {
- public:
-  explicit FakePolkit(bus::Connection* connection)
-      : AdaptorInterfaces(connection->raw(),
-                          bus::compat::ObjectPath("/org/freedesktop/PolicyKit1/Authority")),
-        connection_(connection) {
-    registerAdaptor();
-  }
-  ~FakePolkit() { unregisterAdaptor(); }
-
-  Verdict verdict = Verdict::yes;
-  std::vector<std::string> actions;
-  std::vector<std::string> subjects;
-  std::function<void()> on_question;
-
- private:
-  void CheckAuthorization(sdbus::Result<PolkitAnswer>&& reply,
-                          sdbus::Struct<std::string, std::map<std::string, sdbus::Variant>> subject,
-                          std::string action,
-                          std::map<std::string, std::string>,
-                          std::uint32_t,
-                          std::string) override {
-    actions.push_back(action);
-    subjects.push_back(std::get<0>(subject) + " " +
-                       std::get<1>(subject).at("name").get<std::string>());
-    if (on_question) {
-      on_question();
-    }
-    PolkitAnswer answer(verdict == Verdict::yes, verdict == Verdict::challenge, {});
-    reply.returnResults(answer);
-    connection_->kick();
-  }
-  bus::Connection* connection_;
-};
 
 class FakeOperations final : public core::HelperOperations {
  public:
@@ -146,10 +64,18 @@ class FakeOperations final : public core::HelperOperations {
     report.bundle_not_after = 12345678901;
     report.binaries = {{0, "/opt/ls", false, "does not exist"}};
     report.language_servers = {{"id", "unit", "active"}};
+    report.egress = "strict";
+    report.egress_guard = "loopback";
+    report.repairs = 3;
+    report.last_repair = 1700000000;
+    report.last_lost = {"IPv4 nat"};
+    report.watching = "announcements";
     report.problems = {"one\nproblem"};
     return report;
   }
-  core::WatchReport watch(bool) override { return {}; }
+  core::WatchReport watch(bool) override { return std::exchange(found, {}); }
+
+  core::WatchReport found;
 
   std::vector<std::string> calls;
   std::vector<std::string> asked;
@@ -228,6 +154,10 @@ class HelperBus : public ::testing::Test {
     bus::HelperEvents events;
     events.redirect_changed = [this](bool active) {
       signals.push_back(active ? "redirect on" : "redirect off");
+    };
+    events.redirect_repaired = [this](const std::vector<std::string>& lost, bool stopped) {
+      signals.push_back("repaired " + (lost.empty() ? "" : lost.front()) +
+                        (stopped ? " stopped" : ""));
     };
     events.trust_bundle_changed = [this](const std::string& sha) {
       signals.push_back("bundle " + sha);
@@ -648,6 +578,29 @@ TEST_F(HelperBus, TellsChanges) {
   EXPECT_EQ(signals, expected);
 }
 
+TEST_F(HelperBus, TellsOfRulesThatOthersRemoved) {
+  core::WatchReport found;
+  found.repairs = {{{"IPv4 nat", "IPv6 nat"}, false}, {{"IPv4 filter"}, true}};
+  found.exits = {{"id", "success", 0}};
+  adaptor->report(found);
+  core::WatchReport failed;
+  failed.loss = Error(core::Errc::firewall, "stub");
+  adaptor->report(failed);
+  settle();
+  // The end of a language server comes after what explains it.
+  const std::vector<std::string> expected{
+      "repaired IPv4 nat", "redirect on",       "repaired IPv4 filter stopped",
+      "redirect on",       "exit id success 0", "redirect off"};
+  EXPECT_EQ(signals, expected);
+}
+
+TEST_F(HelperBus, ALossThatACallFindsIsToldBeforeItsAnswer) {
+  operations.found.repairs = {{{"IPv6 filter"}, false}};
+  ASSERT_TRUE(run(client->ensure_redirect()));
+  ASSERT_FALSE(signals.empty());
+  EXPECT_EQ(signals.front(), "repaired IPv6 filter");
+}
+
 TEST_F(HelperBus, TellsWhenTheHelperLeaves) {
   settle();
   ASSERT_TRUE(helper_connection->release_name(kBusName));
@@ -668,6 +621,12 @@ TEST_F(HelperBus, StatusArrivesWhole) {
   ASSERT_EQ(status->language_servers.size(), 1U);
   EXPECT_EQ(status->language_servers[0].active_state, "active");
   EXPECT_EQ(status->first_port, 42100);
+  EXPECT_EQ(status->egress, "strict");
+  EXPECT_EQ(status->egress_guard, "loopback");
+  EXPECT_EQ(status->repairs, 3U);
+  EXPECT_EQ(status->last_repair, 1700000000);
+  EXPECT_EQ(status->last_lost, std::vector<std::string>{"IPv4 nat"});
+  EXPECT_EQ(status->watching, "announcements");
   EXPECT_EQ(status->problems, std::vector<std::string>{"one?problem"});
 }
 
@@ -695,10 +654,14 @@ TEST_F(HelperBus, UnknownMembersAndWrongSignaturesAreCleanErrors) {
 
 // threat-model 15
 TEST_F(HelperBus, ManyCallsOfOneSenderAreLimited) {
+  auto proxy = sdbus::createProxy(client_connection->raw(), bus::compat::ServiceName(kBusName),
+                                  bus::compat::ObjectPath(kObjectPath));
   std::size_t limited = 0;
   std::size_t ended = 0;
   for (int i = 0; i < 50; ++i) {
-    asio::co_spawn(io, client->status(), [&](std::exception_ptr, Result<bus::HelperStatus> r) {
+    auto call = bus::call<bool>(client_connection.get(), proxy.get(), kBusName, "EnsureRedirect",
+                                std::chrono::seconds(20));
+    asio::co_spawn(io, std::move(call), [&](std::exception_ptr, auto r) {
       ++ended;
       limited += !r && r.error().code == bus::Errc::limits_exceeded ? 1 : 0;
     });
@@ -710,6 +673,44 @@ TEST_F(HelperBus, ManyCallsOfOneSenderAreLimited) {
   EXPECT_GT(limited, 0U);
   EXPECT_LT(limited, 50U);
   EXPECT_EQ(adaptor->calls_in_flight(), 0U);
+}
+
+TEST_F(HelperBus, TheClientsOwnCallsWaitForTheirTurn) {
+  std::size_t most = 0;
+  polkit->on_question = [&] {
+    most = std::max(most, adaptor->calls_in_flight());
+  };
+  std::size_t ended = 0;
+  for (int i = 0; i < 50; ++i) {
+    asio::co_spawn(io, client->status(), [&](std::exception_ptr, auto r) {
+      ++ended;
+      EXPECT_TRUE(r) << r.error().text();
+    });
+  }
+  io.restart();
+  while (ended < 50 && io.run_one_for(std::chrono::seconds(20)) > 0) {
+  }
+  EXPECT_EQ(ended, 50U);
+  EXPECT_LE(most, 2U);
+  polkit->on_question = nullptr;
+}
+
+TEST_F(HelperBus, AClientThatEndsTellsThoseWhoWait) {
+  std::size_t disconnected = 0;
+  for (int i = 0; i < 5; ++i) {
+    asio::co_spawn(io, client->status(), [&](std::exception_ptr, auto r) {
+      disconnected += !r && r.error().code == bus::Errc::disconnected ? 1 : 0;
+    });
+  }
+  io.restart();
+  while (polkit->actions.empty() && io.run_one_for(std::chrono::seconds(20)) > 0) {
+  }
+  client.reset();
+  while (disconnected < 3 && io.run_one_for(std::chrono::seconds(20)) > 0) {
+  }
+  EXPECT_EQ(disconnected, 3U);
+  while (adaptor->calls_in_flight() > 0 && io.run_one_for(std::chrono::seconds(20)) > 0) {
+  }
 }
 
 }  // namespace

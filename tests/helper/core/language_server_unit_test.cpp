@@ -34,16 +34,41 @@ bool has_property(const UnitSpec& unit, const std::string& name) {
 TEST(LanguageServerUnit, RunsTheBinaryUnderItsOwnAccount) {
   const auto spec = unit();
   EXPECT_EQ(spec.name, "antigravity-ls-" + std::string(32, 'a') + ".service");
-  const auto command = property<Command>(spec, "ExecStartEx");
+  const auto command = property<Command>(spec, "ExecStart");
   EXPECT_EQ(command.program, "/opt/$x/language_server");
   EXPECT_EQ(property<std::string>(spec, "User"), "antigravity-ls");
   EXPECT_EQ(property<Descriptor>(spec, "StandardInputFileDescriptor").fd, 7);
 }
 
+// threat-model 16
+TEST(LanguageServerUnit, ItsEnvironmentIsOursAlone) {
+  std::vector<std::string> names;
+  for (const auto& line : property<std::vector<std::string>>(unit(), "Environment")) {
+    names.push_back(line.substr(0, line.find('=')));
+  }
+  const std::vector<std::string> expected{"HOME",           "PATH",
+                                          "LANG",           "SSL_CERT_FILE",
+                                          "SSL_CERT_DIR",   "NODE_EXTRA_CA_CERTS",
+                                          "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE",
+                                          "GIT_SSL_CAINFO", "DENO_CERT",
+                                          "GOMEMLIMIT"};
+  EXPECT_EQ(names, expected) << "no caller adds to it";
+}
+
+TEST(LanguageServerUnit, KeepsItsSettingsReadableForTheServiceManager) {
+  EXPECT_FALSE(has_property(unit(), "ExecStartEx")) << "systemd 252 cannot read it again";
+}
+
+// threat-model 34
+TEST(LanguageServerUnit, DoesNotReachTheSocketOfTheApi) {
+  const auto hidden = property<std::vector<std::string>>(unit(), "InaccessiblePaths");
+  EXPECT_NE(std::find(hidden.begin(), hidden.end(), "-/run/antigravity-proxy"), hidden.end());
+}
+
 // threat-model 24
 // threat-model 25
 TEST(LanguageServerUnit, NamesItsSecretsAndShowsNone) {
-  const auto command = property<Command>(unit(), "ExecStartEx");
+  const auto command = property<Command>(unit(), "ExecStart");
   EXPECT_TRUE(command.flags.empty()) << "the service manager must fill the names in";
   const std::vector<std::string> expected{"/opt/$$x/language_server", "--csrf_token",
                                           "${AGP_CSRF_TOKEN}"};

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <functional>
 #include <map>
 #include <sstream>
 
@@ -156,6 +157,9 @@ class FakeUnits final : public UnitManager {
     return help;
   }
   Result<> stop(const std::string& unit) override {
+    if (on_stop) {
+      on_stop();
+    }
     if (units.erase(unit) > 0) {
       exits.push_back({unit, "success", 0});
     }
@@ -168,11 +172,14 @@ class FakeUnits final : public UnitManager {
     }
     return list;
   }
+  bool can_restrict_interfaces() override { return restricts; }
   std::vector<UnitExit> take_exits() override { return std::exchange(exits, {}); }
 
   std::map<std::string, std::string> units;
   std::vector<UnitExit> exits;
   bool fails = false;
+  bool restricts = false;
+  std::function<void()> on_stop;
   UnitSpec started;
   int runs = 0;
   Result<std::string> help = std::string(
@@ -188,12 +195,26 @@ class OperationsTest : public ::testing::Test {
   FakeUnits units;
   FakeSecrets secrets;
   int ids = 0;
-  Operations operations{{&firewall, &trust, &accounts, &programs, &units, &secrets,
-                         [] { return Result<Settings>(Settings()); },
-                         [] { return static_cast<std::int64_t>(std::time(nullptr)); },
-                         [this] {
-                           return Result<std::string>(std::string(31, '0') + std::to_string(ids++));
-                         }}};
+  Settings settings;
+  bool settings_fail = false;
+
+  Ports operations_ports() {
+    return {&firewall,
+            &trust,
+            &accounts,
+            &programs,
+            &units,
+            &secrets,
+            [this] {
+              return settings_fail ? Result<Settings>(Error(Errc::configuration, "stub"))
+                                   : Result<Settings>(settings);
+            },
+            [] { return static_cast<std::int64_t>(std::time(nullptr)); },
+            [this] {
+              return Result<std::string>(std::string(31, '0') + std::to_string(ids++));
+            }};
+  }
+  Operations operations{operations_ports()};
   const StartRequest request{42100, 42101, 35987, "tok", "", "", 0};
 
   void protect() {
@@ -401,16 +422,152 @@ TEST_F(OperationsTest, RemovingTheRedirectStopsTheServersFirst) {
 }
 
 // threat-model 35
-TEST_F(OperationsTest, LostRulesStopTheServerAndComeBack) {
+TEST_F(OperationsTest, LostRulesComeBackAndStopTheServer) {
   protect();
   ASSERT_TRUE(operations.start_language_server(request, {}));
-  EXPECT_FALSE(operations.watch(true).redirect_repaired.has_value());
+  auto found = operations.watch(true);
+  EXPECT_TRUE(operations.keeps_rules());
+  EXPECT_TRUE(found.repairs.empty());
   firewall.tables.clear();
-  const auto found = operations.watch(true);
-  ASSERT_TRUE(found.redirect_repaired.has_value());
-  EXPECT_TRUE(*found.redirect_repaired);
+  EXPECT_TRUE(operations.watch(false).repairs.empty()) << "not asked to look";
+  found = operations.watch(true);
+  ASSERT_EQ(found.repairs.size(), 1U);
+  EXPECT_EQ(found.repairs[0].lost,
+            (std::vector<std::string>{"IPv4 filter", "IPv6 filter", "IPv4 nat", "IPv6 nat"}));
+  EXPECT_TRUE(found.repairs[0].stopped_servers);
+  EXPECT_FALSE(found.loss);
   EXPECT_TRUE(units.units.empty());
-  EXPECT_EQ(operations.status().redirect_ipv4, "active");
+  const auto status = operations.status();
+  EXPECT_EQ(status.redirect_ipv4, "active");
+  EXPECT_EQ(status.repairs, 1U);
+  EXPECT_GT(status.last_repair, 0);
+  EXPECT_EQ(status.last_lost, found.repairs[0].lost);
+  EXPECT_TRUE(operations.watch(true).repairs.empty()) << "told once";
+}
+
+TEST_F(OperationsTest, TheServerStaysWhenTheFilterNeverWentAway) {
+  protect();
+  ASSERT_TRUE(operations.start_language_server(request, {}));
+  firewall.tables.erase({Family::ipv6, Table::nat});
+  const auto found = operations.watch(true);
+  ASSERT_EQ(found.repairs.size(), 1U);
+  EXPECT_EQ(found.repairs[0].lost, std::vector<std::string>{"IPv6 nat"});
+  EXPECT_FALSE(found.repairs[0].stopped_servers);
+  EXPECT_TRUE(found.servers_run);
+  EXPECT_EQ(operations.status().redirect_ipv6, "active");
+}
+
+TEST_F(OperationsTest, TheRulesAreBackBeforeTheServerIsStopped) {
+  protect();
+  ASSERT_TRUE(operations.start_language_server(request, {}));
+  firewall.tables.clear();
+  units.on_stop = [this] {
+    EXPECT_EQ(operations.status().redirect_ipv4, "active");
+  };
+  EXPECT_TRUE(operations.watch(true).repairs.at(0).stopped_servers);
+}
+
+TEST_F(OperationsTest, WhatCannotBePutBackStopsTheServerAndIsNotTriedAgain) {
+  protect();
+  ASSERT_TRUE(operations.start_language_server(request, {}));
+  firewall.tables.clear();
+  firewall.fails_always_v6 = true;
+  const auto found = operations.watch(true);
+  ASSERT_TRUE(found.loss);
+  EXPECT_TRUE(found.repairs.empty());
+  EXPECT_FALSE(operations.keeps_rules()) << "the daemon asks for them again";
+  EXPECT_FALSE(found.servers_run);
+  EXPECT_FALSE(has_rules());
+  firewall.fails_always_v6 = false;
+  EXPECT_FALSE(operations.watch(true).loss);
+  EXPECT_FALSE(has_rules());
+}
+
+TEST_F(OperationsTest, ALossThatACallerNoticesIsToldAsWell) {
+  protect();
+  firewall.tables.erase({Family::ipv4, Table::filter});
+  EXPECT_TRUE(*operations.ensure_redirect());
+  const auto found = operations.watch(false);
+  ASSERT_EQ(found.repairs.size(), 1U);
+  EXPECT_EQ(found.repairs[0].lost, std::vector<std::string>{"IPv4 filter"});
+  EXPECT_FALSE(found.repairs[0].stopped_servers) << "none ran";
+}
+
+TEST_F(OperationsTest, RulesThatWereTakenBackAreNotMissed) {
+  protect();
+  ASSERT_TRUE(operations.remove_redirect());
+  EXPECT_FALSE(operations.keeps_rules());
+  (void)operations.watch(true);
+  EXPECT_FALSE(has_rules());
+}
+
+// threat-model 36
+TEST_F(OperationsTest, OnlyStrictKeepsTheServerToLoopback) {
+  const auto is_kept = [this] {
+    const auto& p = units.started.properties;
+    return std::any_of(p.begin(), p.end(),
+                       [](const auto& each) { return each.name == "RestrictNetworkInterfaces"; });
+  };
+  protect();
+  ASSERT_TRUE(operations.start_language_server(request, {}));
+  EXPECT_FALSE(is_kept());
+  EXPECT_EQ(operations.status().egress, "metered");
+  EXPECT_EQ(operations.status().egress_guard, "off");
+  settings.egress = Egress::strict;
+  protect();
+  ASSERT_TRUE(operations.start_language_server(request, {}));
+  EXPECT_TRUE(is_kept());
+  EXPECT_EQ(operations.status().egress, "strict");
+  EXPECT_EQ(operations.status().egress_guard, "unsupported");
+  units.restricts = true;
+  EXPECT_EQ(operations.status().egress_guard, "loopback");
+}
+
+TEST_F(OperationsTest, TheGuardIsLeftOutWhereItWouldCutTheResolverOff) {
+  settings.egress = Egress::strict;
+  auto ports = operations_ports();
+  ports.resolvers = [] {
+    return std::vector<std::string>{"203.0.113.53"};
+  };
+  Operations strict{ports};
+  ASSERT_TRUE(strict.ensure_redirect());
+  ASSERT_TRUE(strict.ensure_trust_bundle(make_pem()));
+  ASSERT_TRUE(strict.start_language_server(request, {}));
+  for (const auto& property : units.started.properties) {
+    EXPECT_NE(property.name, "RestrictNetworkInterfaces");
+  }
+  EXPECT_EQ(strict.status().egress_guard, "resolver");
+}
+
+TEST_F(OperationsTest, AnotherConfigurationIsNoLoss) {
+  protect();
+  settings.ports = {50000, 50099};
+  const auto found = operations.watch(true);
+  EXPECT_TRUE(found.repairs.empty());
+  EXPECT_EQ(operations.status().redirect_ipv4, "active") << "it is applied, all the same";
+}
+
+TEST_F(OperationsTest, AFaultyConfigurationDoesNotKeepRulesFromComingBack) {
+  protect();
+  const auto before = firewall.tables.at({Family::ipv4, Table::nat}).rules;
+  settings_fail = true;
+  firewall.tables.clear();
+  EXPECT_EQ(operations.watch(true).repairs.size(), 1U);
+  EXPECT_EQ((firewall.tables[{Family::ipv4, Table::nat}].rules), before);
+}
+
+TEST_F(OperationsTest, TheNextProcessKeepsWhatThisOneLeft) {
+  protect();
+  operations.adopt();
+  Operations next{operations_ports()};
+  next.adopt();
+  EXPECT_TRUE(next.keeps_rules());
+  firewall.tables.erase({Family::ipv4, Table::nat});
+  EXPECT_EQ(next.watch(true).repairs.size(), 1U);
+  ASSERT_TRUE(next.remove_redirect());
+  Operations idle{operations_ports()};
+  idle.adopt();
+  EXPECT_FALSE(idle.keeps_rules());
 }
 
 TEST_F(OperationsTest, StatusTellsPartialFromAbsent) {
