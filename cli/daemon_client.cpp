@@ -1,5 +1,6 @@
 #include "cli/daemon_client.h"
 
+#include "cli/bus_call.h"
 #include "cli/ide_patch_client.h"
 #include "common/base/unique_fd.h"
 
@@ -29,32 +30,6 @@ constexpr std::uint64_t kHumanPatience = 150'000'000;  // polkit may ask for a p
 
 // The plain C library: one blocking call per run needs no object, no proxy and no event loop, and
 // it is the same on every release.
-struct BusCloser {
-  void operator()(sd_bus* bus) const { sd_bus_flush_close_unref(bus); }
-};
-using Bus = std::unique_ptr<sd_bus, BusCloser>;
-
-struct MessageCloser {
-  void operator()(sd_bus_message* message) const { sd_bus_message_unref(message); }
-};
-using Message = std::unique_ptr<sd_bus_message, MessageCloser>;
-
-struct BusError {
-  BusError() = default;
-  BusError(const BusError&) = delete;
-  BusError& operator=(const BusError&) = delete;
-  BusError(BusError&&) = delete;
-  BusError& operator=(BusError&&) = delete;
-  ~BusError() { sd_bus_error_free(&error); }
-  sd_bus_error error = SD_BUS_ERROR_NULL;
-};
-
-Failure no_bus(int error) {
-  return {Exit::unavailable, "no_bus",
-          std::string("the system bus cannot be reached: ") + std::strerror(-error),
-          "check that dbus.service runs"};
-}
-
 // "active", "inactive", "failed", ...; empty when systemd cannot be asked.
 std::string unit_state(sd_bus* bus, const char* unit) {
   sd_bus_message* raw = nullptr;

@@ -1,12 +1,11 @@
 #include "cli/ide_patch_client.h"
 
+#include "cli/bus_call.h"
 #include "helper/config.h"
 #include "helper/core/ide_patch.h"
 #include "helper/os/extension_store.h"
 
 #include <cstdint>
-#include <cstring>
-#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -25,31 +24,12 @@ constexpr const char* kPath = "/org/antigravityproxy/Helper1";
 constexpr const char* kSchema = "antigravity-proxy.ide-patch.v1";
 constexpr std::uint64_t kPatience = 60'000'000;  // microseconds; the helper writes some 10 MB
 
-struct BusCloser {
-  void operator()(sd_bus* bus) const { sd_bus_flush_close_unref(bus); }
-};
-struct MessageCloser {
-  void operator()(sd_bus_message* message) const { sd_bus_message_unref(message); }
-};
-using Message = std::unique_ptr<sd_bus_message, MessageCloser>;
-
-Failure failure_of(const sd_bus_error& error, int result) {
-  const std::string_view name = error.name == nullptr ? "" : error.name;
-  const std::string text = error.message == nullptr ? std::strerror(-result) : error.message;
-  if (name == SD_BUS_ERROR_ACCESS_DENIED ||
-      name == SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) {
+Failure failure_of(const BusError& error, int result) {
+  if (error.is_denied()) {
     return {Exit::refused, "refused", "only an administrator may change a file of the IDE",
             "run it as root"};
   }
-  if (name == SD_BUS_ERROR_SERVICE_UNKNOWN) {
-    return {Exit::unavailable, "no_helper", "the helper cannot be started: " + text,
-            "install antigravity-proxy again"};
-  }
-  if (name == SD_BUS_ERROR_UNKNOWN_METHOD) {
-    return {Exit::failed, "too_old", "the running helper is of another version",
-            "stop it: systemctl stop antigravity-proxy-helper; it starts when it is needed"};
-  }
-  return {Exit::failed, "failed", text, "see: journalctl -u antigravity-proxy-helper"};
+  return helper_failure(error, result);
 }
 
 json::object file_value(std::string_view path,
@@ -126,11 +106,9 @@ Answer<std::string> change_ide_patch(IdePatchChange change) {
   sd_bus* raw_bus = nullptr;
   const int opened = sd_bus_open_system(&raw_bus);
   if (opened < 0) {
-    return Failure{Exit::unavailable, "no_bus",
-                   std::string("the system bus cannot be reached: ") + std::strerror(-opened),
-                   "check that dbus.service runs"};
+    return no_bus(opened);
   }
-  const std::unique_ptr<sd_bus, BusCloser> bus(raw_bus);
+  const Bus bus(raw_bus);
   const char* member = change == IdePatchChange::apply ? "ApplyIdePatch" : "RevertIdePatch";
   sd_bus_message* raw = nullptr;
   int result = sd_bus_message_new_method_call(raw_bus, &raw, kName, kPath, kName, member);
@@ -138,16 +116,14 @@ Answer<std::string> change_ide_patch(IdePatchChange change) {
   if (result >= 0 && change != IdePatchChange::apply) {
     result = sd_bus_message_append(raw, "b", change == IdePatchChange::forget ? 1 : 0);
   }
-  sd_bus_error error = SD_BUS_ERROR_NULL;
+  BusError error;
   sd_bus_message* raw_reply = nullptr;
   if (result >= 0) {
-    result = sd_bus_call(raw_bus, raw, kPatience, &error, &raw_reply);
+    result = sd_bus_call(raw_bus, raw, kPatience, &error.error, &raw_reply);
   }
   const Message reply(raw_reply);
   if (result < 0) {
-    auto failure = failure_of(error, result);
-    sd_bus_error_free(&error);
-    return failure;
+    return failure_of(error, result);
   }
   return read_answer(raw_reply);
 }

@@ -35,12 +35,46 @@ const json::object& part_of(const json::object& document, std::string_view key) 
   return part == nullptr ? kEmpty : *part;
 }
 
+// Another program and this one are at odds about the firewall: worth a look when it goes on.
+std::string repairs_text(const json::object& redirect) {
+  const auto repairs = number_of(redirect, "repairs").value_or(0);
+  if (repairs == 0) {
+    return "";
+  }
+  const auto lost = joined(redirect, "last_lost");
+  return "; other programs removed rules " + grouped(repairs) +
+         (repairs == 1 ? " time" : " times") + ", put back, last at " +
+         text_of(redirect, "last_repair_at") + (lost == "none" ? "" : " (" + lost + ")");
+}
+
+std::string held_by(const json::object& redirect) {
+  const auto* backend = find(redirect, "backend");
+  return backend != nullptr && backend->is_string() ? "; held by " + text_of(redirect, "backend")
+                                                    : "";
+}
+
+// What the language server may send besides what is redirected.
+std::string egress_text(const json::object& redirect) {
+  if (text_of(redirect, "egress") != "strict") {
+    return "metered: all but QUIC";
+  }
+  const auto guard = text_of(redirect, "egress_guard");
+  const std::string rules = "strict: name resolution only; ";
+  if (guard == "loopback") {
+    return rules + "firewall rules, and the service manager keeps it to loopback";
+  }
+  return rules + (guard == "resolver" ? "firewall rules alone, since a resolver is on another "
+                                        "machine"
+                                      : "firewall rules alone, since this systemd cannot keep it "
+                                        "to loopback");
+}
+
 std::string capture_text(const json::object& document) {
   const auto& capture = part_of(document, "capture");
   const auto& redirect = part_of(document, "redirect");
   return std::string(yes_or_no(capture, "active") == "yes" ? "active" : "not active") + " (mode " +
          text_of(capture, "mode") + "; IPv4 " + yes_or_no(redirect, "ipv4") + ", IPv6 " +
-         yes_or_no(redirect, "ipv6") + ")";
+         yes_or_no(redirect, "ipv6") + held_by(redirect) + ")" + repairs_text(redirect);
 }
 
 std::string ledger_text(const json::object& document) {
@@ -179,6 +213,13 @@ Answer<StatusText> render_status(std::string_view document, const Style& style) 
       {"  Connections", connections_text(root)},
       {"  API", joined(sockets, "api")},
       {"  Interception", joined(sockets, "intercept")}};
+  if (const auto* egress = find(part_of(root, "redirect"), "egress");
+      egress != nullptr && egress->is_string()) {
+    rows.insert(rows.begin() + 1, {"  Egress", egress_text(part_of(root, "redirect"))});
+  }
+  if (yes_or_no(part_of(root, "helper"), "limits_enforced") == "no") {
+    rows.push_back({"  Limits", "of processes alone: cgroup v2 has no controllers here"});
+  }
   if (object_in(root, "policy") != nullptr) {
     rows.push_back({"  Policy", policy_text(root)});
   }

@@ -1,5 +1,6 @@
 #include "cli/run_host.h"
 
+#include "cli/bus_call.h"
 #include "helper/core/captured_scopes.h"
 
 #include <algorithm>
@@ -31,36 +32,6 @@ constexpr const char* kManagerInterface = "org.freedesktop.systemd1.Manager";
 constexpr std::uint64_t kHelperPatience = 60'000'000;  // microseconds; others may have work for it
 constexpr std::chrono::seconds kScopePatience{20};
 constexpr std::uint64_t kLookEvery = 50'000;  // microseconds
-
-struct BusCloser {
-  void operator()(sd_bus* bus) const { sd_bus_flush_close_unref(bus); }
-};
-using Bus = std::unique_ptr<sd_bus, BusCloser>;
-
-struct MessageCloser {
-  void operator()(sd_bus_message* message) const { sd_bus_message_unref(message); }
-};
-using Message = std::unique_ptr<sd_bus_message, MessageCloser>;
-
-struct BusError {
-  BusError() = default;
-  BusError(const BusError&) = delete;
-  BusError& operator=(const BusError&) = delete;
-  BusError(BusError&&) = delete;
-  BusError& operator=(BusError&&) = delete;
-  ~BusError() { sd_bus_error_free(&error); }
-  [[nodiscard]] std::string_view name() const { return error.name == nullptr ? "" : error.name; }
-  [[nodiscard]] std::string text(int result) const {
-    return error.message == nullptr ? std::strerror(-result) : error.message;
-  }
-  sd_bus_error error = SD_BUS_ERROR_NULL;
-};
-
-Failure no_bus(int error) {
-  return {Exit::unavailable, "no_bus",
-          std::string("the system bus cannot be reached: ") + std::strerror(-error),
-          "check that dbus.service runs"};
-}
 
 Failure no_manager(uid_t user) {
   const auto name = std::to_string(user);
@@ -140,20 +111,11 @@ Failure failure_of(const BusError& error, int result) {
   if (name == SD_BUS_ERROR_LIMITS_EXCEEDED) {
     return {Exit::unavailable, "limit", text, "try again later"};
   }
-  if (name == SD_BUS_ERROR_ACCESS_DENIED ||
-      name == SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) {
+  if (error.is_denied()) {
     return {Exit::refused, "refused", "capture is not allowed: " + text,
             "ask your administrator about the polkit action org.antigravityproxy.capture-scope"};
   }
-  if (name == SD_BUS_ERROR_SERVICE_UNKNOWN) {
-    return {Exit::unavailable, "no_helper", "the helper cannot be started: " + text,
-            "install antigravity-proxy again"};
-  }
-  if (name == SD_BUS_ERROR_UNKNOWN_METHOD) {
-    return {Exit::failed, "too_old", "the running helper is of another version",
-            "stop it: systemctl stop antigravity-proxy-helper; it starts when it is needed"};
-  }
-  return {Exit::failed, "failed", text, "see: journalctl -u antigravity-proxy-helper"};
+  return helper_failure(error, result);
 }
 
 }  // namespace

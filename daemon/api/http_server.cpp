@@ -31,45 +31,40 @@ using Socket = HttpConnection::Socket;
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
+union SocketName {
+  sockaddr any;
+  sockaddr_in v4;
+  sockaddr_in6 v6;
+  sockaddr_storage storage;
+};
+
 std::optional<std::uint16_t> tcp_port(int fd) {
-  union {
-    sockaddr any;
-    sockaddr_in v4;
-    sockaddr_in6 v6;
-    sockaddr_storage storage;
-  } address{};
-  socklen_t size = sizeof address;
-  if (::getsockname(fd, &address.any, &size) != 0) {
+  SocketName name{};
+  socklen_t size = sizeof name;
+  if (::getsockname(fd, &name.any, &size) != 0) {
     return std::nullopt;
   }
-  if (address.any.sa_family == AF_INET) {
-    return ntohs(address.v4.sin_port);
+  switch (name.any.sa_family) {
+    case AF_INET:
+      return ntohs(name.v4.sin_port);
+    case AF_INET6:
+      return ntohs(name.v6.sin6_port);
+    default:
+      return std::nullopt;
   }
-  if (address.any.sa_family == AF_INET6) {
-    return ntohs(address.v6.sin6_port);
-  }
-  return std::nullopt;
 }
 
 // A Unix socket has no address: whoever is behind it counts as one.
 std::string peer_address(int fd) {
-  union {
-    sockaddr any;
-    sockaddr_in v4;
-    sockaddr_in6 v6;
-    sockaddr_storage storage;
-  } address{};
-  socklen_t size = sizeof address;
-  if (::getpeername(fd, &address.any, &size) != 0) {
-    return {};
+  constexpr std::size_t kNetwork = 8;  // who has one address of an IPv6 network has them all
+  SocketName name{};
+  socklen_t size = sizeof name;
+  const bool is_known = ::getpeername(fd, &name.any, &size) == 0;
+  if (is_known && name.any.sa_family == AF_INET) {
+    return {reinterpret_cast<const char*>(&name.v4.sin_addr), sizeof name.v4.sin_addr};
   }
-  if (address.any.sa_family == AF_INET) {
-    return {reinterpret_cast<const char*>(&address.v4.sin_addr), sizeof address.v4.sin_addr};
-  }
-  if (address.any.sa_family == AF_INET6) {
-    // Who has one address of a network of this size has them all.
-    constexpr std::size_t kNetwork = 8;
-    return {reinterpret_cast<const char*>(&address.v6.sin6_addr), kNetwork};
+  if (is_known && name.any.sa_family == AF_INET6) {
+    return {reinterpret_cast<const char*>(&name.v6.sin6_addr), kNetwork};
   }
   return {};
 }

@@ -147,6 +147,9 @@ std::string render_metrics(const StatusReport& report) {
   page.family("antigravity_capture_active", "gauge", "1 while traffic is redirected and measured.");
   page.sample(report.capture_active ? 1 : 0, {{"mode", report.capture_mode}});
   failed_callers(page, report.failed_callers);
+  page.single("antigravity_redirect_repairs_total", "counter",
+              "Times that other programs removed redirect rules, which were put back.",
+              report.redirect_repairs);
   if (report.interception) {
     connections(page, *report.interception);
     failures(page, *report.interception);

@@ -32,6 +32,10 @@ json::value time_or_null(const std::optional<usage::Micros>& value) {
   return value ? json::value(to_rfc3339(*value)) : json::value(nullptr);
 }
 
+json::value text_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
 json::object ledger_value(const StatusReport& report) {
   json::object out;
   out["records"] = nullptr;
@@ -161,9 +165,17 @@ std::string render_status(const StatusReport& report, usage::Micros now) {
   out["version"] = report.version;
   out["started_at"] = time_or_null(report.started_at);
   out["capture"] = json::object{{"mode", report.capture_mode}, {"active", report.capture_active}};
-  out["helper"] = json::object{{"reachable", or_null(report.helper_reachable)}};
-  out["redirect"] =
-      json::object{{"ipv4", or_null(report.redirect_v4)}, {"ipv6", or_null(report.redirect_v6)}};
+  out["helper"] = json::object{{"reachable", or_null(report.helper_reachable)},
+                               {"limits_enforced", or_null(report.limits_enforced)}};
+  out["redirect"] = json::object{{"ipv4", or_null(report.redirect_v4)},
+                                 {"ipv6", or_null(report.redirect_v6)},
+                                 {"backend", text_or_null(report.firewall_backend)},
+                                 {"backend_reason", text_or_null(report.firewall_reason)},
+                                 {"egress", text_or_null(report.egress)},
+                                 {"egress_guard", text_or_null(report.egress_guard)},
+                                 {"repairs", report.redirect_repairs},
+                                 {"last_repair_at", time_or_null(report.redirect_repaired_at)},
+                                 {"last_lost", strings(report.redirect_lost)}};
   out["ca"] =
       json::object{{"not_after", time_or_null(report.ca_not_after)}, {"file", report.ca_file}};
   out["ledger"] = ledger_value(report);

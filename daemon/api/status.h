@@ -70,6 +70,15 @@ struct StatusReport {
   std::optional<bool> helper_reachable;
   std::optional<bool> redirect_v4;
   std::optional<bool> redirect_v6;
+  std::string egress;            // of the language server: "metered", "strict"; empty: not known
+  std::string egress_guard;      // as the helper's interface says
+  std::string firewall_backend;  // who holds the rules: "nftables", "iptables"; empty: not known
+  std::string firewall_reason;   // why it is this one, for people
+  std::optional<bool> limits_enforced;  // of memory and tasks, by the service manager
+  /// Rules that other programs removed and that were put back, since the start.
+  std::uint64_t redirect_repairs = 0;
+  std::optional<usage::Micros> redirect_repaired_at;
+  std::vector<std::string> redirect_lost;  // by the last of these: "IPv4 filter", ...
   std::optional<usage::Micros> ca_not_after;
   std::string ca_file;
 

@@ -60,6 +60,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kGoodbye = 5s;       // for turns to be cancelled, and readers of streams to be told
 constexpr auto kStreamGrace = 1s;   // for what ends because the language server has stopped
+constexpr auto kHelperPause = 1s;   // whoever stops the helper for good stops us as well
 constexpr auto kReadyLimit = 20s;   // a helper that does not answer must not fail the start
 constexpr auto kLedgerGrace = 10s;  // then what they cost must reach the disk
 constexpr auto kStopReserve = 60s;  // language server and ledger, on top of limits.drain_timeout
@@ -343,6 +344,16 @@ Result<> Daemon::start_bus() {
       supervisor_->on_redirect_lost();
     }
   };
+  events.redirect_repaired = [this](std::vector<std::string> lost, bool servers_stopped) {
+    helper_->on_redirect_repaired(std::move(lost));
+    if (servers_stopped && supervisor_) {
+      supervisor_->on_redirect_lost();  // its end is none of its own, and it is started again
+    }
+  };
+  // The next one keeps the rules in place as soon as somebody asks it anything.
+  events.helper_gone = [this] {
+    verify_.cancel();
+  };
   events.language_server_exited = [this](const std::string& id, const std::string& result,
                                          std::int32_t status) {
     if (supervisor_) {
@@ -464,23 +475,31 @@ void Daemon::drive(const ls::EndpointSource* source) {
   turns_ = std::make_unique<Turns>(driver_.get());
 }
 
-// Firewall reloads of other programs flush our rules at any time. The helper's Ensure is idempotent
-// and says whether there was something to mend.
+// The helper notices by itself when another program removes rules. This is for the times when there
+// is no helper: asking starts one.
 asio::awaitable<void> Daemon::watch_rules() {
   while (!stop_order_.is_stopping()) {
     verify_.expires_after(config_.capture_verify_every);
     auto [ec] = co_await verify_.async_wait(kTuple);
-    if (ec || stop_order_.is_stopping()) {
+    if (ec && !stop_order_.is_stopping()) {
+      // The helper is gone. A moment, so that whoever takes it away for good has the time.
+      verify_.expires_after(kHelperPause);
+      auto [again] = co_await verify_.async_wait(kTuple);
+      (void)again;  // it went away twice
+    }
+    if (stop_order_.is_stopping()) {
       co_return;
     }
     if (!supervisor_->is_capturing()) {
       continue;  // the life cycle is at it
     }
+    const auto told = helper_->repairs().count;
     auto mended = co_await helper_client_->ensure_redirect();
     if (!mended) {
       log::err("redirect rules cannot be verified", {{"ERROR", mended.error()}});
-    } else if (*mended) {
-      log::warning("redirect rules had been removed by another program, put back");
+    } else if (*mended && helper_->repairs().count == told) {
+      helper_->on_redirect_repaired({});
+      log::warning("redirect rules had been removed while no helper ran, put back");
     }
   }
 }

@@ -24,6 +24,12 @@ Error HelperOverBus::translate(const Error& error) {
   return {make_error_code(code), error.context};
 }
 
+void HelperOverBus::on_redirect_repaired(std::vector<std::string> lost) {
+  ++repairs_.count;
+  repairs_.last_at = std::chrono::system_clock::now();
+  repairs_.last_lost = std::move(lost);
+}
+
 asio::awaitable<Result<>> HelperOverBus::ensure_redirect() {
   auto done = co_await client_->ensure_redirect();
   if (!done) {
@@ -31,6 +37,12 @@ asio::awaitable<Result<>> HelperOverBus::ensure_redirect() {
     co_return translate(done.error());
   }
   is_reachable_ = is_redirected_ = true;
+  if (surroundings_.firewall_backend.empty()) {
+    // Who holds the rules, and what else the status tells of them. An error changes nothing of what
+    // is in place.
+    auto asked = status();
+    (void)co_await std::move(asked);
+  }
   co_return Result<>();
 }
 
@@ -76,6 +88,8 @@ asio::awaitable<Result<control::HelperStatus>> HelperOverBus::status() {
     co_return translate(answer.error());
   }
   is_reachable_ = true;
+  surroundings_ = {answer->egress, answer->egress_guard, answer->firewall_backend,
+                   answer->firewall_reason, answer->limits};
   control::HelperStatus status;
   for (const auto& server : answer->language_servers) {
     status.running.push_back({server.id, server.unit, false});

@@ -3,8 +3,12 @@
 #include "daemon/bus/helper_client.h"
 #include "daemon/ls/helper_port.h"
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace agp::app {
 
@@ -26,12 +30,32 @@ class HelperOverBus final : public ls::HelperPort {
   [[nodiscard]] std::optional<bool> is_redirected() const { return is_redirected_; }
   void on_redirect_changed(bool active) { is_redirected_ = active; }
 
+  /// Rules that other programs removed and that are back, since the daemon started.
+  struct Repairs {
+    std::uint64_t count = 0;
+    std::optional<std::chrono::system_clock::time_point> last_at;
+    std::vector<std::string> last_lost;  // empty: nobody said
+  };
+  /// What the helper said when it was asked last, in the words of its interface; empty before.
+  struct Surroundings {
+    std::string egress;
+    std::string egress_guard;
+    std::string firewall_backend;
+    std::string firewall_reason;
+    std::string limits;
+  };
+  [[nodiscard]] const Surroundings& surroundings() const { return surroundings_; }
+  [[nodiscard]] const Repairs& repairs() const { return repairs_; }
+  void on_redirect_repaired(std::vector<std::string> lost);
+
  private:
   Error translate(const Error& error);
 
   bus::HelperClient* client_;
   std::optional<bool> is_reachable_;
   std::optional<bool> is_redirected_;
+  Repairs repairs_;
+  Surroundings surroundings_;
 };
 
 }  // namespace agp::app

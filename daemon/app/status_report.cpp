@@ -180,6 +180,20 @@ api::StatusReport assemble_status(const StatusSources& from, usage::Micros now) 
   if (from.helper != nullptr) {
     report.helper_reachable = from.helper->is_reachable();
     report.redirect_v4 = report.redirect_v6 = from.helper->is_redirected();
+    const auto& around = from.helper->surroundings();
+    report.egress = around.egress;
+    report.egress_guard = around.egress_guard;
+    report.firewall_backend = around.firewall_backend;
+    report.firewall_reason = around.firewall_reason;
+    if (around.limits == "enforced" || around.limits == "not_enforced") {
+      report.limits_enforced = around.limits == "enforced";
+    }
+    const auto& repairs = from.helper->repairs();
+    report.redirect_repairs = repairs.count;
+    if (repairs.last_at) {
+      report.redirect_repaired_at = to_micros(*repairs.last_at);
+    }
+    report.redirect_lost = repairs.last_lost;
   }
   if (from.supervisor != nullptr) {
     add_supervision(*from.supervisor, report);

@@ -7,6 +7,9 @@
 #include <tuple>
 #include <utility>
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+
 namespace agp::bus {
 namespace {
 
@@ -47,9 +50,57 @@ HelperStatus to_status(const Dictionary& d) {
   const auto ports = value_of<PortsRow>(d, "ports");
   status.first_port = std::get<0>(ports);
   status.last_port = std::get<1>(ports);
+  status.egress = value_of<std::string>(d, "egress");
+  status.egress_guard = value_of<std::string>(d, "egress_guard");
+  status.repairs = value_of<std::uint64_t>(d, "repairs");
+  status.last_repair = value_of<std::int64_t>(d, "last_repair");
+  status.last_lost = value_of<std::vector<std::string>>(d, "last_lost");
+  status.watching = value_of<std::string>(d, "watching");
+  status.firewall_backend = value_of<std::string>(d, "firewall_backend");
+  status.firewall_reason = value_of<std::string>(d, "firewall_reason");
+  status.limits = value_of<std::string>(d, "limits");
   status.problems = value_of<std::vector<std::string>>(d, "problems");
   return status;
 }
+
+/// The helper serves two calls of one sender at a time and refuses more; the others wait here.
+class Gate : public std::enable_shared_from_this<Gate> {
+ public:
+  explicit Gate(const asio::any_io_executor& executor)
+      : left_(executor, asio::steady_timer::time_point::max()) {}
+
+  /// @return a place, held until the value dies.
+  asio::awaitable<Result<std::shared_ptr<void>>> enter() {
+    const auto self = shared_from_this();
+    while (!self->closed_ && self->inside_ >= kCallsAtATime) {
+      const auto token = asio::as_tuple(asio::use_awaitable);
+      (void)co_await self->left_.async_wait(token);  // it ends by being cancelled, each time
+    }
+    if (self->closed_) {
+      co_return Error(Errc::disconnected, "the connection to the helper was closed");
+    }
+    ++self->inside_;
+    const std::shared_ptr<void> place(nullptr, [self](void*) { self->leave(); });
+    co_return place;
+  }
+
+  void close() {
+    closed_ = true;
+    left_.cancel();
+  }
+
+ private:
+  static constexpr std::size_t kCallsAtATime = 2;
+
+  void leave() {
+    --inside_;
+    left_.cancel_one();
+  }
+
+  asio::steady_timer left_;  // never expires
+  std::size_t inside_ = 0;
+  bool closed_ = false;
+};
 
 class Signals final : public sdbus::ProxyInterfaces<org::antigravityproxy::Helper1_proxy> {
  public:
@@ -66,6 +117,12 @@ class Signals final : public sdbus::ProxyInterfaces<org::antigravityproxy::Helpe
   void onRedirectChanged(const bool& active) override {
     if (events_->redirect_changed) {
       events_->redirect_changed(active);
+    }
+  }
+  void onRedirectRepaired(const std::vector<std::string>& lost,
+                          const bool& servers_stopped) override {
+    if (events_->redirect_repaired) {
+      events_->redirect_repaired(lost, servers_stopped);
     }
   }
   void onTrustBundleChanged(const std::string& sha256) override {
@@ -88,7 +145,10 @@ class Signals final : public sdbus::ProxyInterfaces<org::antigravityproxy::Helpe
 
 struct HelperClient::Impl {
   Impl(Connection* c, HelperEvents e)
-      : connection(c), events(std::move(e)), signals(c->raw(), &events) {
+      : connection(c),
+        events(std::move(e)),
+        signals(c->raw(), &events),
+        gate(std::make_shared<Gate>(c->executor())) {
     daemon = sdbus::createProxy(connection->raw(), compat::ServiceName("org.freedesktop.DBus"),
                                 compat::ObjectPath("/org/freedesktop/DBus"));
     daemon->uponSignal("NameOwnerChanged")
@@ -102,16 +162,26 @@ struct HelperClient::Impl {
     connection->kick();
   }
 
+  ~Impl() { gate->close(); }
+
   template <class... Out, class... In>
-  auto call(const char* method, In... arguments) {
-    return bus::call<Out...>(connection, &signals.proxy(), kInterface, method, kLimit,
-                             std::move(arguments)...);
+  asio::awaitable<Result<std::tuple<Out...>>> call(const char* method, In... arguments) {
+    auto waiting = gate->enter();
+    auto place = co_await std::move(waiting);
+    if (!place) {
+      co_return place.error();
+    }
+    auto asked = bus::call<Out...>(connection, &signals.proxy(), kInterface, method, kLimit,
+                                   std::move(arguments)...);
+    auto answer = co_await std::move(asked);
+    co_return answer;
   }
 
   Connection* connection;
   HelperEvents events;
   Signals signals;
   std::unique_ptr<sdbus::IProxy> daemon;
+  std::shared_ptr<Gate> gate;
 };
 
 HelperClient::HelperClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -47,6 +47,15 @@ struct HelperStatus {
   std::vector<HelperBinary> binaries;
   std::uint16_t first_port = 0;
   std::uint16_t last_port = 0;
+  std::string egress;
+  std::string egress_guard;
+  std::uint64_t repairs = 0;
+  std::int64_t last_repair = 0;
+  std::vector<std::string> last_lost;
+  std::string watching;
+  std::string firewall_backend;  // "nftables", "iptables"
+  std::string firewall_reason;
+  std::string limits;  // "enforced", "not_enforced", "unknown"
   std::vector<std::string> problems;
 };
 
@@ -64,6 +73,7 @@ struct HelperStart {
 /// Called from the connection's executor. Any may be empty.
 struct HelperEvents {
   std::function<void(bool active)> redirect_changed;
+  std::function<void(std::vector<std::string> lost, bool servers_stopped)> redirect_repaired;
   std::function<void(std::string sha256)> trust_bundle_changed;
   std::function<void(std::string id, std::string result, std::int32_t status)>
       language_server_exited;

@@ -44,8 +44,8 @@ Schema proxy_schema(Config* config, RawLists* raw) {
                              "service runs; off: capture nothing.");
   schema.duration(
       "capture.verify_every", &config->capture_verify_every, "30s", 1s, 10min,
-      "How often the redirect rules are looked at and, when another program has removed "
-      "them, put back.");
+      "How often the daemon has the redirect rules looked at; the helper notices by itself when "
+      "another program removes them.");
   schema.hosts("capture.inspect", &config->inspect, kDefaultInspect,
                "Hosts whose TLS is opened to read usage; everything else is tunnelled untouched. "
                "policy.yaml can take hosts away or add some.");

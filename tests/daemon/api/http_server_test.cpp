@@ -123,6 +123,37 @@ TEST_F(HttpServerTest, NeitherWebPagesNorTheirPreflightsGetIn) {
   EXPECT_TRUE(page.starts_with("HTTP/1.1 403")) << page;
 }
 
+// threat-model 73
+TEST_F(HttpServerTest, ReadingChangesNothingAndCookiesMeanNothing) {
+  start();
+  for (const char* target :
+       {"/health", "/v1/usage", "/v1/usage/records", "/v1/usage/export?format=ndjson",
+        "/v1/usage/stream", "/v1/status", "/metrics", "/v1/quota", "/v1/models", "/v1/sessions",
+        "/v1/responses", "/v1/chat/completions", "/v1/schemas/usage.v1", "/v1/none"}) {
+    Client client(where_);
+    client.send(get(target, "Cookie: key=a-key\r\n"));
+    const auto head = client.read_head();
+    EXPECT_TRUE(head.starts_with("HTTP/1.1 ")) << target;
+    EXPECT_FALSE(has(head, "Set-Cookie")) << target << head;
+    EXPECT_FALSE(has(head, "Access-Control-Allow")) << target << head;
+  }
+  EXPECT_EQ(turns_.begun, 0U);
+}
+
+// threat-model 73
+TEST_F(HttpServerTest, AKeyInACookieIsNoKey) {
+  peer_ = [](int) -> Result<std::uint32_t> {
+    return errno_error(ENOENT, "peer");
+  };
+  start();
+  for (const char* cookie : {"key=a-key", "a-key", "Authorization=Bearer a-key"}) {
+    const auto answer =
+        Client(where_).ask(get("/v1/usage", "Cookie: " + std::string(cookie) + "\r\n"));
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 401")) << cookie;
+    EXPECT_TRUE(has(answer, "caller_unknown")) << answer;
+  }
+}
+
 TEST_F(HttpServerTest, TellsQuotaModelsAndSessions) {
   peer_ = [](int) -> Result<std::uint32_t> {
     return 1000U;

@@ -16,6 +16,7 @@ StatusReport filled() {
   report.capture_mode = "service";
   report.capture_active = true;
   report.failed_callers = {1, 2, 3, 4};
+  report.redirect_repairs = 6;
   report.interception.emplace();
   report.interception->open = 5;
   report.interception->intercepted_by_protocol = {{"h2", 7}, {"we\"ird\\", 1}};
@@ -33,7 +34,7 @@ TEST(Metrics, CountersHaveTheirNamesAndLabels) {
         "antigravity_api_failed_callers_total{reason=\"unidentified\"} 1\n",
         "antigravity_api_failed_callers_total{reason=\"unknown_key\"} 2\n",
         "antigravity_api_failed_callers_total{reason=\"refused\"} 3\n",
-        "antigravity_api_limited_callers_total 4\n",
+        "antigravity_api_limited_callers_total 4\n", "antigravity_redirect_repairs_total 6\n",
         "antigravity_connections_total{disposition=\"inspect\",protocol=\"h2\"} 7\n",
         "antigravity_unnamed_connections_total{reason=\"ech\"} 4\n",
         "antigravity_unnamed_connections_total{reason=\"no_sni\"} 0\n",

@@ -12,6 +12,11 @@ TEST(Status, WhatIsNotKnownIsNull) {
   EXPECT_EQ(document.at("schema").as_string(), "antigravity-proxy.status.v1");
   EXPECT_EQ(document.at("state").as_string(), "ok");
   EXPECT_TRUE(document.at("redirect").at("ipv4").is_null());
+  EXPECT_TRUE(document.at("redirect").at("egress").is_null());
+  EXPECT_TRUE(document.at("redirect").at("backend").is_null());
+  EXPECT_TRUE(document.at("helper").at("limits_enforced").is_null());
+  EXPECT_EQ(document.at("redirect").at("repairs"), 0);
+  EXPECT_TRUE(document.at("redirect").at("last_repair_at").is_null());
   EXPECT_TRUE(document.at("helper").at("reachable").is_null());
   EXPECT_TRUE(document.at("ledger").at("records").is_null());
   EXPECT_TRUE(document.at("ca").at("not_after").is_null());
@@ -26,6 +31,21 @@ TEST(Status, CountsWhoWasRefused) {
   EXPECT_EQ(failed.at("unknown_key"), 2);
   EXPECT_EQ(failed.at("refused"), 3);
   EXPECT_EQ(failed.at("limited"), 4);
+}
+
+TEST(Status, CountsRulesThatOthersRemoved) {
+  StatusReport report;
+  report.redirect_repairs = 2;
+  report.firewall_backend = "nftables";
+  report.firewall_reason = "it can";
+  report.redirect_repaired_at = usage::Micros(std::chrono::seconds(0));
+  report.redirect_lost = {"IPv4 nat"};
+  const auto redirect = boost::json::parse(render_status(report, {})).at("redirect");
+  EXPECT_EQ(redirect.at("repairs"), 2);
+  EXPECT_EQ(redirect.at("backend").as_string(), "nftables");
+  EXPECT_EQ(redirect.at("backend_reason").as_string(), "it can");
+  EXPECT_EQ(redirect.at("last_repair_at").as_string(), "1970-01-01T00:00:00Z");
+  EXPECT_EQ(redirect.at("last_lost").at(0).as_string(), "IPv4 nat");
 }
 
 TEST(Status, SaysWhatTheLanguageServerWaitsFor) {

@@ -1,7 +1,10 @@
 #include "daemon/io/splice.h"
 #include "tests/daemon/io/plain_rig.h"
+#include "tests/support/heap.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <future>
 
@@ -115,6 +118,62 @@ TEST(Tunnel, IdleTunnelsHoldNoPipe) {
   }
   // Two sockets of ours and two of the test for each; the pool keeps what it keeps.
   EXPECT_LE(open_descriptors(), before + 4 * kTunnels + 2 * PipePool::kMostIdle);
+}
+
+/// One connection that ends in the middle of what both sides say, in the way that `how` chooses.
+void end_in_the_middle(PlainRig::Tunnel tunnel, std::size_t how) {
+  ASSERT_TRUE(send_all(tunnel.client.get(), "question"));
+  ASSERT_TRUE(send_all(tunnel.upstream.get(), "half an ans"));
+  auto& leaving = how % 2 == 0 ? tunnel.client : tunnel.upstream;
+  auto& staying = how % 2 == 0 ? tunnel.upstream : tunnel.client;
+  if (how % 3 == 0) {  // a FIN first, and the rest of the answer behind it
+    ::shutdown(leaving.get(), SHUT_WR);
+    EXPECT_EQ(how_it_ends(staying.get()), 0);
+    ASSERT_TRUE(send_all(staying.get(), "wer"));
+  } else if (how % 3 == 1) {
+    const linger hard{1, 0};
+    ::setsockopt(leaving.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  }
+  leaving.reset();
+  // What was still under way to the one that left may turn its FIN into a reset.
+  (void)how_it_ends(staying.get());
+}
+
+/// Both ends are gone; the relay learns of the second one in its own time.
+bool comes_to_rest(const PlainRig& rig) {
+  const auto limit = std::chrono::steady_clock::now() + 20s;
+  while (rig.counters.open != 0 && std::chrono::steady_clock::now() < limit) {
+    std::this_thread::yield();
+  }
+  return rig.counters.open == 0;
+}
+
+/// `scripts/test --long`
+bool is_long_run() {
+  const char* asked = std::getenv("AGP_LONG");
+  return asked != nullptr && *asked != '\0';
+}
+
+// threat-model 67
+TEST(Tunnel, ThousandsOfEndsInTheMiddleLeaveNeitherDescriptorsNorMemory) {
+  PlainRig rig;
+  constexpr std::size_t kBefore = 600;
+  const std::size_t cycles = is_long_run() ? 10'000 : 3'000;
+  std::size_t descriptors = 0;
+  std::size_t heap = 0;
+  for (std::size_t i = 0; i < kBefore + cycles; ++i) {
+    if (i == kBefore) {  // by now every pool has what it keeps
+      ASSERT_TRUE(comes_to_rest(rig));
+      descriptors = open_descriptors();
+      heap = test::heap_in_use();
+    }
+    ASSERT_NO_FATAL_FAILURE(end_in_the_middle(rig.tunnel(), i)) << i;
+  }
+  ASSERT_TRUE(comes_to_rest(rig));
+  // Pipes of the pool, two descriptors each, and the sockets of the connection that ended last.
+  EXPECT_LE(open_descriptors(), descriptors + 2 * PipePool::kMostIdle + 2);
+  // One allocation of the smallest size, kept by each connection, would be 16 octets for each.
+  EXPECT_LT(test::heap_in_use(), heap + 12 * cycles);
 }
 
 TEST(Drain, ATunnelThatIsQuietEndsAndALiveOneGoesOn) {

@@ -10,6 +10,7 @@
 #include <deque>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -356,13 +357,29 @@ TEST(Worker, AnUpstreamThatRefusesConnectionsIsReported) {
 }
 
 // threat-model 56
-// threat-model 57
 TEST(Worker, DestinationsOutsideTheRulesAreRefused) {
   Rig rig;
-  const int fd = rig.dial("10.0.0.1:443");
-  const Fd owner(fd);
-  EXPECT_NE(Rig::answer(fd).find("403"), std::string::npos);
-  EXPECT_EQ(rig.counters.refused_destination, 1U);
+  // Each breaks one rule alone: the address, the port.
+  const auto right_port = std::to_string(port_of(rig.upstream_listener.get()));
+  for (const auto& target : {"10.0.0.1:" + right_port, std::string("127.0.0.1:443")}) {
+    const Fd owner(rig.dial(target));
+    EXPECT_NE(Rig::answer(owner.fd.get()).find(" 403 "), std::string::npos) << target;
+  }
+  EXPECT_EQ(rig.counters.refused_destination, 2U);
+}
+
+// threat-model 57
+TEST(Worker, NoLocalServiceIsReachedThroughIt) {
+  Rig rig;  // loopback is allowed here, which is more than is ever configured
+  const auto service = std::move(*listen_on("127.0.0.1:0"));
+  const auto port = ':' + std::to_string(port_of(service.get()));
+  for (const char* host :
+       {"127.0.0.1", "127.0.0.2", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "[::]"}) {
+    const Fd owner(rig.dial(host + port));
+    EXPECT_NE(Rig::answer(owner.fd.get()).find(" 403 "), std::string::npos) << host;
+  }
+  EXPECT_EQ(::accept4(service.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK), -1);
+  EXPECT_EQ(errno, EAGAIN);
 }
 
 TEST(Worker, WhatIsNoConnectIsToldSo) {
@@ -389,6 +406,26 @@ TEST(Worker, ASilentClientIsGivenUpAfterTheHandshakeDeadline) {
   char byte = 0;
   EXPECT_LE(::recv(client.socket.fd.get(), &byte, 1, 0), 0);
   EXPECT_EQ(rig.counters.timed_out, 1U);
+}
+
+// threat-model 58
+TEST(Worker, ClientsThatStopInTheMiddleOfTheirHelloHoldNobodyUp) {
+  Settings settings;
+  settings.deadlines.handshake = 1h;  // none of them is given up meanwhile, however slow this is
+  Rig rig(Disposition::inspect, settings);
+  std::vector<Fd> slow;
+  for (int i = 0; i < 256; ++i) {
+    slow.emplace_back(rig.dial());
+    const int fd = slow.back().fd.get();
+    ASSERT_NE(Rig::answer(fd).find(" 200 "), std::string::npos) << i;
+    ASSERT_EQ(::write(fd, "\x16\x03\x01\x02\x00\x01", 6), 6);
+  }
+  Connected peers(rig);
+  ASSERT_TRUE(peers.ok);
+  ASSERT_TRUE(peers.client.write("ping"));
+  EXPECT_EQ(peers.accepted->read(4), "ping");
+  EXPECT_EQ(rig.counters.open, 257U);
+  EXPECT_EQ(rig.counters.timed_out, 0U);
 }
 
 TEST(Worker, ASilentUpstreamIsGivenUpAndTheClientIsTold) {

@@ -3,6 +3,7 @@
 #include "daemon/tls/certificate.h"
 #include "daemon/tls/engine.h"
 #include "tests/daemon/tls/support.h"
+#include "tests/support/heap.h"
 
 #include <cstdlib>
 #include <fstream>
@@ -221,6 +222,27 @@ TEST_F(LeafCacheTest, TheLeastRecentlyUsedGoesFirst) {
   EXPECT_EQ(cache.size(), 2U);
   EXPECT_EQ(*cache.get("a.example.com", now()), a);
   EXPECT_NE(*cache.get("b.example.com", now()), b);
+}
+
+// threat-model 60
+TEST_F(LeafCacheTest, AHundredThousandNamesTakeNoMoreThanItsCapacity) {
+  LeafCache cache(authority(), 16);
+  // Names that strangers make up: the list covers few of them.
+  const auto ask = [&cache](int first, int last) {
+    for (int i = first; i < last; ++i) {
+      const auto name = "name" + std::to_string(i);
+      EXPECT_FALSE(cache.get(name + ".evil.example", now()));
+      if (i % 500 == 0) {
+        EXPECT_TRUE(cache.get(name + ".example.com", now()));
+      }
+    }
+  };
+  ask(0, 10'000);
+  test::HeapGrowth growth;
+  ask(10'000, 100'000);
+  growth.look();
+  EXPECT_EQ(cache.size(), 16U);
+  EXPECT_LT(growth.most(), 64U * 1024);
 }
 
 // threat-model 51
