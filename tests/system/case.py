@@ -5,15 +5,28 @@ import unittest
 from world import only_sums
 
 
+def only(*tests):
+    """Of the cases that a class inherits, these alone."""
+    def chosen(cls):
+        for name in (name for name in dir(cls) if name.startswith('test_') and name not in vars(cls)):
+            if name not in tests:
+                setattr(cls, name, None)
+        missing = [name for name in tests if not callable(getattr(cls, name, None))]
+        assert not missing, f'{cls.__name__} inherits no {missing}'
+        return cls
+    return chosen
+
+
 class Case(unittest.TestCase):
     """A case states its own beginning: package installed, service stopped, nothing counted."""
 
     world = None
+    backend = ''  # who holds the rules, as in helper.yaml; '' leaves it as it is installed
     longMessage = True
     maxDiff = None
 
     def setUp(self):
-        self.world.reset()
+        self.world.reset(self.backend)
         self.box = self.world.box
 
     def assertSays(self, text, *words):

@@ -46,9 +46,14 @@ def own_mount_namespace():
                           sys.executable, '-B', *sys.argv])
 
 
+PATIENCE = 4
+
+
 def poll(condition, seconds, what, interval=0.1):
-    """Waits for a condition with a bounded deadline; returns its first true value."""
-    deadline = time.monotonic() + seconds
+    """Waits for a condition with a bounded deadline; returns its first true value.
+
+    @param seconds  ample for a machine that is not starved; one that is gets several times as long."""
+    deadline = time.monotonic() + PATIENCE * seconds
     while True:
         value = condition()
         if value:

@@ -106,6 +106,11 @@ do {
 '''
 
 
+def outcomes(said):
+    """Of one round of the prober: {'tcp 203.0.113.10': 'metered', …}, each metered, refused or direct."""
+    return {' '.join(line.split()[:2]): line.split()[2] for line in said.splitlines()}
+
+
 class Observer:
     def __init__(self, box, addresses):
         self.box, self.addresses = box, addresses
@@ -170,9 +175,8 @@ class Observer:
     # Where traffic goes
 
     def probe(self, user):
-        """One round: {'tcp 203.0.113.10': 'metered', …}, each metered, refused or direct."""
-        out = self.box.run(PROBER, 'once', *self.addresses, user=user).out
-        return {' '.join(line.split()[:2]): line.split()[2] for line in out.splitlines()}
+        """One round, as a user."""
+        return outcomes(self.box.run(PROBER, 'once', *self.addresses, user=user).out)
 
     def watch(self, *users):
         """Probes from now on until the returned function is called, which gives all lines of each user."""

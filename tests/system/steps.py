@@ -4,12 +4,18 @@ A gate is a program of the container that says the name of its step on a socket 
 told to. Drop-ins of the units run it, and it stands in place of the programs that the helper and the
 package's scripts call: whoever has reached the step waits there, so that no case has to hit a moment.
 Nothing of the product knows about it. Who is killed is found from the host, in /proc.
+
+No program is called to change a table of nf_tables, and the kernel does it in one transaction. But the helper
+looks at iptables too before it makes the table and whenever it looks at its rules: it is held there, with
+the table not yet made (`look`) or in place (`look.held`). There is no third state to be killed in.
 """
 
 import os
 import select
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -53,13 +59,30 @@ UNIT_GATES = (
     # The language server is stopped at the same time: both come before the service.
     ('capture.stop', 'antigravity-proxy-capture.service', 'ExecStop', 'before'),
     ('helper.ready', 'antigravity-proxy-helper.service', 'ExecStartPost', 'after'),
-    # Of each language server, and before it of the unit that asks the program for its flags.
+    # Rules that it holds are there at the first, and at the second when it comes back.
+    ('helper.stop', 'antigravity-proxy-helper.service', 'ExecStop', 'before'),
+    ('helper.ended', 'antigravity-proxy-helper.service', 'ExecStopPost', 'after'),
+    # Of each language server; of the unit before it that asks the program for its flags: help.exec, and help.up unless
+    # that one has ended by then.
     ('ls.exec', 'antigravity-ls-.service', 'ExecStartPre', 'before'),
     ('ls.up', 'antigravity-ls-.service', 'ExecStartPost', 'after'),
 )
-# Name of the step, and the program whose calls are counted.
-PROGRAM_GATES = (('firewall', '/usr/sbin/xtables-nft-multi'), ('firewall', '/usr/sbin/nft'),
+# Name of the step, and the program whose calls are counted. Calls of iptables are a `look` or a `change`.
+PROGRAM_GATES = (('iptables', '/usr/sbin/xtables-nft-multi'),
                  ('configure', '/usr/bin/systemd-sysusers'), ('restart', '/usr/bin/deb-systemd-invoke'))
+IPTABLES_STEPS = {'save': 'look', 'restore': 'change'}
+
+# Says whether our table is there; run in the container's network alone.
+HAS_TABLE = r'''
+import socket, struct
+name = b'antigravity_proxy\0'
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+s.settimeout(5)
+attribute = struct.pack('=HH', 4 + len(name), 1) + name
+attribute += bytes(-len(attribute) % 4)
+s.sendto(struct.pack('=IHHIIBBH', 20 + len(attribute), 10 << 8 | 1, 1, 1, 0, 1, 0, 0) + attribute, (0, 0))
+print('yes' if struct.unpack_from('=IH', s.recv(1 << 16))[1] == 10 << 8 else 'no')
+'''
 
 
 class Steps:
@@ -83,7 +106,8 @@ class Steps:
             self.box.write(f'{PLACE}/wrapper', f'''\
 #!/usr/bin/perl
 (my $name = $0) =~ s,.*/,,;
-exec '{GATE}', '{step}', '{program}.real', $name, @ARGV;
+(my $verb = $name) =~ s,.*-,,;
+exec '{GATE}', '{step}' eq 'iptables' ? "iptables.$verb" : '{step}', '{program}.real', $name, @ARGV;
 ''', 0o755)
             self.box.run(f'if [ -x {program} ] && [ ! -e {program}.real ]; then '
                          f'mv {program} {program}.real && cp {PLACE}/wrapper {program}; fi')
@@ -104,7 +128,7 @@ exec '{GATE}', '{step}', '{program}.real', $name, @ARGV;
         lines = [f'[{section}]']
         shipped = self.box.run('systemctl', 'cat', unit, check=False).out.splitlines()
         for directive in dict.fromkeys(d for _, u, d, _ in UNIT_GATES if u == unit):
-            gates = {place: f'{directive}=+{GATE} {step}'
+            gates = {place: f'{directive}=+{GATE} {step}:%N'
                      for step, u, d, place in UNIT_GATES if (u, d) == (unit, directive)}
             own = [line for line in shipped if line.startswith(f'{directive}=')]
             lines += [f'{directive}=', *([gates['before']] if 'before' in gates else []), *own,
@@ -137,9 +161,16 @@ exec '{GATE}', '{step}', '{program}.real', $name, @ARGV;
 
     def _answer(self, gate):
         with gate:
-            step = gate.makefile().readline().strip()
+            step, _, unit = gate.makefile().readline().strip().partition(':')
+            if unit.startswith('antigravity-ls-help-'):
+                step = step.replace('ls.', 'help.')
+            if step.startswith('iptables.'):
+                step = IPTABLES_STEPS.get(step.partition('.')[2], step)
             action = None
             with self.lock:
+                # Asked for only where a row wants to know: it takes a moment.
+                if step == 'look' and self.armed and self.armed.step == 'look.held' and self._has_table():
+                    step = 'look.held'
                 self.seen.append(step)
                 if self.armed and self.armed.is_at(self.seen):
                     action, self.armed = self.armed, None
@@ -149,6 +180,11 @@ exec '{GATE}', '{step}', '{program}.real', $name, @ARGV;
                 gate.sendall(b'go\n')
             except OSError:
                 pass  # whoever stood there was killed
+
+    def _has_table(self):
+        asked = subprocess.run(['nsenter', f'--target={self.box.init}', '--net', '--', sys.executable, '-c', HAS_TABLE],
+                               capture_output=True, text=True, timeout=30, check=True)
+        return asked.stdout.strip() == 'yes'
 
     def arm(self, step, nth, action):
         with self.lock:

@@ -27,6 +27,7 @@ HOSTS = (MODEL_HOST, 'cloudcode-pa.googleapis.com', 'generativelanguage.googleap
 BAD_HOSTS = {'expired.example.test': 'expired', 'self-signed.example.test': 'self-signed',
              'wrong-name.example.test': 'wrong-host', 'untrusted.example.test': 'untrusted-root'}
 DROP_IN = '/etc/antigravity-proxy/{}.yaml.d/50-test.yaml'
+BACKEND = '/etc/antigravity-proxy/helper.yaml.d/40-backend.yaml'
 APT = ('apt-get', '-qq', '-y', '-o', 'Dpkg::Use-Pty=0')
 # One of the places where the real one is installed, so that no configuration is needed for it.
 LS_BINARY = '/usr/share/antigravity/resources/app/extensions/antigravity/bin/language_server_linux_x64'
@@ -60,6 +61,7 @@ class World:
         self.deb, self.doubles = Path(deb), Path(doubles)
         self.box = Container(tree, name, scratch)
         self.cursor = ''
+        self.backend = ''
 
     # Set-up
 
@@ -121,6 +123,8 @@ class World:
                           f'socket(my $s, {family}, SOCK_DGRAM, 0); {v6only} '
                           f'bind($s, pack_sockaddr_in{six}(443, {address})) or die $!; recv($s, $_, 99, 0) while 1',
                           properties=('Restart=no',))
+        poll(lambda: len(self.box.run('ip netns exec upstream ss -Hlun sport = :443').out.splitlines()) == 2, 20,
+             'the sinks are there')
 
     def stop_udp_sink(self):
         self.box.run('systemctl stop udp-sink4 udp-sink6', check=False)
@@ -153,6 +157,14 @@ class World:
         self.box.write(DROP_IN.format('proxy'), proxy or PROXY_YAML.format(mode=mode))
         if helper:
             self.box.write(DROP_IN.format('helper'), helper)
+        self.choose_backend(self.backend)
+
+    def choose_backend(self, backend):
+        """Who is to hold the rules from the helper's next look on; '' as it is installed."""
+        if backend:
+            self.box.write(BACKEND, f'firewall:\n  backend: {backend}\n')
+        else:
+            self.box.run('rm', '-f', BACKEND)
 
     def start(self, check=True, capture=True):
         """Starts the service; with `capture` also waits until it says that capture is active."""
@@ -170,8 +182,11 @@ class World:
     def stop(self, check=True):
         return self.box.run('systemctl', 'stop', 'antigravity-proxy', check=check, timeout=100)
 
-    def reset(self):
-        """Whatever an earlier case did: package installed, service down, no state, no doubles' truth."""
+    def reset(self, backend=''):
+        """Whatever an earlier case did: package installed, service down, no state, no doubles' truth.
+
+        @param backend  who holds the rules in this case, also after another configure()."""
+        self.backend = backend
         if not self.installed():
             self.install()
         self.box.run('systemctl stop antigravity-proxy', check=False)
@@ -327,9 +342,18 @@ END
     # What is there
 
     def rules(self):
-        """Our rules of both families, with their packet counters."""
+        """Our rules, whoever holds them. Those of iptables are of both families, with their packet counters."""
         text = self.box.run('iptables-save -c; ip6tables-save -c').out
-        return [line for line in text.splitlines() if 'antigravity' in line.lower() or 'AGP' in line]
+        saved = [line for line in text.splitlines() if 'antigravity' in line.lower() or 'AGP' in line]
+        table = self.box.run('nft', '-n', '-s', 'list', 'table', 'inet', 'antigravity_proxy', check=False).out
+        # Behind a # it says which program holds the table, as far as that runs.
+        return saved + [f'nft {line.partition("#")[0].strip()}' for line in table.splitlines() if line.strip(' \t}')]
+
+    def helper_status(self):
+        """What the helper says on the bus, key by key."""
+        said = self.box.run('busctl', '--json=short', 'call', 'org.antigravityproxy.Helper1',
+                            '/org/antigravityproxy/Helper1', 'org.antigravityproxy.Helper1', 'Status')
+        return {key: value['data'] for key, value in json.loads(said.out)['data'][0].items()}
 
     def main_pid(self, unit):
         return int(self.box.run('systemctl', 'show', '-P', 'MainPID', unit).out.strip())

@@ -82,10 +82,23 @@ class MissingParts(Case):
         self.assertSays(self.world.journal(), '8742', 'failed to listen')
         self.assertEqual([], self.world.rules())
 
-    def test_without_iptables_nothing_is_captured_and_status_names_the_package(self):
+    def hide_iptables(self):
         hide = 'for f in iptables-restore ip6tables-restore iptables-save ip6tables-save iptables ip6tables; do mv /usr/sbin/$f /usr/sbin/$f.hidden; done'
         self.box.run(hide)
         self.addCleanup(self.box.run, 'cd /usr/sbin && for f in *.hidden; do mv $f ${f%.hidden}; done')
+
+    def test_where_a_table_holds_the_rules_nobody_misses_iptables(self):
+        self.hide_iptables()
+        self.world.start()
+        self.assertEqual('nftables', self.world.helper_status()['firewall_backend'])
+        self.world.client('--count', '1', '--network', 'tcp4')
+        self.world.client('--count', '1', '--network', 'tcp6')
+        self.assertCounted()
+        self.world.stop()
+
+    def test_without_iptables_nothing_is_captured_and_status_names_the_package(self):
+        self.world.choose_backend('iptables')
+        self.hide_iptables()
         self.world.start(check=False)
         status = self.said_by_status('iptables')
         self.assertSays(status, 'install the package iptables')

@@ -2,7 +2,7 @@
 
 import json
 
-from case import Case
+from case import Case, only
 from container import poll
 from observer import Observer
 from steps import kill
@@ -14,6 +14,11 @@ OURS = '-m comment --comment antigravity-proxy:v1'
 
 
 class Cleanup(Case):
+    """With the table of nf_tables, which ends with the helper's unit."""
+
+    backend = 'nftables'
+    rules = {'kind': 'table', 'name': 'inet antigravity_proxy'}
+
     def setUp(self):
         super().setUp()
         self.world.configure(mode='managed')
@@ -45,7 +50,7 @@ class Cleanup(Case):
         report = self.cleanup()
         self.assertEqual([], report['left'])
         self.assertEqual([], report['problems'])
-        self.assertEqual({'unit', 'rules', 'files'}, {trace['kind'] for trace in report['removed']})
+        self.assertEqual({'unit', self.rules['kind'], 'files'}, {trace['kind'] for trace in report['removed']})
         self.assertIn('198.51.100.1', self.box.run('iptables-save -t nat').out)
         self.box.run('iptables -w -t nat -D OUTPUT -d 198.51.100.1 -p tcp --dport 443 -j ACCEPT')
         self.assertAsBefore()
@@ -61,7 +66,7 @@ class Cleanup(Case):
         try:
             kill(self.box, ('helper', 'daemon', 'bus'))
             found = self.cleanup('--dry-run')['found']
-            self.assertIn({'kind': 'rules', 'name': 'iptables-nft nat'}, found)
+            self.assertIn(self.rules, found)
             self.assertIn({'kind': 'files', 'name': BUNDLE.rpartition('/')[0]}, found)
             report = self.cleanup(check=False)
             self.assertEqual([], report['left'], report)
@@ -97,6 +102,24 @@ class Cleanup(Case):
         self.assertNotIn('AGP_NAT', saved)
         self.assertIn('198.51.100.1', saved)
 
+    def test_a_table_that_nobody_owns_is_removed_too_and_no_nft_is_needed(self):
+        self.box.run('''set -e
+            nft add table inet antigravity_proxy
+            nft add chain inet antigravity_proxy filter_output '{ type filter hook output priority 0 ; }'
+            nft add rule inet antigravity_proxy filter_output ip daddr 198.51.100.2 drop
+            nft add table inet somebody_elses
+            mv /usr/sbin/nft /usr/sbin/nft.away''')
+        self.addCleanup(self.box.run, 'nft delete table inet somebody_elses')
+        try:
+            self.assertEqual([self.rules], self.cleanup('--dry-run')['found'])
+            report = self.cleanup()
+        finally:
+            self.box.run('mv /usr/sbin/nft.away /usr/sbin/nft')
+        self.assertEqual(([self.rules], [], []), (report['removed'], report['left'], report['problems']))
+        tables = self.box.run('nft list tables').out.splitlines()
+        self.assertIn('table inet somebody_elses', tables)
+        self.assertNotIn('table inet antigravity_proxy', tables)
+
     def test_a_dry_run_changes_nothing(self):
         self.up()
         running = self.observer.snapshot()
@@ -116,3 +139,10 @@ class Cleanup(Case):
         self.assertSays(said.out, 'removed:', 'antigravity-proxy.service', BUNDLE.rpartition('/')[0])
         poll(lambda: not Observer.differences(self.before, self.observer.snapshot()), 10, 'nothing is left')
         self.assertSays(self.box.run('antigravity-proxy cleanup').out, 'nothing of antigravity-proxy is left')
+
+
+@only('test_a_running_service_is_taken_away_and_its_ledger_stays', 'test_it_works_with_daemon_helper_and_bus_gone',
+      'test_a_dry_run_changes_nothing')
+class CleanupWithIptables(Cleanup):
+    backend = 'iptables'
+    rules = {'kind': 'rules', 'name': 'iptables-nft nat'}

@@ -4,7 +4,7 @@ import json
 
 from case import Case
 from container import poll
-from world import APT, BUNDLE, CONTROL, DAEMON, DOUBLES, PROXY_YAML, UPSTREAM_CA
+from world import APT, BUNDLE, CONTROL, DAEMON, DOUBLES, MODEL_HOST, PROXY_YAML, UPSTREAM_CA
 
 
 class EndOfLife(Case):
@@ -37,6 +37,7 @@ class EndOfLife(Case):
 
     # threat-model 35
     def test_rules_that_another_program_flushed_are_put_back(self):
+        self.world.backend = 'iptables'
         self.world.configure(proxy=PROXY_YAML.format(mode='off') + 'capture:\n  verify_every: 1s\n')
         self.world.start()
         for tool in ('iptables', 'ip6tables'):
@@ -47,6 +48,26 @@ class EndOfLife(Case):
         self.world.client('--count', '1')
         self.assertCounted()
         self.assertIn('put back', self.world.journal())
+
+    # threat-model 79
+    def test_while_no_daemon_can_run_nothing_is_direct(self):
+        self.world.start()
+        self.box.write('/run/systemd/system/antigravity-proxy.service.d/broken.conf', '[Service]\nExecStart=\nExecStart=/bin/false\n')
+        self.box.run('systemctl', 'daemon-reload')
+        self.box.run('kill', '-KILL', str(self.world.main_pid(DAEMON)))
+        for network in ('-4', '-6'):
+            for _ in range(4):
+                # Upstream's own certificate would do: nothing but the rules stands between.
+                call = self.box.run('curl', '-sS', '-m', '3', network, '-o', '/dev/null', '--cacert', '/etc/ssl/certs/fake-upstream.pem',
+                                    f'https://{MODEL_HOST}/direct', user='antigravity-ls', check=False)
+                self.assertNotEqual(0, call.code, 'a call went past the daemon')
+        truth = self.world.truth_calls()
+        self.assertEqual([], truth['calls'] + truth['other'])
+        # Mended, it comes back by itself, and stops for good.
+        self.box.run('rm /run/systemd/system/antigravity-proxy.service.d/broken.conf; systemctl daemon-reload')
+        self.world.wait_capture(60)
+        self.world.stop()
+        self.assertNothingLeft()
 
     # threat-model 80
     def test_a_daemon_that_stands_still_is_replaced(self):
@@ -73,8 +94,10 @@ class EndOfLife(Case):
         left = self.box.run('find / -xdev \\( -path /proc -o -path /sys -o -path /opt -o -path /var/lib/dpkg '
                             '-o -path /var/log -o -path /run/systemd -o -path /var/cache/apt '
                             '-o -path /var/lib/apt -o -path /home -o -path /var/lib/fake-upstream '
-                            # Python has a module of that name.
-                            '-o -path /usr/share/antigravity -o -path "/usr/lib/python3*" \\) -prune -o -iname "*antigravity*" -print', check=False).out
+                            # Python has a module of that name, and only that one.
+                            '-o -path /usr/share/antigravity -o -path "/usr/lib/python3.*/antigravity.py" '
+                            '-o -path "/usr/lib/python3.*/__pycache__/antigravity.cpython-*.pyc" \\) -prune '
+                            '-o -iname "*antigravity*" -print', check=False).out
         self.assertEqual('', left)
         for account in ('antigravity-proxy', 'antigravity-ls'):
             entry = self.box.run('getent', 'passwd', account).out.strip()
