@@ -15,8 +15,6 @@ using std::chrono::seconds;
 constexpr const char* kHelper = "/usr/libexec/antigravity-proxy/antigravity-proxy-helper";
 constexpr std::array kRuntimeDirectories{"/run/antigravity-proxy", "/run/antigravity-proxy-helper"};
 constexpr const char* kService = "antigravity-proxy.service";
-// Systemd stops it along with the service, and at nobody's request.
-constexpr const char* kCapture = "antigravity-proxy-capture.service";
 
 constexpr seconds kLook{15};
 // Live streams may end first, then the language server: the unit's own limit.
@@ -190,9 +188,7 @@ class Cleanup {
         {}, kStop);
     std::vector<std::string> stop{"stop"};
     for (auto& unit : units()) {
-      if (unit != kCapture) {
-        stop.push_back(std::move(unit));
-      }
+      stop.push_back(std::move(unit));
     }
     if (stop.size() > 1) {
       (void)ask(systemctl, stop, {}, kStop);

@@ -48,7 +48,7 @@ using Seconds = std::chrono::seconds;
 
 constexpr char kUsage[] =
     "Usage: antigravity-proxy-helper [--idle-timeout SECONDS] [--config FILE]\n"
-    "       antigravity-proxy-helper --release [--for service|capture] [--config FILE]\n"
+    "       antigravity-proxy-helper --release [--for service|socket] [--config FILE]\n"
     "       antigravity-proxy-helper --check-ide-patch | --revert-ide-patch [--config FILE]\n"
     "\n"
     "The root helper of antigravity-proxy. The first form serves org.antigravityproxy.Helper1 on\n"
@@ -82,8 +82,8 @@ std::optional<ReleaseFor> release_for(std::string_view word) {
   if (word == "service") {
     return ReleaseFor::service;
   }
-  if (word == "capture") {
-    return ReleaseFor::capture;
+  if (word == "socket") {
+    return ReleaseFor::socket;
   }
   return std::nullopt;
 }

@@ -329,20 +329,6 @@ Result<> SystemdUnits::stop(const std::string& unit) {
   return {};
 }
 
-Result<> SystemdUnits::request_stop(const std::string& unit) {
-  auto connection = bus();
-  if (!connection) {
-    return connection.error();
-  }
-  BusError error;
-  const int r = sd_bus_call_method(*connection, kManagerName, kManagerPath, kManager, "StopUnit",
-                                   error.get(), nullptr, "ss", unit.c_str(), "replace");
-  if (r < 0 && !error.is("org.freedesktop.systemd1.NoSuchUnit")) {
-    return failure("stopping " + unit, r, error.value());
-  }
-  return {};
-}
-
 void SystemdUnits::reset_failed(const std::string& unit) {
   auto connection = bus();
   if (!connection) {

@@ -28,14 +28,10 @@ class SystemdUnits final : public core::UnitManager {
   /// From now on root's private socket of the service manager is tried first, as systemctl does:
   /// taking things back must work while the bus is dead. References on units need the bus.
   void go_past_the_bus() { past_the_bus_ = true; }
-  /// Asks for a stop and does not wait. A unit that is not loaded is a success.
-  [[nodiscard]] Result<> request_stop(const std::string& unit);
   /// Clears the failed state, if any, so that the unit is not listed any more.
   void reset_failed(const std::string& unit);
   /// Type of the pending job of a unit ("stop", "restart", ...), empty when there is none.
   [[nodiscard]] Result<std::string> job_type(const std::string& unit);
-  /// 0 when no main process runs.
-  [[nodiscard]] Result<std::uint32_t> main_pid(const std::string& unit);
 
  private:
   struct JobWait;
@@ -52,6 +48,8 @@ class SystemdUnits final : public core::UnitManager {
                                                    const core::RunLimits& limits);
   [[nodiscard]] Result<std::string> unit_path(const std::string& unit);
   [[nodiscard]] core::UnitExit exit_of(const std::string& unit);
+  /// 0 when no main process runs.
+  [[nodiscard]] Result<std::uint32_t> main_pid(const std::string& unit);
   void forget(const std::string& unit);
   [[nodiscard]] Error failure(const std::string& what, int number, const sd_bus_error& error);
 

@@ -32,7 +32,7 @@ std::vector<std::string> names(const std::vector<Trace>& traces) {
 
 FakeMachine running() {
   FakeMachine machine;
-  machine.units = {"antigravity-proxy.service", "antigravity-proxy-capture.service",
+  machine.units = {"antigravity-proxy.service", "antigravity-proxy-intercept.socket",
                    "antigravity-ls-0123.service"};
   machine.saved["/usr/sbin/iptables-nft"] = kSaved;
   machine.paths.insert("/run/antigravity-proxy-helper");
@@ -55,7 +55,7 @@ TEST(Cleanup, ALookSaysEachTraceAndChangesNothing) {
   EXPECT_EQ(
       names(report.found),
       (std::vector<std::string>{
-          "unit antigravity-proxy.service", "unit antigravity-proxy-capture.service",
+          "unit antigravity-proxy.service", "unit antigravity-proxy-intercept.socket",
           "unit antigravity-ls-0123.service", "rules iptables-nft filter", "rules iptables-nft nat",
           "rules ip6tables-legacy filter", "rules ip6tables-legacy nat",
           "table inet antigravity_proxy", "files /run/antigravity-proxy-helper"}));

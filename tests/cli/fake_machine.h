@@ -103,8 +103,7 @@ class FakeMachine final : public CleanupMachine {
       table = table && (table_is_held || !stops("antigravity-proxy-helper.service"));
       std::erase_if(units, [&](const auto& unit) {
         return !unstoppable.contains(unit) &&
-               (std::find(arguments.begin(), arguments.end(), unit) != arguments.end() ||
-                unit == "antigravity-proxy-capture.service");
+               std::find(arguments.begin(), arguments.end(), unit) != arguments.end();
       });
     }
     return {0, "", ""};

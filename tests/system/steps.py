@@ -56,8 +56,7 @@ UNIT_GATES = (
     ('released', 'antigravity-proxy.service', 'ExecStopPost', 'after'),
     ('reload', 'antigravity-proxy.service', 'ExecReload', 'before'),
     ('reloaded', 'antigravity-proxy.service', 'ExecReload', 'after'),
-    # The language server is stopped at the same time: both come before the service.
-    ('capture.stop', 'antigravity-proxy-capture.service', 'ExecStop', 'before'),
+    ('socket.stop', 'antigravity-proxy-intercept.socket', 'ExecStopPost', 'before'),
     ('helper.ready', 'antigravity-proxy-helper.service', 'ExecStartPost', 'after'),
     # Rules that it holds are there at the first, and at the second when it comes back.
     ('helper.stop', 'antigravity-proxy-helper.service', 'ExecStop', 'before'),

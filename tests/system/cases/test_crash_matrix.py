@@ -55,8 +55,7 @@ TABLE = (
     ('upgrade', 'daemon.exec', 1, (B,), (), ((B,),)),
     # Killed, and stopped before anything has recovered.
     ('end', 'idle', 0, VICTIMS, ((H, D),), ((D, B),)),
-    ('stop', 'capture.stop', 1, (H, D, B), ((H,),), ()),
-    ('stop', 'daemon.stop', 1, (H, D, B), ((H, D),), ()),
+    ('stop', 'daemon.stop', 1, (H, D, B), ((H,), (H, D)), ()),
     ('stop', 'daemon.ended', 1, (H, B), (), ((H, B),)),
     # The last moment of the table.
     ('stop', 'helper.stop', 1, (H, B), ((H, B),), ()),
@@ -64,6 +63,7 @@ TABLE = (
     ('stop', 'change', 2, (H, B), None, ((H,),)),
     ('stop', 'change', 4, (H, B), None, ((H, B),)),
     ('stop', 'released', 1, (B,), (), ((B,),)),
+    ('stop', 'socket.stop', 1, (B,), ((B,),), ()),
 )
 # When the power goes: the phase and the step as above, and with whom. The service is enabled.
 POWER_CUTS = (
@@ -153,8 +153,9 @@ class Matrix:
         process = self.box.start('sh', '-c', f'timeout 120 {command}', env={'DEBIAN_FRONTEND': 'noninteractive'})
         said = []
         try:
-            # Some steps come after the command has ended: the language server is started in the background.
-            ended = (lambda: False) if phase == 'start' else lambda: process.poll() is not None
+            # Some steps come after the command has ended: the language server is started in the background, sockets stop there.
+            is_later = phase == 'start' or step == 'socket.stop'
+            ended = (lambda: False) if is_later else lambda: process.poll() is not None
             self.assertTrue(armed.wait(ended), f'{phase}: there was no step {step} {nth}, only {self.steps.seen}')
         finally:
             said += process.communicate(timeout=150)

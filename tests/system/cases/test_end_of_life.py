@@ -63,11 +63,38 @@ class EndOfLife(Case):
                 self.assertNotEqual(0, call.code, 'a call went past the daemon')
         truth = self.world.truth_calls()
         self.assertEqual([], truth['calls'] + truth['other'])
-        # Mended, it comes back by itself, and stops for good.
-        self.box.run('rm /run/systemd/system/antigravity-proxy.service.d/broken.conf; systemctl daemon-reload')
-        self.world.wait_capture(60)
+        # It is failing, and connections wait; a stop is one for good all the same.
         self.world.stop()
         self.assertNothingLeft()
+        self.box.run('rm /run/systemd/system/antigravity-proxy.service.d/broken.conf; systemctl daemon-reload')
+        self.assertNothingLeft()
+        self.world.start()
+        self.world.client('--count', '1')
+        self.assertCounted()
+
+    # threat-model 43
+    def test_a_stop_of_a_failing_service_is_one_for_good(self):
+        """After its process, in its pause before the next try and at that try, while connections wait."""
+        connect = 'for n in 1 2 3; do (exec 9<> /dev/tcp/127.0.0.1/8742) 2> /dev/null; done'
+        look = f'for n in $(seq 300); do case $(systemctl show -P SubState {DAEMON}),$(systemctl show -P NRestarts {DAEMON}) in'
+        for moment in ('stop-post,*', 'auto-restart,*', 'auto-restart,3', '*,2', '*,4', '*,5'):
+            with self.subTest(moment=moment):
+                self.world.start()
+                self.box.write('/run/systemd/system/antigravity-proxy.service.d/broken.conf', '[Service]\nExecStart=\nExecStart=/bin/false\n')
+                self.box.run('systemctl', 'daemon-reload')
+                self.box.run('bash', '-c', f'systemctl kill --signal=KILL {DAEMON}; {connect}; {look} {moment}) break;; esac; done; '
+                             'systemctl stop antigravity-proxy')
+                self.assertNothingLeft()
+                self.box.run('rm /run/systemd/system/antigravity-proxy.service.d/broken.conf; systemctl daemon-reload; systemctl reset-failed')
+
+    def test_a_daemon_that_may_not_try_again_leaves_nothing(self):
+        self.world.start()
+        self.box.run('echo nonsense: true >> /etc/antigravity-proxy/proxy.yaml')
+        self.box.run('kill', '-KILL', str(self.world.main_pid(DAEMON)))
+        poll(lambda: self.box.run('systemctl', 'is-failed', DAEMON, check=False).out.strip() == 'failed', 30, 'it has given up')
+        poll(lambda: not self.world.rules(), 30, 'the rules are gone')
+        self.assertNothingLeft()
+        self.assertIn('nonsense', self.box.run('systemctl', 'status', '--no-pager', DAEMON, check=False).out)
 
     # threat-model 80
     def test_a_daemon_that_stands_still_is_replaced(self):

@@ -47,7 +47,7 @@ LS_ENVIRONMENT = {'AGP_CSRF_TOKEN', 'AGP_EXTENSION_SERVER_CSRF_TOKEN', 'CURL_CA_
 # helper, language server: as required. The daemon's 1.5 is what is left of it: it must reach the internet (PrivateNetwork=,
 # IPAddressDeny=, AF_INET), tell users apart (PrivateUsers=, AF_NETLINK) and find the IDE of any of them (ProtectProc=, ProtectHome=).
 EXPOSURE = {HELPER: 1.5, LS_UNITS: 1.2, DAEMON: 1.5}
-UNITS = ('antigravity-proxy.service', 'antigravity-proxy-helper.service', 'antigravity-proxy-capture.service',
+UNITS = ('antigravity-proxy.service', 'antigravity-proxy-helper.service',
          'antigravity-proxy-ide-patch.service', 'antigravity-proxy-ide-patch.path', 'antigravity-proxy-api.socket',
          'antigravity-proxy-intercept.socket')
 NO_CAPABILITIES = '0' * 16
