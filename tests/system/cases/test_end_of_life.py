@@ -89,7 +89,7 @@ class EndOfLife(Case):
 
     def test_a_daemon_that_may_not_try_again_leaves_nothing(self):
         self.world.start()
-        self.box.run('echo nonsense: true >> /etc/antigravity-proxy/proxy.yaml')
+        self.world.configure(proxy='nonsense: true\n')
         self.box.run('kill', '-KILL', str(self.world.main_pid(DAEMON)))
         poll(lambda: self.box.run('systemctl', 'is-failed', DAEMON, check=False).out.strip() == 'failed', 30, 'it has given up')
         poll(lambda: not self.world.rules(), 30, 'the rules are gone')
