@@ -49,9 +49,9 @@ class ProcessScan final : public SessionFinder {
     std::string user = "auto";                      // proxy.yaml: language_server.user
     std::string own_ls_account = "antigravity-ls";  // never an IDE's
     std::string proc = "/proc";
-    std::string net = "net";  // below it: the network where extension servers listen
     /// When the machine started, by its clock now.
     std::function<std::chrono::system_clock::time_point()> boot_time = ls::boot_time;
+    std::string net = "net";  // below proc: the network where extension servers listen
   };
 
   explicit ProcessScan(Options options);

@@ -73,7 +73,8 @@ class FinderServer : public ::testing::Test {
     EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     const auto until = std::chrono::steady_clock::now() + 20s;
     (void)ls::send_line(fd.get(), line, until);  // it may have had enough of it already
-    return ls::receive_line(fd.get(), ls::kAnswerLimit, until).value_or("");
+    const auto said = ls::receive_line(fd.get(), ls::kAnswerLimit, until);
+    return said ? *said : "";
   }
 
   ls::ScriptedFinder socket;

@@ -23,9 +23,9 @@ auto soon() {
 
 FinderQuestion question_of(int peer) {
   const auto line = receive_line(peer, kQuestionLimit, soon());
-  const auto question = decode_question(line.value_or(""));
+  const auto question = decode_question(line ? *line : "");
   EXPECT_TRUE(question);
-  return question.value_or(FinderQuestion());
+  return question ? *question : FinderQuestion();
 }
 
 /// Answers with the session of this user, or with nothing.
