@@ -38,7 +38,7 @@ class Run(Case):
 
     def lingers(self, user):
         uid = self.uid(user)
-        return self.box.run(f'grep -qxE 'STATE=(lingering|online|active)' /run/systemd/users/{uid} && systemctl -q is-active user@{uid} && '
+        return self.box.run(f'grep -qxE "STATE=(lingering|online|active)" /run/systemd/users/{uid} && systemctl -q is-active user@{uid} && '
                             f'test -S /run/user/{uid}/systemd/private', check=False).code == 0
 
     def run_as(self, user, *command, options=(), check=True):
