@@ -184,7 +184,8 @@ class Cleanup {
     // The service goes first and takes the language server along; its sockets would start it again.
     (void)ask(
         systemctl,
-        {"stop", kService, "antigravity-proxy-api.socket", "antigravity-proxy-intercept.socket"},
+        {"stop", kService, "antigravity-proxy-api.socket", "antigravity-proxy-intercept.socket",
+         "antigravity-proxy-diagnosis.socket", "antigravity-proxy-finder.socket"},
         {}, kStop);
     std::vector<std::string> stop{"stop"};
     for (auto& unit : units()) {

@@ -13,7 +13,8 @@
 namespace {
 
 constexpr const char* kUsage =
-    "Usage: antigravity-proxyd [--config FILE] [--state-dir DIR] [--check-config]\n"
+    "Usage: antigravity-proxyd [--config FILE] [--state-dir DIR] [--finder SOCKET]\n"
+    "                          [--check-config]\n"
     "\n"
     "Measures what language model calls cost in tokens: ends redirected TLS connections, relays\n"
     "every byte and reads usage from a copy. Normally started by systemd; people use the command\n"
@@ -23,6 +24,7 @@ constexpr const char* kUsage =
     "                   (default /etc/antigravity-proxy/proxy.yaml)\n"
     "  --state-dir DIR  keys, certificate (DIR/ca/ca.pem) and ledger\n"
     "                   (default /var/lib/antigravity-proxy)\n"
+    "  --finder SOCKET  ask antigravity-proxy-finder for the IDE instead of looking at processes\n"
     "  --check-config   report every fault of the configuration and exit\n"
     "  --version        print the version and exit\n"
     "  --help           print this and exit\n"
@@ -40,9 +42,10 @@ struct Arguments {
 
 // @return an exit status when there is nothing more to do, -1 otherwise.
 int parse(int argc, char** argv, Arguments* arguments) {
-  enum : int { config = 1, state_dir, check, version, help };
+  enum : int { config = 1, state_dir, finder, check, version, help };
   static const option kOptions[] = {{"config", required_argument, nullptr, config},
                                     {"state-dir", required_argument, nullptr, state_dir},
+                                    {"finder", required_argument, nullptr, finder},
                                     {"check-config", no_argument, nullptr, check},
                                     {"version", no_argument, nullptr, version},
                                     {"help", no_argument, nullptr, help},
@@ -55,6 +58,9 @@ int parse(int argc, char** argv, Arguments* arguments) {
         break;
       case state_dir:
         arguments->options.state_dir = optarg;
+        break;
+      case finder:
+        arguments->options.finder_socket = optarg;
         break;
       case check:
         arguments->only_check = true;

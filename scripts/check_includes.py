@@ -39,6 +39,8 @@ ARROWS = {
     'daemon/relay': (BASE, 'daemon/tls', *READERS, 'daemon/usage', 'daemon/policy', 'daemon/rewrite'),
     'daemon/control': (BASE,),
     'daemon/ls': (BASE, LOG, *READERS, 'daemon/control'),
+    # A process of its own around one part of daemon/ls.
+    'daemon/finder': (BASE, LOG, 'daemon/ls'),
     'daemon/ledger': (BASE, LOG, 'daemon/usage'),
     'daemon/io': (BASE, LOG, 'daemon/relay', 'daemon/rewrite', 'daemon/tls', 'daemon/control', 'daemon/ledger',
                   'daemon/usage', 'daemon/policy'),
@@ -96,7 +98,7 @@ LIBRARIES = (
     (r'(zlib|brotli/.*|zstd)\.?h?', ('daemon/coding', 'daemon/websocket')),
     (r'sdbus-c\+\+', ('common/bus', 'daemon/bus', 'helper/bus', 'daemon/.', 'helper/.', 'cli')),
     (r'systemd/sd-', ('common/log', 'common/bus', 'helper/os', 'helper/bus', 'daemon/io',
-                      'daemon/bus', 'daemon/.', 'helper/.', 'cli')),
+                      'daemon/bus', 'daemon/finder', 'daemon/.', 'helper/.', 'cli')),
 )
 
 # Single includes that the table above forbids and that are wanted, with the reason.

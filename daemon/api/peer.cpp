@@ -1,10 +1,12 @@
 #include "daemon/api/peer.h"
 
-#include "common/base/unique_fd.h"
-
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <string>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -65,27 +67,36 @@ bool is_the_peer(const inet_diag_msg& found, const inet_diag_sockid& asked) {
          found.id.idiag_dport == asked.idiag_dport;
 }
 
-Result<std::uint32_t> ask_kernel(const Question& question) {
-  const UniqueFd fd(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+/// The socket that ask_through() got. Its queue is shared with whoever passed it and outlives this
+/// process, so that what is in there may be an answer to somebody before us.
+struct Shared {
+  std::mutex one_at_a_time;
+  UniqueFd socket;
+  std::uint32_t sequence = 0;
+};
+
+Shared& shared() {
+  static Shared all;
+  return all;
+}
+
+Result<UniqueFd> open_diagnosis() {
+  UniqueFd fd(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   if (!fd.is_open()) {
     return errno_error("open socket diagnosis");
   }
-  // Single lookups are answered within send(); the limit only guards against the impossible.
-  const timeval limit{1, 0};
-  (void)::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  if (::send(fd.get(), &question, sizeof question, 0) < 0) {
-    return errno_error("ask for the peer's socket");
-  }
-  alignas(nlmsghdr) char buffer[8192];
-  const auto size = ::recv(fd.get(), buffer, sizeof buffer, 0);
-  if (size < 0) {
-    return errno_error("read the peer's socket");
-  }
+  return fd;
+}
+
+Result<std::uint32_t> read_answer(const char* buffer, std::size_t size, const Question& question) {
   const auto* head = reinterpret_cast<const nlmsghdr*>(buffer);
-  if (!NLMSG_OK(head, static_cast<std::size_t>(size))) {
+  if (!NLMSG_OK(head, size) || head->nlmsg_seq != question.head.nlmsg_seq) {
     return errno_error(EBADMSG, "read the peer's socket");
   }
   if (head->nlmsg_type == NLMSG_ERROR) {
+    if (head->nlmsg_len < NLMSG_LENGTH(sizeof(nlmsgerr))) {
+      return errno_error(EBADMSG, "read the peer's socket");
+    }
     const auto* failure = static_cast<const nlmsgerr*>(NLMSG_DATA(head));
     return errno_error(failure->error == 0 ? EBADMSG : -failure->error, "find the peer's socket");
   }
@@ -100,9 +111,42 @@ Result<std::uint32_t> ask_kernel(const Question& question) {
   return found->idiag_uid;
 }
 
+/// Single lookups are answered within send(), so nothing here waits.
+Result<std::uint32_t> ask_over(int fd, const Question& question) {
+  alignas(nlmsghdr) char buffer[8192];
+  while (::recv(fd, buffer, sizeof buffer, MSG_DONTWAIT) >= 0) {
+    // What is there before we ask is no answer to us.
+  }
+  if (::send(fd, &question, sizeof question, 0) < 0) {
+    return errno_error("ask for the peer's socket");
+  }
+  const auto size = ::recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
+  if (size < 0) {
+    return errno_error("read the peer's socket");
+  }
+  return read_answer(buffer, static_cast<std::size_t>(size), question);
+}
+
+Result<std::uint32_t> ask_kernel(Question question) {
+  auto& passed = shared();
+  if (passed.socket.is_open()) {
+    const std::lock_guard turn(passed.one_at_a_time);
+    question.head.nlmsg_seq = ++passed.sequence;
+    return ask_over(passed.socket.get(), question);
+  }
+  const auto own = open_diagnosis();
+  return own ? ask_over(own->get(), question) : own.error();
+}
+
 std::uint32_t read_overflow_uid() {
   std::uint32_t value = 65534;
-  const UniqueFd fd(::open("/proc/sys/kernel/overflowuid", O_RDONLY | O_CLOEXEC));
+  // The sandbox of the service hides the kernel's own file and has the service manager copy it.
+  const char* copies = ::getenv("CREDENTIALS_DIRECTORY");
+  const std::string copy = copies == nullptr ? "" : std::string(copies) + "/overflowuid";
+  UniqueFd fd(::open(copy.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.is_open()) {
+    fd = UniqueFd(::open("/proc/sys/kernel/overflowuid", O_RDONLY | O_CLOEXEC));
+  }
   char text[16] = {};
   const auto size = fd.is_open() ? ::read(fd.get(), text, sizeof text) : -1;
   if (size > 0) {
@@ -119,6 +163,10 @@ Result<std::uint32_t> told(std::uint32_t uid) {
 }
 
 }  // namespace
+
+void ask_through(UniqueFd diagnosis) {
+  shared().socket = std::move(diagnosis);
+}
 
 std::uint32_t overflow_uid() {
   static const std::uint32_t kOverflow = read_overflow_uid();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/result.h"
+#include "common/base/unique_fd.h"
 
 #include <cstdint>
 
@@ -8,6 +9,11 @@
 
 /// Who is at the other end of an accepted connection, according to the kernel.
 namespace agp::api {
+
+/// Asks NETLINK_SOCK_DIAG through this socket of somebody else's, one question at a time, instead
+/// of one of its own for each. For the whole process, once, before its threads start: the sandbox
+/// of the service lets no netlink socket be opened.
+void ask_through(UniqueFd diagnosis);
 
 /// The uid that owns the peer's socket: SO_PEERCRED for a Unix socket, NETLINK_SOCK_DIAG for
 /// loopback TCP (v4, v6 and v4-mapped). Asks the kernel and returns at once.

@@ -30,6 +30,7 @@
 #include "daemon/ledger/sqlite_ledger.h"
 #include "daemon/ls/process_scan.h"
 #include "daemon/ls/quota_reader.h"
+#include "daemon/ls/remote_finder.h"
 #include "daemon/ls/supervisor.h"
 #include "daemon/tls/ca.h"
 #include "daemon/tls/keyed_digest.h"
@@ -124,6 +125,7 @@ class Daemon {
   Result<> open_state();
   Result<> start_interception();
   Result<> start_bus();
+  std::unique_ptr<ls::SessionFinder> make_finder() const;
   void start_supervisor();
   void order_language_server(daemon_bus::LanguageServerOrder order);
   Result<> attach_ls();
@@ -169,7 +171,7 @@ class Daemon {
   std::unique_ptr<bus::Connection> bus_;
   std::unique_ptr<bus::HelperClient> helper_client_;
   std::unique_ptr<HelperOverBus> helper_;
-  std::unique_ptr<ls::ProcessScan> finder_;
+  std::unique_ptr<ls::SessionFinder> finder_;
   std::unique_ptr<ls::Supervisor> supervisor_;
   std::unique_ptr<AttachedLs> attached_;
   std::unique_ptr<ls::LsDriver> driver_;
@@ -397,11 +399,23 @@ Result<> Daemon::start_bus() {
   return bus_->request_name(daemon_bus::kBusName);
 }
 
-void Daemon::start_supervisor() {
+// Under systemd another process looks, so that this one need not see those of other users.
+std::unique_ptr<ls::SessionFinder> Daemon::make_finder() const {
+  if (!options_.finder_socket.empty()) {
+    ls::RemoteFinder::Options remote;
+    remote.socket = options_.finder_socket;
+    remote.user = config_.language_server_user;
+    remote.own_ls_account = kLsAccount;
+    return std::make_unique<ls::RemoteFinder>(std::move(remote));
+  }
   ls::ProcessScan::Options scan;
   scan.user = config_.language_server_user;
   scan.own_ls_account = kLsAccount;
-  finder_ = std::make_unique<ls::ProcessScan>(scan);
+  return std::make_unique<ls::ProcessScan>(std::move(scan));
+}
+
+void Daemon::start_supervisor() {
+  finder_ = make_finder();
   ls::Supervisor::Options options;
   options.on_tenant = [this](std::optional<std::uint32_t> uid) {
     tenancy_.set(uid);
@@ -613,6 +627,9 @@ Result<> Daemon::start() {
     return listening.error();
   }
   listening_ = std::move(*listening);
+  if (listening_.listeners.diagnosis.is_open()) {
+    api::ask_through(std::move(listening_.listeners.diagnosis));
+  }
   if (auto done = open_state(); !done) {
     return done;
   }

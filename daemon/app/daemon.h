@@ -9,6 +9,7 @@ namespace agp::app {
 
 struct Options {
   std::string state_dir = "/var/lib/antigravity-proxy";
+  std::string finder_socket;   // of antigravity-proxy-finder; empty: look by ourselves
   daemon_config::Files files;  // where `config` came from, for a reload of the policy
 };
 

@@ -231,9 +231,11 @@ void Lifecycle::on_scan(Result<ScanOutcome> outcome, TimePoint now) {
 
 void Lifecycle::on_scan_while_running(Result<ScanOutcome> outcome, TimePoint now) {
   if (!outcome) {  // not being able to look is no sign that the IDE went away
+    report(scan_problem(outcome.error(), settings_.user));
     look_later(now);
     return;
   }
+  clear(kScanProblem);
   if (outcome->session == session_) {
     if (is_crash_loop() && now - ready_at_ >= settings_.proven_after) {
       crashes_ = 0;

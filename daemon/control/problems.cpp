@@ -40,8 +40,8 @@ ReportProblem scan_problem(const Error& error, const std::string& user) {
             "correct language_server.user in proxy.yaml, or set it to auto", Severity::failing};
   }
   return {kScanProblem, "the IDE cannot be looked for: " + error.text(),
-          "the service must be allowed to read /proc; check ProtectProc= in drop-ins of "
-          "antigravity-proxy.service",
+          "see journalctl -u antigravity-proxy-finder.service, and check ProtectProc= in drop-ins "
+          "of that unit; it is tried again by itself",
           Severity::failing};
 }
 

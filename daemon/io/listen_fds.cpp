@@ -5,6 +5,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
@@ -25,6 +26,14 @@ struct NamesDeleter {
   }
 };
 
+bool is_socket_diagnosis(int fd) {
+  int protocol = -1;
+  socklen_t size = sizeof protocol;
+  return ::sd_is_socket(fd, AF_NETLINK, 0, /*listening=*/-1) > 0 &&
+         ::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
+         protocol == NETLINK_SOCK_DIAG;
+}
+
 }  // namespace
 
 Result<Listeners> listeners_from_systemd() {
@@ -38,8 +47,11 @@ Result<Listeners> listeners_from_systemd() {
   for (int i = 0; i < count; ++i) {
     UniqueFd fd(SD_LISTEN_FDS_START + i);
     const std::string_view name = raw[i];
-    const bool is_tcp = ::sd_is_socket(fd.get(), AF_UNSPEC, SOCK_STREAM, /*listening=*/1) > 0;
-    if (!is_tcp) {
+    const bool is_diagnosis = name == "diagnosis";
+    const bool is_right =
+        is_diagnosis ? is_socket_diagnosis(fd.get())
+                     : ::sd_is_socket(fd.get(), AF_UNSPEC, SOCK_STREAM, /*listening=*/1) > 0;
+    if (!is_right) {
       return Error{make_error_code(errc::not_a_socket),
                    "socket from systemd: " + std::string(name)};
     }
@@ -47,6 +59,8 @@ Result<Listeners> listeners_from_systemd() {
       made.intercept.push_back(std::move(fd));
     } else if (name == "api") {
       made.api.push_back(std::move(fd));
+    } else if (is_diagnosis) {
+      made.diagnosis = std::move(fd);
     } else {
       return Error{make_error_code(errc::invalid_argument),
                    "socket from systemd with the unexpected name " + std::string(name)};

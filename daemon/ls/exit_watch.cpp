@@ -42,8 +42,11 @@ bool ExitWatch::watch(pid_t pid, std::uint64_t start_time, const std::string& pr
   }
   watched_ = std::shared_ptr<Watched>(
       new Watched{pid, start_time, asio::posix::stream_descriptor(executor_), this});
-  // Only now is it certain whom the descriptor means: the pid cannot be reused behind it.
-  const bool is_other = !is_gone && start_time_of(proc, pid) != start_time;
+  // Only now is it certain whom the descriptor means: the pid cannot be reused behind it. Where
+  // /proc hides other users' processes it is not: a pid that was reused since the look is then
+  // told by the next look.
+  const auto began = is_gone ? std::nullopt : start_time_of(proc, pid);
+  const bool is_other = began && *began != start_time;
   if (is_gone || is_other) {
     asio::post(executor_, [watched = watched_] {
       if (watched->owner != nullptr) {

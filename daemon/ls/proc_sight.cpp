@@ -116,7 +116,7 @@ std::optional<control::Obstacle> obstacle(const ProcMount& mount,
     return control::Obstacle{
         "the service may not read the command lines of some processes, so the IDE may run unseen",
         "a security module (SELinux, AppArmor) refuses it: see the audit log for "
-        "antigravity-proxyd, and allow it to read the process state of users"};
+        "antigravity-proxy-finder, and allow it to read the process state of users"};
   }
   std::string message = std::string("/proc is mounted with hidepid=") + to_string(mount.hidepid) +
                         ", so the service cannot see whether the IDE runs";
@@ -125,20 +125,20 @@ std::optional<control::Obstacle> obstacle(const ProcMount& mount,
         std::move(message),
         "no group is exempt from that: mount /proc with hidepid=invisible,gid=GROUP instead (or "
         "take ProtectProc=ptraceable out of drop-ins), and add SupplementaryGroups=GROUP to "
-        "antigravity-proxy.service (systemctl edit antigravity-proxy.service)"};
+        "antigravity-proxy-finder.service (systemctl edit antigravity-proxy-finder.service)"};
   }
   if (mount.gid == 0) {
     return control::Obstacle{
         std::move(message),
         "mount /proc with gid=GROUP beside hidepid (or take ProtectProc= out of drop-ins), and "
-        "add SupplementaryGroups=GROUP to antigravity-proxy.service (systemctl edit "
-        "antigravity-proxy.service)"};
+        "add SupplementaryGroups=GROUP to antigravity-proxy-finder.service (systemctl edit "
+        "antigravity-proxy-finder.service)"};
   }
   return control::Obstacle{std::move(message),
                            "add SupplementaryGroups=" + std::to_string(mount.gid) +
-                               " to [Service] of antigravity-proxy.service (systemctl edit "
-                               "antigravity-proxy.service) and restart it: that group may see "
-                               "all processes"};
+                               " to [Service] of antigravity-proxy-finder.service (systemctl "
+                               "edit antigravity-proxy-finder.service) and restart it: that group "
+                               "may see all processes"};
 }
 
 }  // namespace agp::ls

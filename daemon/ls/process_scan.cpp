@@ -282,8 +282,8 @@ void ProcessScan::check_extension_servers(std::vector<Session>* sessions) {
       continue;
     }
     if (!tables) {
-      tables = {read_file(options_.proc + "/net/tcp", kSocketsLimit),
-                read_file(options_.proc + "/net/tcp6", kSocketsLimit)};
+      tables = {read_file(options_.proc + "/" + options_.net + "/tcp", kSocketsLimit),
+                read_file(options_.proc + "/" + options_.net + "/tcp6", kSocketsLimit)};
     }
     const auto& [four, six] = *tables;
     is_served = listens(four, session.extension_server_port, session.uid) ||

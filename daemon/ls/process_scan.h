@@ -51,6 +51,7 @@ class ProcessScan final : public SessionFinder {
     std::string proc = "/proc";
     /// When the machine started, by its clock now.
     std::function<std::chrono::system_clock::time_point()> boot_time = ls::boot_time;
+    std::string net = "net";  // below proc: the network where extension servers listen
   };
 
   explicit ProcessScan(Options options);

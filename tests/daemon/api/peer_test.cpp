@@ -3,9 +3,11 @@
 #include "common/base/unique_fd.h"
 
 #include <cstdlib>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -154,6 +156,28 @@ TEST(PeerUid, TellsUsersApart) {
     ASSERT_TRUE(uid) << uid.error().text();
     EXPECT_EQ(*uid, 12345U);
   }
+}
+
+// The service may open no netlink socket: systemd passes one, which outlives the process.
+TEST(PeerUid, ThroughASocketOfSomebodyElsesWhatWasSaidBeforeIsNoAnswer) {
+  UniqueFd passed(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG));
+  ASSERT_TRUE(passed.is_open());
+  const int diagnosis = passed.get();
+  ask_through(std::move(passed));
+  const auto pair = connected(AF_INET);
+  for (int i = 0; i < 3; ++i) {
+    // A question of a process before us, whose answer nobody has read.
+    nlmsghdr other{};
+    other.nlmsg_len = sizeof other;
+    other.nlmsg_type = NLMSG_DONE + 1;
+    other.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    other.nlmsg_seq = static_cast<__u32>(i + 1);
+    ASSERT_EQ(::send(diagnosis, &other, sizeof other, 0), ssize_t{sizeof other});
+    const auto uid = peer_uid(pair.accepted.get());
+    ASSERT_TRUE(uid) << uid.error().text();
+    EXPECT_EQ(*uid, ::getuid());
+  }
+  ask_through(UniqueFd());
 }
 
 TEST(PeerUid, WhatIsNotASocketHasNoPeer) {

@@ -392,8 +392,11 @@ TEST_F(Fixture, KeepsRunningWhenItCannotLook) {
   run_up();
   fire();
   core->on_scan(Error{Errc::scan_failed, "/proc"}, now);
-  EXPECT_EQ(take(), Words{"scan"});
+  EXPECT_EQ(take(), (Words{"scan", "problem process-scan"}));
   EXPECT_EQ(core->phase(), Phase::running);
+  fire();
+  core->on_scan(session(7), now);
+  EXPECT_EQ(take(), (Words{"scan", "clear process-scan"})) << "it can look again";
 }
 
 TEST_F(Fixture, LooksAtOnceWhenTheIdesLanguageServerEnds) {

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/netlink.h>
 #include <sys/socket.h>
 
 namespace agp::io {
@@ -32,6 +33,19 @@ TEST_F(ListenFds, AreToldApartByTheirNamesInEitherOrder) {
   };
   EXPECT_EQ(passed({api_.get(), intercept_.get()}, "api:intercept", is_right), 0);
   EXPECT_EQ(passed({intercept_.get(), api_.get()}, "intercept:api", is_right), 0);
+}
+
+TEST_F(ListenFds, TheSocketOfTheDiagnosisIsOneOfItsProtocol) {
+  const UniqueFd right(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  const UniqueFd wrong(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  const auto is_there = [] {
+    const auto listeners = listeners_from_systemd();
+    return listeners && listeners->diagnosis.is_open() ? 0 : 1;
+  };
+  EXPECT_EQ(passed({api_.get(), right.get()}, "api:diagnosis", is_there), 0);
+  EXPECT_EQ(passed({api_.get(), wrong.get()}, "api:diagnosis", is_there), 1);
+  EXPECT_EQ(passed({api_.get(), intercept_.get()}, "api:diagnosis", is_there), 1);
+  EXPECT_EQ(passed({api_.get(), right.get()}, "diagnosis:api", is_there), 1);
 }
 
 // threat-model 81

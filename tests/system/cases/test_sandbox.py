@@ -1,4 +1,4 @@
-"""The sandboxes: what the three programs cannot do, tried from inside, and systemd's own judgement of them."""
+"""The sandboxes: what the four programs cannot do, tried from inside, and systemd's own judgement of them."""
 
 import json
 import re
@@ -12,6 +12,7 @@ PROBE_UNIT = '/run/systemd/system/sandbox-probe.service'
 REPORT = '/opt/sandbox-probe.json'
 LS_REPORT = '/var/lib/antigravity-ls/sandbox-probe.json'
 LS_UNITS = 'antigravity-ls-*.service'
+FINDER = 'antigravity-proxy-finder.service'
 # What makes a unit the service it is; everything else of it, the sandbox, is taken over as it is.
 NOT_SANDBOX = re.compile(r'(Type|BusName|NotifyAccess|Exec(?!Paths)\w+|WatchdogSec|Restart\w*|Timeout\w+|Standard\w+|OOMPolicy'
                          r'|RuntimeDirectoryPreserve)=')
@@ -19,13 +20,14 @@ REFUSED = {'EPERM', 'EACCES', 'EROFS', 'ENOSYS', 'EAFNOSUPPORT'}
 # Beside these everything that the probe tries is refused.
 MAY = {
     DAEMON: {'connect /run/antigravity-proxy/api.sock', 'connect /run/dbus/system_bus_socket',
-             # Sessions of the IDE are found there.
-             'see processes of others', 'list /home', 'list /home/dev', 'list /run/user',
              'list /var/log', 'list /run/antigravity-proxy-helper', 'list /var/lib/antigravity-proxy',
              'read /etc/antigravity-proxy/proxy.yaml', 'read /var/lib/antigravity-proxy/ca/ca.key',
-             'socket unix', 'socket inet', 'socket inet6', 'socket netlink',
+             'socket unix', 'socket inet', 'socket inet6',
              'write /run/antigravity-proxy', 'write /tmp', 'write /var/tmp',
              'write /var/lib/antigravity-proxy', 'write /var/lib/antigravity-proxy/ca'},
+    # Sessions of the IDE are found there.
+    FINDER: {'see processes of others', 'list /home', 'list /home/dev', 'list /run/user', 'list /var/log',
+             'read /etc/antigravity-proxy/proxy.yaml', 'socket unix', 'write /tmp', 'write /var/tmp'},
     HELPER: {'connect /run/antigravity-proxy/api.sock', 'connect /run/dbus/system_bus_socket',
              'connect /run/systemd/private',
              # The kernel lets members of the group root past ProtectProc=.
@@ -44,12 +46,13 @@ LS_ENVIRONMENT = {'AGP_CSRF_TOKEN', 'AGP_EXTENSION_SERVER_CSRF_TOKEN', 'CURL_CA_
                   'GOMEMLIMIT', 'HOME', 'INVOCATION_ID', 'LANG', 'LOGNAME', 'MEMORY_PRESSURE_WATCH', 'MEMORY_PRESSURE_WRITE',
                   'NODE_EXTRA_CA_CERTS', 'PATH', 'REQUESTS_CA_BUNDLE', 'SHELL', 'SSL_CERT_DIR', 'SSL_CERT_FILE',
                   'STATE_DIRECTORY', 'SYSTEMD_EXEC_PID', 'USER'}
-# helper, language server: as required. The daemon's 1.5 is what is left of it: it must reach the internet (PrivateNetwork=,
-# IPAddressDeny=, AF_INET), tell users apart (PrivateUsers=, AF_NETLINK) and find the IDE of any of them (ProtectProc=, ProtectHome=).
-EXPOSURE = {HELPER: 1.5, LS_UNITS: 1.2, DAEMON: 1.5}
+# As required. What is left of the daemon's: it must reach the internet (PrivateNetwork=, IPAddressDeny=, AF_INET) and tell users
+# apart (PrivateUsers=).
+EXPOSURE = {HELPER: 1.5, LS_UNITS: 1.2, DAEMON: 1.2, FINDER: 1.2}
 UNITS = ('antigravity-proxy.service', 'antigravity-proxy-helper.service',
          'antigravity-proxy-ide-patch.service', 'antigravity-proxy-ide-patch.path', 'antigravity-proxy-api.socket',
-         'antigravity-proxy-intercept.socket')
+         'antigravity-proxy-intercept.socket', 'antigravity-proxy-diagnosis.socket', 'antigravity-proxy-finder.socket',
+         'antigravity-proxy-finder.service')
 NO_CAPABILITIES = '0' * 16
 
 
@@ -108,6 +111,12 @@ class Sandbox(Case):
     def test_the_daemon_cannot_do_what_it_must_not(self):
         report = self.probe(DAEMON)
         self.assertConfined(DAEMON, report)
+        self.assertEqual((NO_CAPABILITIES, NO_CAPABILITIES), (report['identity']['CapEff'], report['identity']['CapBnd']))
+
+    # threat-model 93
+    def test_the_finder_cannot_do_what_it_must_not(self):
+        report = self.probe(FINDER)
+        self.assertConfined(FINDER, report)
         self.assertEqual((NO_CAPABILITIES, NO_CAPABILITIES), (report['identity']['CapEff'], report['identity']['CapBnd']))
 
     # threat-model 44
