@@ -11,11 +11,13 @@
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include <arpa/inet.h>
+#include <boost/asio/post.hpp>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/tcp.h>
@@ -408,6 +410,10 @@ void come_to_rest(Rig& rig) {
   while (rig.counters.open != 0) {
     std::this_thread::yield();  // the test's own time limit ends this
   }
+  // The last of them is still being destroyed, on a thread that has nothing else to do then.
+  std::promise<void> is_idle;
+  boost::asio::post(rig.worker->context(), [&is_idle] { is_idle.set_value(); });
+  is_idle.get_future().wait();
   const std::lock_guard lock(rig.mutex);
   decltype(rig.records)().swap(rig.records);
   decltype(rig.reports)().swap(rig.reports);
