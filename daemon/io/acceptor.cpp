@@ -8,7 +8,6 @@
 #include <utility>
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -36,10 +35,11 @@ std::uint64_t descriptor_limit() {
 
 }  // namespace
 
-Acceptor::Acceptor(std::vector<Worker*> workers, Limits limits, Counters* counters)
+Acceptor::Acceptor(std::vector<Worker*> workers, Limits limits, Counters* counters, Wait wait)
     : workers_(std::move(workers)),
       limits_(limits),
       counters_(counters),
+      wait_(std::move(wait)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   assert(!workers_.empty());
 }
@@ -107,7 +107,7 @@ void Acceptor::run() {
         waiting.push_back({listener.fd.get(), POLLIN, 0});
       }
     }
-    if (::poll(waiting.data(), waiting.size(), is_paused_ ? kPauseMilliseconds : -1) <= 0) {
+    if (wait_(waiting.data(), waiting.size(), is_paused_ ? kPauseMilliseconds : -1) <= 0) {
       continue;
     }
     if (waiting[0].revents != 0) {
@@ -147,7 +147,7 @@ void Acceptor::accept_some(const Listener& listener) {
         const int problem = errno;
         note_pause(Room::descriptors);
         pollfd woken{wake_.get(), POLLIN, 0};
-        (void)::poll(&woken, 1, kPauseMilliseconds);
+        (void)wait_(&woken, 1, kPauseMilliseconds);
         log::debug("cannot accept", {{"ERROR", errno_error(problem, "accept")}});
         return;
       }

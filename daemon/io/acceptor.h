@@ -6,7 +6,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <vector>
+
+#include <poll.h>
 
 namespace agp::io {
 
@@ -20,12 +23,14 @@ class Acceptor {
     /// Descriptors that the process may have; 0: what RLIMIT_NOFILE says, asked each time.
     std::uint64_t descriptors = 0;
   };
+  /// poll(2), by which it does all its waiting; another one only in tests.
+  using Wait = std::function<int(pollfd*, nfds_t, int milliseconds)>;
   /// What each connection may need, and what the rest of the process keeps for itself.
   static constexpr std::uint64_t kDescriptorsPerConnection = 2;
   static constexpr std::uint64_t kReservedDescriptors = 96;
 
   /// @param workers, counters  outlive the acceptor; at least one worker.
-  Acceptor(std::vector<Worker*> workers, Limits limits, Counters* counters);
+  Acceptor(std::vector<Worker*> workers, Limits limits, Counters* counters, Wait wait = ::poll);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
   Acceptor(Acceptor&&) = delete;
@@ -59,6 +64,7 @@ class Acceptor {
   std::vector<Worker*> workers_;
   Limits limits_;
   Counters* counters_;
+  Wait wait_;
   UniqueFd wake_;
   std::vector<Listener> listeners_;
   std::atomic<bool> is_stopping_{false};

@@ -54,7 +54,8 @@ TEST(Guard, RefusesOtherOrigins) {
   const Header host{"Host", "localhost:8741"};
   EXPECT_EQ(status_for(request("GET", {host, {"Origin", "http://localhost:8741"}})), 0U);
   for (const char* origin : {"http://evil.example", "null", "https://localhost:8741", "",
-                             "http://localhost:8741.evil.example", "http://localhost"}) {
+                             "http://localhost:8741.evil.example", "http://localhost",
+                             "http://localhost:9999", "http://127.0.0.1:9999"}) {
     EXPECT_EQ(status_for(request("GET", {host, {"Origin", origin}})), 403U) << origin;
   }
 }

@@ -3,6 +3,8 @@
 #include "tests/daemon/io/plain_rig.h"
 
 #include <algorithm>
+#include <climits>
+#include <functional>
 
 #include <poll.h>
 #include <sys/resource.h>
@@ -108,6 +110,53 @@ TEST(Acceptor, SurvivesAProcessThatIsOutOfDescriptorsAndRecovers) {
     EXPECT_NE(receive_head(client.get()).find(" 200 "), std::string::npos);
   }
   EXPECT_EQ(rig.counters.accepted, 24U);
+}
+
+/// The waits of an acceptor. Those that leave the listeners out are over at once, as though their
+/// time had passed; the others return at once by themselves while the backlog has anybody.
+struct Waits {
+  std::atomic<std::uint64_t> for_clients{0};
+  std::atomic<std::uint64_t> for_room{0};
+  std::atomic<int> shortest_for_room{INT_MAX};
+
+  int operator()(pollfd* fds, nfds_t count, int milliseconds) {
+    if (count > 1) {
+      ++for_clients;
+      return ::poll(fds, count, milliseconds);
+    }
+    shortest_for_room = std::min(shortest_for_room.load(), milliseconds);
+    ++for_room;
+    return 0;
+  }
+};
+
+// threat-model 83
+TEST(Acceptor, APauseLooksForRoomAtItsPaceAndNotAtTheListeners) {
+  Acceptor::Limits few_connections;
+  few_connections.max_connections = 1;
+  Acceptor::Limits few_descriptors;
+  few_descriptors.descriptors =
+      Acceptor::kReservedDescriptors + Acceptor::kDescriptorsPerConnection;
+  for (const auto& limits : {few_connections, few_descriptors}) {
+    Waits waits;
+    Options options;
+    options.limits = limits;
+    options.wait = std::ref(waits);
+    PlainRig rig(options);
+    auto clients = crowd(rig, 3);
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      if (i > 0) {
+        clients[i - 1].reset();
+      }
+      ASSERT_NE(receive_head(clients[i].get()).find(" 200 "), std::string::npos);
+      const auto before = waits.for_room.load();
+      while (waits.for_room < before + 500 && waits.for_clients <= clients.size()) {
+        std::this_thread::yield();  // the test's own time limit ends this
+      }
+    }
+    EXPECT_EQ(waits.for_clients, clients.size());  // one for each, however long there was no room
+    EXPECT_GE(waits.shortest_for_room, 10);
+  }
 }
 
 TEST(Budget, WhatWaitsInAllIsCountedAndBounded) {

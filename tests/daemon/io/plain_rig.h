@@ -168,6 +168,7 @@ struct Options {
   std::size_t workers = 1;
   Settings settings = {};
   Acceptor::Limits limits = {};
+  Acceptor::Wait wait = ::poll;
   bool starts_accepting = true;
 };
 
@@ -191,7 +192,7 @@ struct PlainRig {
           &counters));
       borrowed.push_back(workers.back().get());
     }
-    acceptor = std::make_unique<Acceptor>(borrowed, options.limits, &counters);
+    acceptor = std::make_unique<Acceptor>(borrowed, options.limits, &counters, options.wait);
     auto connect = std::move(*listen_on("127.0.0.1:0"));
     connect_port = port_of(connect.get());
     EXPECT_TRUE(acceptor->listen(std::move(connect), {Entry::connect, {}}));

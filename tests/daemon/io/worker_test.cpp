@@ -3,18 +3,24 @@
 #include "daemon/io/acceptor.h"
 #include "daemon/io/listen_fds.h"
 #include "tests/support/certificates.h"
+#include "tests/support/heap.h"
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
 #include <deque>
+#include <filesystem>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include <arpa/inet.h>
+#include <boost/asio/post.hpp>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -334,6 +340,111 @@ TEST(Worker, AHalfCloseOfTheClientReachesUpstreamAndTheAnswerStillComesBack) {
             SSL_RECEIVED_SHUTDOWN);
   ASSERT_TRUE(peers.accepted->write("late answer"));
   EXPECT_EQ(peers.client.read(11), "late answer");
+}
+
+// What an inspected exchange leaves when it ends between two events of its answer.
+enum class End {
+  client_fin,
+  client_reset,
+  client_half_close,
+  upstream_fin,
+  upstream_reset,
+  upstream_close_notify
+};
+constexpr std::size_t kEnds = 6;
+
+void reset_at_close(const Tls& peer) {
+  const linger hard{1, 0};
+  ::setsockopt(peer.socket.fd.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+}
+
+/// The question, half of an answer that is a stream, and then the end that `how` says.
+void end_in_the_middle(Rig& rig, End how) {
+  Connected peers(rig);
+  ASSERT_TRUE(peers.ok);
+  for (const auto* peer : {&peers.client, &*peers.accepted}) {
+    const int on = 1;  // else each of them waits for an acknowledgement that is put off
+    ::setsockopt(peer->socket.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  ASSERT_TRUE(peers.client.write(
+      "POST /v1internal:streamGenerateContent?alt=sse HTTP/1.1\r\nHost: " + std::string(kHost) +
+      "\r\nContent-Length: 2\r\n\r\n{}"));
+  ASSERT_FALSE(peers.accepted->read_some().empty());
+  ASSERT_TRUE(peers.accepted->write(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "400\r\ndata: {\"response\":{\"usageMetadata\":{\"promptTokenCount\":5}}}\n\ndata: {\"resp"));
+  ASSERT_FALSE(peers.client.read_some().empty());
+  const bool client_ends = how <= End::client_half_close;
+  auto& leaving = client_ends ? peers.client : *peers.accepted;
+  auto& staying = client_ends ? *peers.accepted : peers.client;
+  switch (how) {
+    case End::client_reset:
+    case End::upstream_reset:
+      reset_at_close(leaving);
+      break;
+    case End::client_half_close:
+      ASSERT_EQ(SSL_shutdown(leaving.ssl.get()), 0);
+      ::shutdown(leaving.socket.fd.get(), SHUT_WR);
+      EXPECT_EQ(staying.read_some(), "");
+      ASSERT_TRUE(staying.write("onse\":"));
+      break;
+    case End::upstream_close_notify:
+      ASSERT_EQ(SSL_shutdown(leaving.ssl.get()), 0);
+      break;
+    case End::client_fin:
+    case End::upstream_fin:
+      break;
+  }
+  leaving.socket.fd.reset();
+  (void)how_it_ends(staying.socket.fd.get());
+}
+
+std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+/// Both ends are gone; the relay learns of the second one in its own time. What it has reported by
+/// then is the test's, and no part of what is held.
+void come_to_rest(Rig& rig) {
+  while (rig.counters.open != 0) {
+    std::this_thread::yield();  // the test's own time limit ends this
+  }
+  // The last of them is still being destroyed, on a thread that has nothing else to do then.
+  std::promise<void> is_idle;
+  boost::asio::post(rig.worker->context(), [&is_idle] { is_idle.set_value(); });
+  is_idle.get_future().wait();
+  const std::lock_guard lock(rig.mutex);
+  decltype(rig.records)().swap(rig.records);
+  decltype(rig.reports)().swap(rig.reports);
+}
+
+/// `scripts/test --long`
+bool is_long_run() {
+  const char* asked = std::getenv("AGP_LONG");
+  return asked != nullptr && *asked != '\0';
+}
+
+// threat-model 67
+TEST(Worker, AThousandInspectedOnesThatEndInTheMiddleLeaveNeitherDescriptorsNorMemory) {
+  Rig rig;
+  constexpr std::size_t kBefore = 20 * kEnds;
+  const std::size_t cycles = is_long_run() ? 10'000 : 1'000;
+  std::size_t descriptors = 0;
+  std::size_t heap = 0;
+  for (std::size_t i = 0; i < kBefore + cycles; ++i) {
+    if (i == kBefore) {  // by now every pool and cache has what it keeps
+      come_to_rest(rig);
+      descriptors = open_descriptors();
+      heap = test::heap_in_use();
+    }
+    ASSERT_NO_FATAL_FAILURE(end_in_the_middle(rig, static_cast<End>(i % kEnds))) << i;
+  }
+  come_to_rest(rig);
+  EXPECT_EQ(rig.counters.intercepted, kBefore + cycles);
+  EXPECT_EQ(open_descriptors(), descriptors);
+  // One allocation of the smallest size, kept by each connection, would be 16 octets for each.
+  EXPECT_LT(test::heap_in_use(), heap + 12 * cycles);
 }
 
 TEST(Worker, TunnelsEndToEnd) {

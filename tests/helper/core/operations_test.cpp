@@ -411,6 +411,21 @@ TEST_F(OperationsTest, AnUnusableBinaryIsRefusedWithTheReason) {
   EXPECT_NE(report.binaries.at(1).reason.find("does not exist"), std::string::npos);
 }
 
+// threat-model 20
+TEST_F(OperationsTest, ABinaryThatWasReplacedSinceItWasUsableIsNotStarted) {
+  protect();
+  const auto started = operations.start_language_server(request, {});
+  ASSERT_TRUE(started);
+  ASSERT_TRUE(operations.status().binaries.at(0).usable);
+  ASSERT_TRUE(operations.stop_language_server(started->id));
+  // The same path, and what it lists is known: nothing that was found before counts.
+  programs.usable.clear();
+  const auto refused = operations.start_language_server(request, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::no_binary);
+  EXPECT_TRUE(units.units.empty());
+}
+
 TEST_F(OperationsTest, RemovingTheRedirectStopsTheServersFirst) {
   protect();
   ASSERT_TRUE(operations.start_language_server(request, {}));

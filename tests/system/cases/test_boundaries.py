@@ -4,13 +4,22 @@ import re
 
 from case import Case
 from container import poll
-from world import APT, BUNDLE, DAEMON, HELPER
+from world import APT, BUNDLE, DAEMON, HELPER, MODEL_HOST, PROXY_YAML
 
 CA = '/var/lib/antigravity-proxy/ca'
 RUN = '/run/antigravity-proxy-helper'
 API_SOCKET = '/run/antigravity-proxy/api.sock'
 STORES = ('/etc/ssl', '/etc/ca-certificates', '/etc/ca-certificates.conf', '/usr/share/ca-certificates', '/usr/local/share/ca-certificates',
           '/etc/pki', '/home/dev/.pki', '/root/.pki', '/home/dev/.mozilla')
+
+# Connects to both of our ports at each address.
+TRY = '''
+for to; do for port in 8741 8742; do
+  said=$(timeout 10 bash -c "exec 3<> /dev/tcp/$to/$port" 2>&1) && how=reached || case $said in *refused*) how=refused;; *) how=$said;; esac
+  echo "$to $port $how"
+done; done
+'''
+INSIDE = 'inside.example.test'  # a name of the internet that leads here
 
 
 class Boundaries(Case):
@@ -117,13 +126,37 @@ class Boundaries(Case):
         listeners = [line.split()[3] for line in self.box.run('ss -Hltn').out.splitlines()]
         ours = sorted(each for each in listeners if each.endswith((':8741', ':8742')))
         self.assertEqual(['127.0.0.1:8741', '127.0.0.1:8742', '[::1]:8741', '[::1]:8742'], ours)
-        for address in ('203.0.113.1', '[2001:db8:1::1]'):
-            for port in (8741, 8742):
-                refused = self.box.run('curl', '-sS', '-m', '5', f'http://{address}:{port}/health', check=False)
-                self.assertEqual(7, refused.code, f'{address}:{port}: {refused.text}')
-        # From the other machine, where it could be routed to.
-        away = self.box.run('ip', 'netns', 'exec', 'upstream', 'curl', '-sS', '-m', '5', 'http://203.0.113.1:8741/health', check=False)
-        self.assertEqual(7, away.code, away.text)
+        # Every address of this machine, from here and from the one beside it, each by the device that leads there.
+        addresses = {line.split()[3].partition('/')[0] for line in self.box.run('ip -o addr show dev up0').out.splitlines()}
+        self.assertTrue({'203.0.113.1', '2001:db8:1::1'} < addresses, addresses)
+        for device, enter in (('up0', ()), ('up1', ('ip', 'netns', 'exec', 'upstream'))):
+            ends = [f'{address}%{device}' if address.startswith('fe80:') else address for address in sorted(addresses)]
+            said = self.box.run(*enter, 'bash', '-c', TRY, 'try', *ends).out.splitlines()
+            self.assertEqual([f'{end} {port} refused' for end in ends for port in (8741, 8742)], said)
+        self.assertEqual(['127.0.0.1 8741 reached', '127.0.0.1 8742 refused'],  # a rule refuses who was not redirected
+                         self.box.run('bash', '-c', TRY, 'try', '127.0.0.1').out.splitlines())
+
+    # threat-model 57
+    def test_nothing_of_ours_is_reached_through_the_proxy(self):
+        self.world.configure(proxy=PROXY_YAML.format(mode='managed') + 'capture:\n  connect: ["127.0.0.1:8743"]\n')
+        self.box.run(f'cp /etc/hosts /opt/hosts; echo 127.0.0.1 {INSIDE} >> /etc/hosts')
+        self.addCleanup(self.box.run, 'cat /opt/hosts > /etc/hosts')
+        self.world.start_ide()
+        self.addCleanup(self.world.stop_ide)
+        self.world.start()
+        self.world.wait_language_server()
+        pid = self.box.run("systemctl show -P MainPID 'antigravity-ls-*.service'").out.strip()
+        ports = {line.split()[3].rpartition(':')[2] for line in self.box.run('ss -Hltnp').out.splitlines() if f'pid={pid},' in line}
+        self.assertGreaterEqual(len(ports), 1)
+        hosts = ('127.0.0.1', '127.0.0.2', 'localhost', INSIDE, '[::1]', '[::ffff:127.0.0.1]', '0.0.0.0', '[::]', '203.0.113.1', '[2001:db8:1::1]')
+        ends = [f'{host}:{port}' for host in hosts for port in sorted({'8741', '8742', '8743'} | ports)]
+        ends += [f'{host}:443' for host in hosts[:8]]
+        tunnel = lambda *urls: [line.split() for line in self.box.run(
+            'curl', '-sS', '-k', '--proxytunnel', '--proxy', 'http://127.0.0.1:8743', '-m', '20', '-w', '%{http_connect} %{http_code}\n',
+            *(part for url in urls for part in ('-o', '/dev/null', url)), check=False).out.splitlines()]
+        self.assertEqual(['200'], [line[0] for line in tunnel(f'https://{MODEL_HOST}/')], 'it takes nobody anywhere')
+        self.assertEqual([[end, '403', '000'] for end in ends],
+                         [[end, *line] for end, line in zip(ends, tunnel(*(f'http://{end}/health' for end in ends)), strict=True)])
 
     # threat-model 77
     def test_idle_connections_to_the_api_do_not_stop_interception(self):

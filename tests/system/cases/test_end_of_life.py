@@ -4,7 +4,8 @@ import json
 
 from case import Case
 from container import poll
-from world import APT, BUNDLE, CONTROL, DAEMON, DOUBLES, MODEL_HOST, PROXY_YAML, UPSTREAM_CA
+from observer import Observer
+from world import APT, BUNDLE, CONTROL, DAEMON, DOUBLES, MODEL_HOST, PROXY_YAML, UPSTREAM4, UPSTREAM6, UPSTREAM_CA
 
 
 class EndOfLife(Case):
@@ -71,6 +72,34 @@ class EndOfLife(Case):
         self.world.start()
         self.world.client('--count', '1')
         self.assertCounted()
+
+    # threat-model 79
+    def test_a_stopped_socket_ends_everything_and_nothing_is_direct_until_then(self):
+        observer = Observer(self.box, (UPSTREAM4, UPSTREAM6))
+        observer.install()
+        self.addCleanup(self.world.stop_udp_sink)
+        self.world.start_udp_sink()
+        self.world.configure(mode='managed')
+        self.addCleanup(self.world.stop_ide)
+        self.world.start_ide()
+        self.world.start()
+        self.world.wait_language_server()
+        end_watch = observer.watch('antigravity-ls')
+        try:
+            self.box.run('systemctl', 'stop', 'antigravity-proxy-intercept.socket', timeout=100)
+            poll(lambda: not self.world.rules(), 30, 'the rules are gone')
+        finally:
+            [probes] = end_watch()
+        self.assertNothingLeft()
+        self.assertEqual({'direct'}, set(observer.probe('antigravity-ls').values()), 'it would not have been seen')
+        self.assertIn(['metered', 'served'], [probe[2:] for probe in probes])
+        self.assertEqual([], [probe for probe in probes if probe[2:] == ['direct', 'served']])
+        # Metered, then refused, and direct only when there is nobody left whose traffic it would be.
+        for end in {tuple(probe[:2]) for probe in probes}:
+            seen = [('metered', 'refused', 'direct').index(probe[2]) for probe in probes if tuple(probe[:2]) == end]
+            self.assertEqual(sorted(seen), seen, end)
+        self.world.start()
+        self.world.client('--count', '1')
 
     # threat-model 43
     def test_a_stop_of_a_failing_service_is_one_for_good(self):

@@ -169,6 +169,8 @@ class Sandbox(Case):
 
     # threat-model 86
     def test_systemd_has_nothing_to_say_about_the_units(self):
+        shipped = re.findall(r'/systemd/system/([^/\n]+)$', self.box.run('dpkg', '-L', 'antigravity-proxy').out, re.MULTILINE)
+        self.assertEqual(sorted(UNITS), sorted(shipped))
         verified = self.box.run('systemd-analyze', 'verify', *UNITS, check=False)
         self.assertEqual((0, ''), (verified.code, verified.text))
         names = self.box.run("grep -h '^BusName=' /usr/lib/systemd/system/antigravity-* /lib/systemd/system/antigravity-* "

@@ -10,20 +10,21 @@ from world import DAEMON, DOUBLES, HELPER
 UNITS = 'antigravity-ls-*.service'
 OWN = '/opt/own/language_server'
 FLAGS = r'\n'.join(f'  -{flag}' for flag in ('server_port', 'lsp_port', 'extension_server_port', 'csrf_token'))
+LISTS_FLAGS = f"[ $# = 1 ] && printf '{FLAGS}\\n' && exit 0"
 STARTS = '/var/lib/antigravity-ls/starts'
 STATUS_CALL = ('busctl', '--json=short', 'call', 'org.antigravityproxy.Helper1', '/org/antigravityproxy/Helper1',
                'org.antigravityproxy.Helper1', 'Status')
 
 
 class Starts(Case):
-    def install(self, script=None, path=OWN):
+    def install(self, script=None, path=OWN, shell='/bin/sh'):
         """A language server of our own, which alone may be started: a shell script, or the double."""
         folder, _, name = path.rpartition('/')
         self.addCleanup(self.box.run, f"rm -rf {'/'.join(path.split('/')[:3])!r} {STARTS}")
         if script is None:
             self.box.run('sh', '-c', 'mkdir -p "$1" && cp "$2" "$1/$3"', 'sh', folder, f'{DOUBLES}/fake-language-server', name)
         else:
-            self.box.write(path, f'#!/bin/sh\n{script}\n', 0o755)
+            self.box.write(path, f'#!{shell}\n{script}\n', 0o755)
         self.world.configure(mode='managed', helper=f"language_server:\n  binaries:\n    - '{path}'\n")
 
     def begin(self):
@@ -51,10 +52,23 @@ class Starts(Case):
         self.assertToldAs('signal', '9', 'kill -KILL $$')
 
     def assertToldAs(self, result, status, last):
-        self.install(f'[ $# = 1 ] && printf \'{FLAGS}\\n\' && exit 0\n{last}')
+        self.install(f'{LISTS_FLAGS}\n{last}')
         self.begin()
-        ends = lambda: re.findall(r'^language server ended .*RESULT=(\S+) STATUS=(\S+)', self.world.journal(HELPER), re.MULTILINE)
-        self.assertEqual({(result, status)}, set(poll(ends, 60, 'the end is told')))
+        self.assertEqual({(result, status)}, set(poll(self.ends, 60, 'the end is told')))
+
+    def ends(self):
+        return re.findall(r'^language server ended .*RESULT=(\S+) STATUS=(\S+)', self.world.journal(HELPER), re.MULTILINE)
+
+    # threat-model 26
+    def test_one_that_cannot_be_run_is_told_as_such(self):
+        """It lists its flags and runs once; then what would run it is gone, and it is the same file."""
+        shell = f'{OWN}.shell'
+        self.install(f'{LISTS_FLAGS}\nexit 7', shell=shell)
+        self.box.run('cp', '--dereference', '/bin/sh', shell)
+        self.begin()
+        self.assertEqual(('exit-code', '7'), poll(self.ends, 60, 'it has run')[0])
+        self.box.run('rm', shell)
+        poll(lambda: 'could not be executed (203)' in self.world.status().text, 60, 'that it cannot be run is said')
 
     def starts(self):
         return self.box.run('cat', STARTS, check=False).out.splitlines()
@@ -129,6 +143,16 @@ class Starts(Case):
                 self.assertGreater(len(why), 10)
                 self.box.run(undo)
         self.assertEqual((True, ''), self.judged())
+
+    # threat-model 20
+    def test_one_that_was_replaced_after_it_ran_is_not_started_again(self):
+        self.install()
+        self.begin()
+        self.world.wait_language_server()
+        self.box.run(f'cp {OWN} {OWN}.1; chown dev {OWN}.1; mv {OWN}.1 {OWN}')
+        self.box.run('kill', '-KILL', self.main_pid())
+        poll(lambda: 'does not belong to root' in self.world.status().text, 30, 'the reason is said')
+        self.assertEqual('', self.box.run(f"systemctl list-units --plain --no-legend --state=active '{UNITS}'").out)
 
     def judged(self):
         """(usable, why not) of our own, as the helper says it."""
