@@ -21,6 +21,7 @@ class Case(unittest.TestCase):
     """A case states its own beginning: package installed, service stopped, nothing counted."""
 
     world = None
+    runs_last = False  # after all others of the container
     backend = ''  # who holds the rules, as in helper.yaml; '' leaves it as it is installed
     longMessage = True
     maxDiff = None
