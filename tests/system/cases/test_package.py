@@ -56,7 +56,8 @@ class Package(Case):
             self.skipTest('readelf is not installed (package binutils)')
         folder = self.unpacked()
         programs = [path for path in sorted(folder.rglob('*')) if path.is_file() and path.read_bytes()[:4] == b'\x7fELF']
-        self.assertEqual(['antigravity-proxy', 'antigravity-proxy-helper', 'antigravity-proxyd'], sorted(p.name for p in programs))
+        self.assertEqual(['antigravity-proxy', 'antigravity-proxy-finder', 'antigravity-proxy-helper', 'antigravity-proxyd'],
+                         sorted(p.name for p in programs))
         for program in programs:
             with self.subTest(program=program.name):
                 text = subprocess.run(['readelf', '-W', '-h', '-l', '-d', '--dyn-syms', str(program)], check=True, capture_output=True,
