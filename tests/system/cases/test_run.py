@@ -18,7 +18,7 @@ class Run(Case):
     def setUpClass(cls):
         super().setUpClass()
         # A manager from before has no system bus any more where a case killed that, and moves nobody without it.
-        cls.world.box.run("systemctl stop 'user@*.service' 'user-runtime-dir@*.service'", check=False)
+        cls.world.box.run("rm -f /var/lib/systemd/linger/*; systemctl stop 'user@*.service' 'user-runtime-dir@*.service'", check=False)
 
     def setUp(self):
         super().setUp()
@@ -38,8 +38,8 @@ class Run(Case):
 
     def lingers(self, user):
         uid = self.uid(user)
-        return self.box.run(f'grep -qxE "STATE=(lingering|online|active)" /run/systemd/users/{uid} && systemctl -q is-active user@{uid} && '
-                            f'test -S /run/user/{uid}/systemd/private', check=False).code == 0
+        return self.box.run(f'loginctl show-user {uid} --property=State --value | grep -qxE "lingering|online|active" && '
+                            f'systemctl -q is-active user@{uid} && test -S /run/user/{uid}/systemd/private', check=False).code == 0
 
     def run_as(self, user, *command, options=(), check=True):
         return self.box.run('antigravity-proxy', 'run', *options, '--', *command, user=user, check=check)
