@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 
+from container import poll
 from steps import PLACE
 
 OUR_RULE = 'antigravity'  # in the comment of each rule, and in the name of the nftables table
@@ -55,6 +56,7 @@ PROBING = '/tmp/steps-probing'
 PROBER_PROGRAM = r'''#!/usr/bin/perl
 # prober HOW ADDRESS4 ADDRESS6: once, or while the file in $ENV{WHILE} is there
 use strict;
+use Fcntl;
 use Socket qw(:all);
 my ($how, @address) = @ARGV;
 $| = 1;
@@ -101,7 +103,11 @@ do {
     my $served = (grep { $after->{$_} } keys %$before) ? 'served' : 'alone';
     print "$_ $address $outcome{$_} $served\n" for sort keys %outcome;
   }
-  select undef, undef, undef, 0.05 if $how eq 'while';
+  if ($how eq 'while') {
+    # A round is over. Never O_CREAT: the file is gone when it is time to end.
+    if (sysopen(my $round, $ENV{WHILE}, O_WRONLY | O_APPEND)) { syswrite($round, '.') }
+    select undef, undef, undef, 0.05;
+  }
 } while ($how eq 'while' && -e $ENV{WHILE});
 '''
 
@@ -179,12 +185,18 @@ class Observer:
         return outcomes(self.box.run(PROBER, 'once', *self.addresses, user=user).out)
 
     def watch(self, *users):
-        """Probes from now on until the returned function is called, which gives all lines of each user."""
-        self.box.run(f': > {PROBING}')
-        probers = [self.box.start(PROBER, 'while', *self.addresses, user=user, env={'WHILE': PROBING}) for user in users]
+        """Probes from now on, each user once at least, until the returned function is called, which gives all lines of each user."""
+        def start(user):
+            probing = f'{PROBING}.{user}'
+            self.box.run(f': > {probing}; chmod 666 {probing}')
+            prober = self.box.start(PROBER, 'while', *self.addresses, user=user, env={'WHILE': probing})
+            poll(lambda: self.box.run('test', '-s', probing, check=False).code == 0, 30, f'{user} has probed once')
+            return prober
+
+        probers = [start(user) for user in users]
 
         def end():
-            self.box.run(f'rm -f {PROBING}', check=False)
+            self.box.run(f'rm -f {PROBING}.*', check=False)
             lines = []
             for prober in probers:
                 out, err = prober.communicate(timeout=60)
