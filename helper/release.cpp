@@ -33,6 +33,9 @@ Result<> run_release(ReleaseFor reason,
   if (!is_for_good(reason, units)) {
     return {};
   }
+  if (reason == ReleaseFor::socket && !operations.is_anything_left()) {
+    return {};  // the service has released, and a helper that runs now was called since
+  }
   Result<> outcome;
   const auto keep_first = [&outcome](const Result<>& step) {
     if (!step && outcome) {

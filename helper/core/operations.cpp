@@ -499,4 +499,10 @@ Result<> Operations::release() {
   return outcome;
 }
 
+bool Operations::is_anything_left() {
+  const auto servers = ports_.units->language_servers();
+  const auto bundle = ports_.trust->read_bundle();
+  return !servers || !servers->empty() || !bundle || *bundle || redirector_.has_rules();
+}
+
 }  // namespace agp::core

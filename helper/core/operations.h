@@ -150,6 +150,8 @@ class Operations final : public HelperOperations {
 
   /// Everything back: servers, rules, bundle. Goes on after a failure and reports the first.
   [[nodiscard]] Result<> release();
+  /// Whether release() would find rules, servers or a bundle. What cannot be seen counts as there.
+  [[nodiscard]] bool is_anything_left();
 
  private:
   [[nodiscard]] Result<RedirectSpec> desired_redirect();

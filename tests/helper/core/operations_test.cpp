@@ -605,5 +605,18 @@ TEST_F(OperationsTest, ReleaseLeavesNothing) {
   EXPECT_TRUE(operations.release());
 }
 
+TEST_F(OperationsTest, SaysWhetherThereIsAnythingToRelease) {
+  EXPECT_FALSE(operations.is_anything_left());
+  protect();
+  EXPECT_TRUE(operations.is_anything_left());
+  ASSERT_TRUE(operations.release());
+  EXPECT_FALSE(operations.is_anything_left());
+  ASSERT_TRUE(operations.ensure_redirect());
+  EXPECT_TRUE(operations.is_anything_left());
+  ASSERT_TRUE(operations.remove_redirect());
+  trust.bundle = "a bundle";
+  EXPECT_TRUE(operations.is_anything_left());
+}
+
 }  // namespace
 }  // namespace agp::core

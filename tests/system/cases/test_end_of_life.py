@@ -8,6 +8,9 @@ from observer import Observer
 from world import APT, BUNDLE, CONTROL, DAEMON, DOUBLES, MODEL_HOST, PROXY_YAML, UPSTREAM4, UPSTREAM6, UPSTREAM_CA
 
 
+STATUS = 'busctl call org.antigravityproxy.Helper1 /org/antigravityproxy/Helper1 org.antigravityproxy.Helper1 Status'
+
+
 class EndOfLife(Case):
     # threat-model 87
     def test_installing_starts_and_enables_nothing(self):
@@ -24,6 +27,13 @@ class EndOfLife(Case):
         self.assertNotEqual([], self.world.rules())
         self.world.stop()
         self.assertNothingLeft()
+
+    def test_the_helper_answers_right_after_a_stop(self):
+        for _ in range(3):
+            self.world.start()
+            # What ends after the service does not end a helper that somebody calls meanwhile.
+            answer = self.box.run(f'systemctl stop antigravity-proxy; timeout 10 {STATUS}', check=False)
+            self.assertEqual(0, answer.code, answer)
 
     def test_a_daemon_killed_for_good_leaves_nothing(self):
         self.box.write('/run/systemd/system/antigravity-proxy.service.d/no-restart.conf',
