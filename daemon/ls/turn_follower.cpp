@@ -48,10 +48,11 @@ void TurnFollower::observe(const LiveState& state, bool is_news, TimePoint now) 
 }
 
 /// An answer only grows while it is being written. A look that has less of it is an older one, or
-/// one of a source that leaves out what is not whole yet, as after a change of the source.
+/// one of a source that leaves out what is not whole yet, as after a change of the source. One that
+/// has nothing of it has come while the answer moves to a step of its own (NOTIFY_USER).
 bool TurnFollower::is_behind() const {
-  return !seen_.planner_wants_tools && !is_final(seen_.planner_status) &&
-         told_text_.starts_with(seen_.text);
+  const bool may_be_less = !is_final(seen_.planner_status) || seen_.text.empty();
+  return !seen_.planner_wants_tools && may_be_less && told_text_.starts_with(seen_.text);
 }
 
 void TurnFollower::on_time(TimePoint now) {

@@ -51,6 +51,7 @@ class Listener final : public TurnSink {
         when_growing();
       }
     } else if (const auto* rewritten = std::get_if<TextRewritten>(&event)) {
+      replaced = text;
       text = rewritten->text;
       ++rewritings;
     }
@@ -63,6 +64,7 @@ class Listener final : public TurnSink {
   std::string text;
   unsigned growths = 0;
   unsigned rewritings = 0;
+  std::string replaced;  // by the last of them
   bool is_over = false;
   std::function<void()> when_started;
   std::function<void()> when_growing;
@@ -178,7 +180,7 @@ class Driving : public ::testing::Test {
     EXPECT_EQ(last_->listener.text, result->text);
     EXPECT_TRUE(last_->listener.is_over);
     EXPECT_GE(last_->listener.growths, growths);
-    EXPECT_EQ(last_->listener.rewritings, 0U);
+    EXPECT_EQ(last_->listener.rewritings, 0U) << word << ", after: " << last_->listener.replaced;
     EXPECT_FALSE(result->trajectory_id.empty());
     EXPECT_EQ(watcher.running[result->cascade_id], 0);
     EXPECT_EQ(watcher.responses[result->cascade_id].size(), 1U);

@@ -122,6 +122,17 @@ TEST_F(TurnFollowerTest, AnEndThatIsBehindKeepsWhatWasTold) {
   EXPECT_EQ(follower.result().text, "hello");
 }
 
+TEST_F(TurnFollowerTest, AnAnswerThatMovesToAStepOfItsOwnIsNotTakenBack) {
+  (void)see(state_of("RUNNING", {kInput, live("PLANNER_RESPONSE", "GENERATING", "hel")}));
+  const auto moved = live("PLANNER_RESPONSE", "DONE");
+  EXPECT_EQ(see(state_of("RUNNING", {kInput, moved})),
+            (Events{StepChanged{1, "PLANNER_RESPONSE", "DONE", false}}));
+  EXPECT_EQ(see(state_of("IDLE", {kInput, moved, live("NOTIFY_USER", "DONE", "hello")})),
+            (Events{RunStatusChanged{"IDLE"}, StepChanged{2, "NOTIFY_USER", "DONE", true},
+                    TextGrown{"lo"}, TurnDone{"stop"}}));
+  EXPECT_EQ(follower.result().text, "hello");
+}
+
 TEST_F(TurnFollowerTest, AStepThatWaitsForTheUserEndsTheTurn) {
   EXPECT_EQ(see(state_of("RUNNING", {kInput, live("RUN_COMMAND", "WAITING")})).back(),
             TurnEvent(UserNeeded{1, "RUN_COMMAND"}));
