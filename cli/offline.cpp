@@ -3,6 +3,11 @@
 #include "daemon/config/config.h"
 #include "daemon/policy/report.h"
 
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -28,6 +33,28 @@ Failure faulty(const config::Faults& faults) {
   }
   return {Exit::data, "faulty_configuration", text,
           "correct it; antigravity-proxy config check shows what is left"};
+}
+
+// ProtectHome= of the unit. What the daemon finds there when somebody starts it by hand, the
+// service does not.
+std::vector<std::string> out_of_reach(const daemon_config::Config& config) {
+  std::vector<std::string> warnings;
+  for (const auto& [key, file] :
+       {std::pair{"upstream.extra_ca_file", &config.upstream.extra_ca_file},
+        std::pair{"upstream.proxy_credentials_file", &config.upstream.proxy_credentials_file},
+        std::pair{"language_server.attach_token_file", &config.attached_ls.token_file},
+        std::pair{"language_server.attach_certificate_file", &config.attached_ls.certificate_file},
+        std::pair{"api.keys_file", &config.api_keys_file}}) {
+    for (const std::string_view place : {"/home/", "/root/", "/run/user/"}) {
+      if (*file && (*file)->starts_with(place)) {
+        warnings.push_back(std::string(key) + ": " + **file +
+                           " is out of the service's reach, as all below " +
+                           std::string(place.substr(0, place.size() - 1)) +
+                           "; put it below /etc/antigravity-proxy");
+      }
+    }
+  }
+  return warnings;
 }
 
 }  // namespace
@@ -64,6 +91,9 @@ std::string offline_config_check(const std::optional<std::string>& proxy_file) {
     }
   } else {
     for (const auto& warning : config->warnings) {
+      warnings.emplace_back(warning);
+    }
+    for (const auto& warning : out_of_reach(*config)) {
       warnings.emplace_back(warning);
     }
   }

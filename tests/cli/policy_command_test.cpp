@@ -159,6 +159,17 @@ TEST_F(PolicyCommand, AValidConfigurationIsSaidToBe) {
   EXPECT_EQ(output.out, "configuration is valid\n");
 }
 
+TEST_F(PolicyCommand, FilesThatTheServiceDoesNotSeeAreWarnedOf) {
+  write("proxy.yaml",
+        "upstream:\n  extra_ca_file: /home/dev/ca.pem\n"
+        "api:\n  keys_file: /etc/antigravity-proxy/keys\n");
+  const auto output = run_files({"config", "check"});
+  EXPECT_EQ(output.exit, Exit::ok);
+  EXPECT_TRUE(has(output.out, "upstream.extra_ca_file: /home/dev/ca.pem is out of the service's"))
+      << output.out;
+  EXPECT_FALSE(has(output.out, "keys_file")) << output.out;
+}
+
 TEST_F(PolicyCommand, AReloadShowsTheNewGenerationOrTheFaults) {
   daemon_.reload_answer =
       R"({"schema":"antigravity-proxy.policy-reload.v1","reloaded":true,"generation":4,)"
