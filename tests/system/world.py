@@ -224,6 +224,21 @@ class World:
         return self.box.start(f'{DOUBLES}/fake-client', *arguments, user='antigravity-ls',
                               env={'SSL_CERT_FILE': BUNDLE, 'SSL_CERT_DIR': '/dev/null'})
 
+    def begin_session(self, *users):
+        """A service manager for each of these people, as a login of theirs would start it."""
+        # logind stops the manager of a user whom it knows neither a session nor lingering of, whoever started it. This is what
+        # enable-linger does, which asks udev too; Debian 13's fails in a container without it.
+        lingering = ' && '.join(f'test -e {user}' for user in users)
+        self.box.run(f'mkdir -p /var/lib/systemd/linger && cd /var/lib/systemd/linger\n'
+                     f'{{ {lingering}; }} || {{ touch {" ".join(users)} && systemctl restart systemd-logind; }}')
+        for user in users:
+            uid = self.box.run('id', '-u', user).out.strip()
+            self.box.run(f'systemctl start user@{uid}.service')
+            poll(lambda uid=uid: self.box.run(
+                f'loginctl show-user {uid} --property=State --value | grep -qxE "lingering|online|active" && '
+                f'systemctl -q is-active user@{uid} && test -S /run/user/{uid}/systemd/private', check=False).code == 0,
+                30, f'the service manager of {user} runs, and stays')
+
     def start_ide(self, *arguments, era='', user='dev', name='fake-ide'):
         """The editor's stand-in with its own language server, run by an ordinary user."""
         self.box.unit(name, f'{DOUBLES}/fake-ide', '--ls-binary', LS_BINARY, *(['--era', era] if era else []), *arguments,

@@ -22,24 +22,12 @@ class Run(Case):
 
     def setUp(self):
         super().setUp()
-        # A service manager of their own, as a login of theirs would start it. logind stops the manager of a user whom it knows
-        # neither a session nor lingering of, whoever started it. This is what enable-linger does, which asks udev too; Debian
-        # 13's fails in a container without it.
-        self.box.run('for user in dev guest; do id $user > /dev/null 2>&1 || useradd --create-home --shell /bin/bash $user; done\n'
-                     'mkdir -p /var/lib/systemd/linger && cd /var/lib/systemd/linger\n'
-                     '{ test -e dev && test -e guest; } || { touch dev guest && systemctl restart systemd-logind; }')
-        for user in ('dev', 'guest'):
-            self.box.run(f'systemctl start user@{self.uid(user)}.service')
-            poll(lambda: self.lingers(user), 30, f'the service manager of {user} runs, and stays')
+        self.box.run('for user in dev guest; do id $user > /dev/null 2>&1 || useradd --create-home --shell /bin/bash $user; done')
+        self.world.begin_session('dev', 'guest')
         self.box.run('rm -f /tmp/agp-run-*')
 
     def uid(self, user):
         return int(self.box.run('id', '-u', user).out)
-
-    def lingers(self, user):
-        uid = self.uid(user)
-        return self.box.run(f'loginctl show-user {uid} --property=State --value | grep -qxE "lingering|online|active" && '
-                            f'systemctl -q is-active user@{uid} && test -S /run/user/{uid}/systemd/private', check=False).code == 0
 
     def run_as(self, user, *command, options=(), check=True):
         return self.box.run('antigravity-proxy', 'run', *options, '--', *command, user=user, check=check)

@@ -1,0 +1,124 @@
+"""The documents for people, followed to the letter: every command, every file, and what is said to be printed."""
+
+from pathlib import Path
+
+from case import Case
+from container import poll
+from documents import missing_lines, sections
+
+DOCS = Path(__file__).resolve().parents[3] / 'docs'
+HOME = '/home/dev'
+# What the reader has, and the world does not: keys of providers.
+ENV = {'HOME': HOME, 'USER': 'dev', 'GEMINI_API_KEY': 'key-of-nobody', 'OPENAI_API_KEY': 'key-of-nobody'}
+CALL = ('curl', '-fsS', 'http://localhost:8741/v1/responses', '-H', 'Content-Type: application/json',
+        '-d', '{"model":"gemini-3-flash","input":"Say hello"}')
+
+
+class Docs(Case):
+    """What every document needs: somebody who may use sudo, in a directory of their own."""
+
+    def setUp(self):
+        super().setUp()
+        self.box.run(f'''set -e
+            echo 'dev ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/dev
+            chmod 0440 /etc/sudoers.d/dev
+            rm -rf {HOME}/work && install -d -o dev -g dev {HOME}/work''')
+        self.world.begin_session('dev')
+        self.addCleanup(self.box.run, 'rm -f /etc/sudoers.d/dev /etc/antigravity-proxy/api.keys '
+                                      '/etc/antigravity-proxy/proxy.credentials /etc/ssl/certs/company.pem', check=False)
+        self.addCleanup(self.world.stop_ide)
+
+    def shell(self, script, timeout=100, check=True):
+        """As the person types it: one shell for the block, which ends at the first failure."""
+        return self.box.run('bash', '-euo', 'pipefail', '-c', f'cd {HOME}/work\n{script}', user='dev', env=ENV,
+                            timeout=timeout, check=check)
+
+    def hint(self, hint):
+        """Does what a reader knows without being told. False for the words that are about a block."""
+        word, _, rest = hint.partition(' ')
+        if hint == 'ide':
+            self.world.start_ide()
+            self.world.wait_ide()
+            if self.box.run('systemctl', 'is-active', 'antigravity-proxy', check=False).out.strip() == 'active':
+                self.world.wait_language_server()
+        elif hint == 'call':
+            if not self.world.status_document().get('language_server', {}).get('usable'):
+                self.hint('ide')
+            self.box.run(*CALL, user='dev')
+            self.world.wait_usage(1)
+        elif word == 'file':
+            path, _, source = rest.partition(': ')
+            self.box.run('cp', source, path)
+        elif hint.startswith('stands for '):
+            name, _, command = hint.removeprefix('stands for ').partition(': ')
+            self.box.write(f'/usr/local/bin/{name}', f'#!/bin/sh\nexec {command} "$@"\n', 0o755)
+        else:
+            return False
+        return True
+
+    def run_block(self, block):
+        rules = [hint for hint in block.hints if not self.hint(hint)]
+        code, shown = 0, []
+        for rule in rules:
+            word, _, rest = rule.partition(' ')
+            if word == 'exit':
+                code = int(rest)
+            elif word == 'shows':
+                shown.append(rest)
+            elif rule == 'endless':
+                code = 124  # of timeout(1): it was still there
+            else:
+                self.fail(f'line {block.line}: nobody knows what {rule!r} means')
+        done = self.shell(block.text, timeout=3 if code == 124 else 100, check=False)
+        self.assertEqual(code, done.code, f'line {block.line}: {block.text}{done}')
+        for text in shown:
+            self.assertIn(text, done.text)
+        return done.out
+
+    def follow(self, section):
+        for hint in section.hints:
+            self.assertTrue(self.hint(hint), f'nobody knows what {hint!r} means')
+        before, printed = None, ''
+        for block in section.blocks:
+            with self.subTest(section=section.title, line=block.line):
+                if block.kind == 'sh':
+                    before, printed = block, self.run_block(block)
+                elif block.kind == 'text' and 'soon' in block.hints:
+                    poll(lambda: not missing_lines(block.text, self.run_block(before)), 30, f'line {block.line}: {block.text}')
+                elif block.kind == 'text':
+                    self.assertEqual([], missing_lines(block.text, printed), printed)
+                else:
+                    self.assertTrue(block.path, f'line {block.line}: which file is this?')
+                    self.box.write(block.path, block.text)
+
+
+class Tutorial(Docs):
+    def test_from_nothing_to_the_first_number_and_back(self):
+        self.world.purge()
+        self.box.run(f'cp /opt/antigravity-proxy.deb {HOME}/work/antigravity-proxy_0_amd64.deb')
+        self.box.run('rm -rf /etc/antigravity-proxy')
+        self.world.configure('managed')  # the way to the upstream's double, which readers have
+        self.world.start_ide()
+        self.world.wait_ide()
+        for section in sections((DOCS / 'tutorial.md').read_text(encoding='utf-8')):
+            self.follow(section)
+            if section.title == 'Ask a model':
+                self.world.wait_usage(1)
+        self.assertNothingLeft()
+        self.assertFalse(self.world.installed())
+
+
+class HowTo(Docs):
+    def setUp(self):
+        super().setUp()
+        self.world.configure('managed')
+        self.world.start(capture=False)
+
+
+def guide(section):
+    return lambda self: self.follow(section)
+
+
+for each in sections((DOCS / 'how-to.md').read_text(encoding='utf-8')):
+    name = ''.join(letter if letter.isalnum() else '_' for letter in each.title.lower())
+    setattr(HowTo, f'test_{name}', guide(each))

@@ -1,0 +1,71 @@
+"""Reads the project's documents as a list of things to do, so that a test can follow them to the letter.
+
+What is fenced as `sh` is run as a user types it. What is fenced as `yaml` and begins with the comment "# /PATH" is written there.
+What is fenced as `text` is what the commands before it print: each line of it is in the output, whatever the numbers are and
+however columns are spaced. Comments of the form <!-- test: WORDS; WORDS --> tell the test what a reader knows without being told:
+they hold for the section (`## `) when no command came before them there, else for the next block.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Block:
+    kind: str  # sh, yaml, text
+    text: str
+    line: int
+    hints: list = field(default_factory=list)
+
+    @property
+    def path(self):
+        """Where a file goes; nothing for one that is an example."""
+        match = re.match(r'# (/\S+?)(?:;.*)?\n', self.text) if self.kind == 'yaml' else None
+        return match.group(1) if match else ''
+
+
+@dataclass
+class Section:
+    title: str
+    hints: list = field(default_factory=list)
+    blocks: list = field(default_factory=list)
+
+
+def sections(text):
+    """The sections of a document that have something to do."""
+    found, hints, block = [Section('')], [], None
+    for number, line in enumerate(text.splitlines(), 1):
+        if block is not None:
+            if line.startswith('```'):
+                found[-1].blocks.append(block)
+                block = None
+            else:
+                block.text += line + '\n'
+        elif line.startswith('## '):
+            found.append(Section(line[3:].strip()))
+        elif match := re.fullmatch(r'<!-- test: (.*?) -->', line.strip()):
+            hints += [hint.strip() for hint in match.group(1).split(';')]
+            if not found[-1].blocks:
+                found[-1].hints += hints
+                hints = []
+        elif line.startswith('```'):
+            kind = line[3:].strip()
+            if kind not in ('sh', 'yaml', 'text'):
+                raise ValueError(f'line {number}: a block is sh, yaml or text, so that it can be tested')
+            block = Block(kind, '', number, hints)
+            hints = []
+        elif re.match(r'    [^-|\d ]', line):  # the lines of a list's item are fewer columns in
+            raise ValueError(f'line {number}: fence this block, so that it can be tested')
+    return [section for section in found if section.blocks]
+
+
+def pattern(line):
+    """What a printed line looks like when its numbers and its spacing are anything."""
+    words = [re.sub(r'\d[\d.,]*', r'\\d[\\d.,]*', re.escape(word).replace(r'\-', '-').replace(r'\,', ',').replace(r'\.', '.'))
+             for word in line.split()]
+    return re.compile(r'\s+'.join(words))
+
+
+def missing_lines(sample, printed):
+    """Lines of the sample that nothing printed looks like."""
+    return [line for line in sample.splitlines() if line.strip() and not pattern(line).search(printed)]
