@@ -1,8 +1,6 @@
 #include "cli/cleanup_command.h"
 
-#include "cli/options.h"
-
-#include <algorithm>
+#include <utility>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -14,22 +12,6 @@ namespace agp::cli {
 namespace {
 
 namespace json = boost::json;
-
-constexpr const char* kHelp =
-    R"(Usage: antigravity-proxy cleanup [--dry-run] [--json]
-
-Stops the service, its language servers and the helper, and removes every trace of them:
-firewall rules in both variants of iptables and in nftables, and all files in /run. It works
-whatever is left of the installation, without daemon, helper and D-Bus, and may run again.
-
-The configuration, the ledger and the certificate authority (/var/lib/antigravity-proxy) stay;
-purging the package removes them. A change by ide-patch stays too: see ide-patch revert.
-
-Options:
-  --dry-run  says what there is, and changes nothing
-
-Only for root. Exit codes: 0 nothing is left, 1 something is, or cannot be told, 64 and 77 as for every verb.
-)";
 
 std::string text_of(const char* head, const std::vector<Trace>& traces) {
   std::string text = traces.empty() ? "" : std::string(head) + "\n";
@@ -75,33 +57,17 @@ std::string document_of(const CleanupReport& report, bool only_look) {
 
 }  // namespace
 
-Output run_cleanup(const std::vector<std::string>& words, CleanupMachine& machine) {
-  // The only option of the command that takes no value.
-  auto others = words;
-  const auto end = std::remove(others.begin(), others.end(), "--dry-run");
-  const bool only_look = end != others.end();
-  others.erase(end, others.end());
-  const auto options = parse_options(others, {});
-  if (options.help) {
-    Output output;
-    output.out = kHelp;
-    return output;
-  }
-  if (options.fault) {
-    return wrong_line(*options.fault, "cleanup", options.json);
-  }
-  if (options.plain.size() > 1) {
-    return wrong_line("unexpected argument " + options.plain[1], "cleanup", options.json);
-  }
+Output run_cleanup(const Line& line, CleanupMachine& machine) {
+  const bool only_look = line.has("--dry-run");
   if (!machine.is_root()) {
     return failed({Exit::refused, "refused", "only root can stop units and remove rules",
                    "run it as root: sudo antigravity-proxy cleanup"},
-                  options.json);
+                  line.json);
   }
   const auto report = clean_up(machine, only_look);
   Output output;
   output.exit = report.left.empty() && report.is_certain ? Exit::ok : Exit::failed;
-  if (options.json) {
+  if (line.json) {
     output.out = document_of(report, only_look);
     return output;
   }

@@ -1,14 +1,12 @@
 #pragma once
 
 #include "cli/cleanup.h"
-#include "cli/command.h"
-
-#include <string>
-#include <vector>
+#include "cli/line.h"
+#include "cli/output.h"
 
 namespace agp::cli {
 
 /// `cleanup [--dry-run]`.
-[[nodiscard]] Output run_cleanup(const std::vector<std::string>& words, CleanupMachine& machine);
+[[nodiscard]] Output run_cleanup(const Line& line, CleanupMachine& machine);
 
 }  // namespace agp::cli

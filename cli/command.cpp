@@ -3,10 +3,11 @@
 #include "cli/cleanup_command.h"
 #include "cli/cleanup_machine.h"
 #include "cli/doctor_command.h"
+#include "cli/help.h"
 #include "cli/ide_patch_command.h"
 #include "cli/language_server_command.h"
+#include "cli/line.h"
 #include "cli/login_command.h"
-#include "cli/options.h"
 #include "cli/policy_command.h"
 #include "cli/render.h"
 #include "cli/replay_command.h"
@@ -15,143 +16,116 @@
 #include "cli/usage_command.h"
 
 #include <algorithm>
+#include <cassert>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 namespace agp::cli {
 namespace {
 
-constexpr const char* kHelp =
-    R"(Usage: antigravity-proxy VERB [OPTIONS]
-
-Measures what language models on this machine use, to the token.
-
-Verbs:
-  status     what the service does, and what it lacks
-  usage      tokens used, per model or otherwise grouped
-  records    single calls, newest first
-  export     all records as CSV, JSON or NDJSON
-  quota      what is left of your quota, per model and window
-  models     the models that your language server offers
-  sessions   the language servers of your IDEs, and which of them is used
-  replay     FILE...: reads recorded exchanges and shows the records they make
-  run        -- CMD: starts a program and measures its model calls
-  ls         start, stop, restart, status: the language server of the service
-  policy     show, check HOST [METHOD PATH], reload: what is opened, passed on or blocked
-  config     check: every fault of the configuration files
-  doctor     checks everything, layer by layer, with the remedy of what is wrong
-  cleanup    removes every trace of the service, whatever is left of it
-  ide-patch  status, apply, revert, forget: a setting in old builds of the IDE
-  version    version of this command
-
-Options of every verb:
-  --json     one JSON document instead of text, errors included
-  --help     help for the verb
-
-Exit codes: 0 ok, 1 failed or degraded, 3 service not active, 64 wrong command line,
-65 wrong value, 69 daemon not reachable, 77 not allowed.
-)";
-
-constexpr const char* kStatusHelp = R"(Usage: antigravity-proxy status [--json]
-
-Shows whether usage is being measured, what the service waits for, and each problem
-with its remedy. Exits with 0 when all is well or the service only waits for the IDE, 1 when
-it is degraded, 3 when it is not running.
-)";
-
-constexpr const char* kVersionHelp = R"(Usage: antigravity-proxy version [--json]
-
-Shows the version of this command.
-)";
-
-Output version(const Options& arguments) {
+Output version(const Line& line, Daemon& /*daemon*/, bool /*color*/) {
   Output output;
-  output.out = arguments.json ? "{\"version\":\"" AGP_VERSION "\"}\n"
-                              : "antigravity-proxy " AGP_VERSION "\n";
+  output.out =
+      line.json ? "{\"version\":\"" AGP_VERSION "\"}\n" : "antigravity-proxy " AGP_VERSION "\n";
   return output;
 }
 
-Output status(const Options& arguments, Daemon& daemon, const Style& style) {
+Output status(const Line& line, Daemon& daemon, bool color) {
+  const Style style{color};
   const auto answer = daemon.status();
   if (const auto* failure = std::get_if<Failure>(&answer)) {
-    return failed(*failure, arguments.json);
+    return failed(*failure, line.json);
   }
   const auto& document = std::get<std::string>(answer);
   const auto rendered = render_status(document, style);
   if (const auto* failure = std::get_if<Failure>(&rendered)) {
-    return failed(*failure, arguments.json);
+    return failed(*failure, line.json);
   }
   const auto& text = std::get<StatusText>(rendered);
   Output output;
   output.exit = text.is_degraded ? Exit::failed : Exit::ok;
   const auto undone = undone_patches(daemon);
-  output.out = arguments.json ? with_undone_patches(document, undone)
-                              : text.text + undone_patches_text(undone, style);
+  output.out = line.json ? with_undone_patches(document, undone)
+                         : text.text + undone_patches_text(undone, style);
+  return output;
+}
+
+Output cleanup(const Line& line, Daemon& /*daemon*/, bool /*color*/) {
+  SystemMachine machine;
+  return run_cleanup(line, machine);
+}
+
+Output replay(const Line& line, Daemon& /*daemon*/, bool /*color*/) {
+  return run_replay(line);
+}
+
+Output program(const Line& line, Daemon& daemon, bool /*color*/) {
+  SystemRunHost host;
+  return run_program(line, daemon, host);
+}
+
+struct Runner {
+  std::string_view word;  // the first of the verb
+  Output (*run)(const Line& line, Daemon& daemon, bool color);
+};
+
+constexpr Runner kRunners[] = {
+    {"status", status},          {"usage", run_usage},   {"records", run_records},
+    {"export", run_export},      {"quota", run_login},   {"models", run_login},
+    {"sessions", run_login},     {"replay", replay},     {"run", program},
+    {"ls", run_language_server}, {"policy", run_policy}, {"config", run_config},
+    {"doctor", run_doctor},      {"cleanup", cleanup},   {"ide-patch", run_ide_patch},
+    {"version", version},
+};
+
+// Of what the line names, as far as it names something.
+Output help(const Line& line) {
+  Output output;
+  const auto* group = find_group(line.named);
+  output.out = line.verb != nullptr ? help_text(*line.verb)
+               : group != nullptr   ? help_text(*group)
+                                    : help_text();
+  return output;
+}
+
+Output faulty(const Line& line) {
+  const bool is_known = line.verb != nullptr || find_group(line.named) != nullptr;
+  const auto first = line.named.substr(0, line.named.find(' '));
+  const auto see = is_known ? line.named : find_group(first) != nullptr ? first : "";
+  auto output = wrong_line(*line.fault, see, line.json, line.nearest);
+  if (line.named.empty() && !line.json) {
+    output.err += "\n" + help_text();
+  }
   return output;
 }
 
 }  // namespace
 
 Output run(const std::vector<std::string>& words, Daemon& daemon, bool color) {
-  const auto first = std::find_if(words.begin(), words.end(),
-                                  [](const std::string& word) { return !word.starts_with('-'); });
-  const auto verb = first == words.end() ? std::string() : *first;
-  if (verb == "policy" || verb == "config") {
-    return run_policy(words, daemon, color);
+  const auto line = parse_line(words);
+  const bool is_known = line.verb != nullptr || find_group(line.named) != nullptr;
+  if (line.help && (is_known || line.named.empty())) {
+    return help(line);
   }
-  if (is_usage_verb(verb)) {
-    return run_usage(words, daemon, color);
+  if (line.fault) {
+    return faulty(line);
   }
-  if (verb == "doctor") {
-    return run_doctor(words, daemon, color);
+  const auto word = line.verb->name.substr(0, line.verb->name.find(' '));
+  const auto* runner = std::find_if(std::begin(kRunners), std::end(kRunners),
+                                    [&](const Runner& each) { return each.word == word; });
+  assert(runner != std::end(kRunners));
+  return runner->run(line, daemon, color);
+}
+
+std::vector<std::string_view> runnable_words() {
+  std::vector<std::string_view> out;
+  for (const auto& runner : kRunners) {
+    out.push_back(runner.word);
   }
-  if (verb == "cleanup") {
-    SystemMachine machine;
-    return run_cleanup(words, machine);
-  }
-  if (verb == "ide-patch") {
-    return run_ide_patch(words, daemon);
-  }
-  if (is_login_verb(verb)) {
-    return run_login(words, daemon, color);
-  }
-  if (verb == "replay") {
-    return run_replay(words);
-  }
-  if (verb == "run") {
-    SystemRunHost host;
-    return run_program(words, daemon, host);
-  }
-  if (verb == "ls") {
-    return run_language_server(words, daemon, color);
-  }
-  const bool is_version = !words.empty() && words.front() == "--version";
-  const auto arguments = parse_options(
-      is_version ? std::vector<std::string>(words.begin() + 1, words.end()) : words, {});
-  if (arguments.help) {
-    Output output;
-    output.out = verb == "status" ? kStatusHelp : verb == "version" ? kVersionHelp : kHelp;
-    return output;
-  }
-  if (verb.empty() && !is_version) {
-    Output output = wrong_line("no verb given", verb, arguments.json);
-    if (!arguments.json) {
-      output.err += "\n";
-      output.err += kHelp;
-    }
-    return output;
-  }
-  if (verb != "status" && verb != "version" && !is_version) {
-    return wrong_line("unknown verb " + verb, verb, arguments.json);
-  }
-  if (arguments.fault) {
-    return wrong_line(*arguments.fault, verb, arguments.json);
-  }
-  if (arguments.plain.size() > 1) {
-    return wrong_line("unexpected argument " + arguments.plain[1], verb, arguments.json);
-  }
-  return verb == "status" ? status(arguments, daemon, Style{color}) : version(arguments);
+  return out;
 }
 
 }  // namespace agp::cli

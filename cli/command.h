@@ -1,20 +1,18 @@
 #pragma once
 
-#include "cli/daemon_client.h"
+#include "cli/output.h"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace agp::cli {
 
-struct Output {
-  Exit exit = Exit::ok;
-  std::string out;
-  std::string err;
-};
-
 /// Runs one command line (without the program's name). Writes nothing itself.
 /// @param color  standard output is a terminal that may be coloured.
 [[nodiscard]] Output run(const std::vector<std::string>& arguments, Daemon& daemon, bool color);
+
+/// The first words of the verbs that run() knows; the grammar has the same.
+[[nodiscard]] std::vector<std::string_view> runnable_words();
 
 }  // namespace agp::cli

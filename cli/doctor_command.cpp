@@ -1,7 +1,6 @@
 #include "cli/doctor_command.h"
 
 #include "cli/document.h"
-#include "cli/options.h"
 #include "helper/config.h"
 
 #include <array>
@@ -18,22 +17,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr const char* kHelperConfig = "/etc/antigravity-proxy/helper.yaml";
-
-constexpr const char* kHelp = R"(Usage: antigravity-proxy doctor [--json]
-
-Checks everything in the order in which it depends on each other: the service, capture,
-certificates, ledger, policy, the language server, its calls, the IDE. Shows what was seen and,
-where something is wrong or cannot be told, what to do.
-
-Also tests on this machine what the product relies on and could not be tried before: the real
-language server. Changes nothing and runs nothing of the IDE's.
-
-Options:
-  --json  one JSON document instead of text
-
-Exit codes: 0 nothing failed; 1 a check failed; 3 the service is not active; 69 it cannot be
-reached; 64 as for every verb.
-)";
 
 Answer<std::vector<std::string>> configured_binaries() {
   auto settings = helper::load_settings(kHelperConfig);
@@ -119,21 +102,9 @@ Output examine(Facts& facts, bool as_json, bool color) {
   return output;
 }
 
-Output run_doctor(const std::vector<std::string>& words, Daemon& daemon, bool color) {
-  const auto options = parse_options(words, {});
-  if (options.help) {
-    Output output;
-    output.out = kHelp;
-    return output;
-  }
-  if (options.fault) {
-    return wrong_line(*options.fault, "doctor", options.json);
-  }
-  if (options.plain.size() > 1) {
-    return wrong_line("unexpected argument " + options.plain[1], "doctor", options.json);
-  }
+Output run_doctor(const Line& line, Daemon& daemon, bool color) {
   Facts facts(&daemon, configured_binaries);
-  return examine(facts, options.json, color);
+  return examine(facts, line.json, color);
 }
 
 }  // namespace agp::cli

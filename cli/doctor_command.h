@@ -1,14 +1,12 @@
 #pragma once
 
-#include "cli/command.h"
 #include "cli/doctor.h"
-
-#include <string>
-#include <vector>
+#include "cli/line.h"
+#include "cli/output.h"
 
 namespace agp::cli {
 
-[[nodiscard]] Output run_doctor(const std::vector<std::string>& words, Daemon& daemon, bool color);
+[[nodiscard]] Output run_doctor(const Line& line, Daemon& daemon, bool color);
 
 /// The same with facts of one's own.
 [[nodiscard]] Output examine(Facts& facts, bool json, bool color);

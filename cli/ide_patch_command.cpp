@@ -2,9 +2,7 @@
 
 #include "cli/document.h"
 #include "cli/ide_patch_client.h"
-#include "cli/options.h"
 
-#include <array>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -19,65 +17,39 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr const char* kHelp =
-    R"(Usage: antigravity-proxy ide-patch status [--json]
-       antigravity-proxy ide-patch apply|revert|forget [--json]
+enum class Order { status, apply, revert, forget };
 
-Builds of the IDE up to about 1.18 set detectAndUseProxy to UNSPECIFIED in the extension that
-they ship; current builds have no such line, and then there is nothing to patch.
-
-status  what each known extension.js holds
-apply   sets it to ENABLED (1) where there is exactly one such line; the original stays beside
-        the file. Not needed for measuring: it makes side traffic of the IDE honour a proxy
-revert  puts the original file back; refuses where an update has replaced the patched one
-forget  as revert, and where an update has replaced the patched file, removes the backup
-
-status needs no privilege; the others need root. An update of the IDE undoes the patch, and the
-journal of antigravity-proxy-ide-patch.service says so. The IDE may complain that its
-installation is corrupt while it is patched.
-
-Options:
-  --json  one JSON document instead of text
-
-Exit codes: 0 done, or nothing to do; 1 a file was refused, changed by an update or not
-recognised, or no IDE is installed where helper.yaml (ide.extensions) says; 64, 69 and 77 as for
-every verb.
-)";
-
-enum class Verb { status, apply, revert, forget };
-
-std::optional<Verb> verb_of(const std::string& word) {
-  static const std::array kVerbs{std::pair{"status", Verb::status}, std::pair{"apply", Verb::apply},
-                                 std::pair{"revert", Verb::revert},
-                                 std::pair{"forget", Verb::forget}};
-  for (const auto& [name, verb] : kVerbs) {
-    if (word == name) {
-      return verb;
-    }
+Order order_of(std::string_view word) {
+  if (word == "apply") {
+    return Order::apply;
   }
-  return std::nullopt;
+  if (word == "revert") {
+    return Order::revert;
+  }
+  return word == "forget" ? Order::forget : Order::status;
 }
 
-Answer<std::string> ask(Verb verb, Daemon& daemon) {
-  switch (verb) {
-    case Verb::status:
+Answer<std::string> ask(Order order, Daemon& daemon) {
+  switch (order) {
+    case Order::status:
       return daemon.ide_patch_status();
-    case Verb::apply:
+    case Order::apply:
       return daemon.change_ide_patch(IdePatchChange::apply);
-    case Verb::revert:
+    case Order::revert:
       return daemon.change_ide_patch(IdePatchChange::revert);
-    case Verb::forget:
+    case Order::forget:
       return daemon.change_ide_patch(IdePatchChange::forget);
   }
   return unreadable();
 }
 
 // The end that the verb was asked for.
-bool is_done(Verb verb, const std::string& state) {
+bool is_done(Order order, const std::string& state) {
   if (is_troubled_extension(state)) {
     return false;
   }
-  return verb == Verb::apply ? state != "applicable" : verb == Verb::status || state != "patched";
+  return order == Order::apply ? state != "applicable"
+                               : order == Order::status || state != "patched";
 }
 
 // Nothing when the document is not understood.
@@ -96,39 +68,27 @@ bool is_troubled_extension(std::string_view state) {
   return state == "undone" || state == "unrecognised" || state == "refused";
 }
 
-Output run_ide_patch(const std::vector<std::string>& words, Daemon& daemon) {
-  const auto options = parse_options(words, {});
-  if (options.help) {
-    Output output;
-    output.out = kHelp;
-    return output;
-  }
-  if (options.fault) {
-    return wrong_line(*options.fault, "ide-patch", options.json);
-  }
-  const auto verb = options.plain.size() > 1 ? verb_of(options.plain[1]) : std::nullopt;
-  if (!verb || options.plain.size() > 2) {
-    return wrong_line("expected one of status, apply, revert, forget", "ide-patch", options.json);
-  }
-  const auto answer = ask(*verb, daemon);
+Output run_ide_patch(const Line& line, Daemon& daemon, bool /*color*/) {
+  const auto order = order_of(second_word(*line.verb));
+  const auto answer = ask(order, daemon);
   if (const auto* failure = std::get_if<Failure>(&answer)) {
-    return failed(*failure, options.json);
+    return failed(*failure, line.json);
   }
   const auto& document = std::get<std::string>(answer);
   const auto files = files_of(document);
   if (!files) {
-    return failed(unreadable(), options.json);
+    return failed(unreadable(), line.json);
   }
   Output output;
   bool is_installed = false;
   for (const auto& each : *files) {
     const auto* file = each.if_object();
     if (file == nullptr) {
-      return failed(unreadable(), options.json);
+      return failed(unreadable(), line.json);
     }
     const auto state = text_of(*file, "state");
     is_installed = is_installed || state != "absent";
-    if (!is_done(*verb, state)) {
+    if (!is_done(order, state)) {
       output.exit = Exit::failed;
     }
     output.out +=
@@ -139,7 +99,7 @@ Output run_ide_patch(const std::vector<std::string>& words, Daemon& daemon) {
     output.out +=
         "No IDE is installed in these places; name yours in helper.yaml: ide.extensions\n";
   }
-  if (options.json) {
+  if (line.json) {
     output.out = document;
   }
   return output;

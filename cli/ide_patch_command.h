@@ -1,6 +1,7 @@
 #pragma once
 
-#include "cli/command.h"
+#include "cli/line.h"
+#include "cli/output.h"
 #include "cli/render.h"
 
 #include <optional>
@@ -11,7 +12,7 @@
 namespace agp::cli {
 
 /// `ide-patch status`, `apply`, `revert` and `forget`.
-[[nodiscard]] Output run_ide_patch(const std::vector<std::string>& words, Daemon& daemon);
+[[nodiscard]] Output run_ide_patch(const Line& line, Daemon& daemon, bool color);
 
 /// Whether a file in this state needs somebody to do something.
 [[nodiscard]] bool is_troubled_extension(std::string_view state);

@@ -1,16 +1,11 @@
 #pragma once
 
-#include "cli/command.h"
-
-#include <string>
-#include <vector>
+#include "cli/line.h"
+#include "cli/output.h"
 
 namespace agp::cli {
 
 /// The verb `ls` (start, stop, restart, status): the language server that the service runs.
-/// @param words  the whole command line; the first word that is no option is the verb.
-[[nodiscard]] Output run_language_server(const std::vector<std::string>& words,
-                                         Daemon& daemon,
-                                         bool color);
+[[nodiscard]] Output run_language_server(const Line& line, Daemon& daemon, bool color);
 
 }  // namespace agp::cli

@@ -1,14 +1,11 @@
 #pragma once
 
-#include "cli/command.h"
-
-#include <string>
-#include <vector>
+#include "cli/line.h"
+#include "cli/output.h"
 
 namespace agp::cli {
 
 /// The verbs quota, models and sessions.
-[[nodiscard]] bool is_login_verb(const std::string& verb);
-[[nodiscard]] Output run_login(const std::vector<std::string>& words, Daemon& daemon, bool color);
+[[nodiscard]] Output run_login(const Line& line, Daemon& daemon, bool color);
 
 }  // namespace agp::cli

@@ -1,14 +1,12 @@
 #pragma once
 
-#include "cli/command.h"
-
-#include <string>
-#include <vector>
+#include "cli/line.h"
+#include "cli/output.h"
 
 namespace agp::cli {
 
 /// The verbs `policy` (check, show, reload) and `config` (check).
-/// @param words  the whole command line; the first word that is no option is one of them.
-[[nodiscard]] Output run_policy(const std::vector<std::string>& words, Daemon& daemon, bool color);
+[[nodiscard]] Output run_policy(const Line& line, Daemon& daemon, bool color);
+[[nodiscard]] Output run_config(const Line& line, Daemon& daemon, bool color);
 
 }  // namespace agp::cli

@@ -1,13 +1,11 @@
 #pragma once
 
-#include "cli/command.h"
-
-#include <string>
-#include <vector>
+#include "cli/line.h"
+#include "cli/output.h"
 
 namespace agp::cli {
 
 /// The verb replay; it needs no daemon.
-[[nodiscard]] Output run_replay(const std::vector<std::string>& words);
+[[nodiscard]] Output run_replay(const Line& line);
 
 }  // namespace agp::cli

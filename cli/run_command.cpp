@@ -1,7 +1,6 @@
 #include "cli/run_command.h"
 
 #include "cli/document.h"
-#include "cli/options.h"
 
 #include <cerrno>
 #include <cstring>
@@ -14,61 +13,6 @@ namespace agp::cli {
 namespace {
 
 namespace json = boost::json;
-
-constexpr const char* kHelp =
-    R"(Usage: antigravity-proxy run [OPTIONS] [--] CMD [ARGUMENT...]
-
-Starts a program and measures the model calls of it and of what it starts. The
-program takes the place of this command: same process, terminal and exit code.
-
-Options:
-  --user NAME      (root only) run it as that user
-  --unmetered-ok   when its traffic cannot be captured, say so and start it anyway
-
-Usage appears under your own uid: antigravity-proxy usage. Exits with 69 when nothing is
-captured at the moment, 126 when CMD cannot be executed, 127 when it is not found.
-)";
-
-struct Line {
-  bool help = false;
-  bool json = false;
-  bool unmetered_ok = false;
-  std::string user;
-  std::vector<std::string> command;
-  std::string fault;
-};
-
-/// Everything from the first word on that is no option is the program's.
-Line parse(const std::vector<std::string>& words) {
-  Line line;
-  bool is_verb_seen = false;
-  for (std::size_t i = 0; i < words.size() && line.fault.empty(); ++i) {
-    const auto& word = words[i];
-    if (!is_verb_seen && !word.starts_with('-')) {
-      is_verb_seen = true;
-    } else if (word == "--" || !word.starts_with('-')) {
-      const auto first = i + (word == "--" ? 1 : 0);
-      line.command.assign(words.begin() + static_cast<std::ptrdiff_t>(first), words.end());
-      break;
-    } else if (word == "--help" || word == "-h") {
-      line.help = true;
-    } else if (word == "--json") {
-      line.json = true;
-    } else if (word == "--unmetered-ok") {
-      line.unmetered_ok = true;
-    } else if (word.starts_with("--user=")) {
-      line.user = word.substr(std::strlen("--user="));
-    } else if (word == "--user" && i + 1 < words.size()) {
-      line.user = words[++i];
-    } else {
-      line.fault = word == "--user" ? "option --user needs a value" : "unknown option " + word;
-    }
-  }
-  if (line.fault.empty() && !line.help && line.command.empty()) {
-    line.fault = "no program given";
-  }
-  return line;
-}
 
 /// Whether traffic is captured now; a program in a scope without that would reach nobody.
 std::optional<Failure> ask_daemon(Daemon& daemon) {
@@ -143,33 +87,23 @@ std::vector<std::pair<std::string, std::string>> trust_environment(const std::st
       {"DENO_CERT", bundle}};
 }
 
-Output run_program(const std::vector<std::string>& words, Daemon& daemon, RunHost& host) {
-  const auto line = parse(words);
-  if (line.help) {
-    Output output;
-    output.out = kHelp;
-    return output;
-  }
-  if (!line.fault.empty()) {
-    return wrong_line(line.fault, "run", line.json);
-  }
+Output run_program(const Line& line, Daemon& daemon, RunHost& host) {
   std::optional<RunUser> user;
-  if (!line.user.empty()) {
+  if (const auto name = line.value("--user")) {
     if (host.uid() != 0) {
       return failed({Exit::refused, "refused", "only root may run a program as another user",
                      "leave --user out, or run it as root"},
                     line.json);
     }
-    user = host.user_named(line.user);
+    user = host.user_named(*name);
     if (!user) {
-      return failed(
-          {Exit::data, "no_such_user", "there is no user " + line.user, "see: getent passwd"},
-          line.json);
+      return failed({Exit::data, "no_such_user", "there is no user " + *name, "see: getent passwd"},
+                    line.json);
     }
   }
   const auto bundle = capture(daemon, host, user ? user->uid : host.uid());
   if (const auto* failure = std::get_if<Failure>(&bundle)) {
-    if (!line.unmetered_ok) {
+    if (!line.has("--unmetered-ok")) {
       auto shown = *failure;
       shown.hint += (shown.hint.empty() ? "" : "\n") +
                     std::string("the program was not started; with --unmetered-ok it would be");
@@ -185,7 +119,7 @@ Output run_program(const std::vector<std::string>& words, Daemon& daemon, RunHos
     }
     describe(*user, host);
   }
-  return not_started(line.command, host.execute(line.command), line.json);
+  return not_started(line.arguments, host.execute(line.arguments), line.json);
 }
 
 }  // namespace agp::cli

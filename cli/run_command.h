@@ -1,7 +1,7 @@
 #pragma once
 
-#include "cli/command.h"
-#include "cli/daemon_client.h"
+#include "cli/line.h"
+#include "cli/output.h"
 
 #include <optional>
 #include <string>
@@ -51,9 +51,7 @@ class RunHost {
 
 /// `run -- CMD`: becomes that program, with what it sends to the models captured.
 /// @return only when the program was not started.
-[[nodiscard]] Output run_program(const std::vector<std::string>& words,
-                                 Daemon& daemon,
-                                 RunHost& host);
+[[nodiscard]] Output run_program(const Line& line, Daemon& daemon, RunHost& host);
 
 /// Variables that make programs trust the bundle, and their values.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> trust_environment(

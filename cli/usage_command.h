@@ -1,14 +1,13 @@
 #pragma once
 
-#include "cli/command.h"
-
-#include <string>
-#include <vector>
+#include "cli/line.h"
+#include "cli/output.h"
 
 namespace agp::cli {
 
 /// The verbs usage, records and export.
-[[nodiscard]] bool is_usage_verb(const std::string& verb);
-[[nodiscard]] Output run_usage(const std::vector<std::string>& words, Daemon& daemon, bool color);
+[[nodiscard]] Output run_usage(const Line& line, Daemon& daemon, bool color);
+[[nodiscard]] Output run_records(const Line& line, Daemon& daemon, bool color);
+[[nodiscard]] Output run_export(const Line& line, Daemon& daemon, bool color);
 
 }  // namespace agp::cli

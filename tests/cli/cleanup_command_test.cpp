@@ -16,28 +16,28 @@ FakeMachine with_files() {
 TEST(CleanupCommand, IsForRootAlone) {
   auto machine = with_files();
   machine.is_root_user = false;
-  const auto output = run_cleanup({"cleanup"}, machine);
+  const auto output = run_cleanup(parse_line({"cleanup"}), machine);
   EXPECT_EQ(output.exit, Exit::refused);
   EXPECT_NE(output.err.find("sudo antigravity-proxy cleanup"), std::string::npos);
   EXPECT_TRUE(machine.ran.empty());
-  const auto json = run_cleanup({"cleanup", "--json"}, machine);
+  const auto json = run_cleanup(parse_line({"cleanup", "--json"}), machine);
   EXPECT_EQ(json.exit, Exit::refused);
   EXPECT_EQ(json.out.front(), '{');
 }
 
 TEST(CleanupCommand, SaysWhatItRemovedAndThenThatNothingIsLeft) {
   auto machine = with_files();
-  const auto output = run_cleanup({"cleanup"}, machine);
+  const auto output = run_cleanup(parse_line({"cleanup"}), machine);
   EXPECT_EQ(output.exit, Exit::ok);
   EXPECT_EQ(output.out, "Removed:\n  files  /run/antigravity-proxy\n");
-  const auto again = run_cleanup({"cleanup"}, machine);
+  const auto again = run_cleanup(parse_line({"cleanup"}), machine);
   EXPECT_EQ(again.exit, Exit::ok);
   EXPECT_NE(again.out.find("Nothing of antigravity-proxy is left"), std::string::npos);
 }
 
 TEST(CleanupCommand, ADryRunSaysWhatItWouldRemove) {
   auto machine = with_files();
-  const auto output = run_cleanup({"cleanup", "--dry-run"}, machine);
+  const auto output = run_cleanup(parse_line({"cleanup", "--dry-run"}), machine);
   EXPECT_EQ(output.exit, Exit::ok);
   EXPECT_EQ(output.out, "Would be removed:\n  files  /run/antigravity-proxy\n");
   EXPECT_TRUE(machine.exists("/run/antigravity-proxy"));
@@ -45,7 +45,7 @@ TEST(CleanupCommand, ADryRunSaysWhatItWouldRemove) {
 
 TEST(CleanupCommand, IsOneDocumentAsJson) {
   auto machine = with_files();
-  const auto output = run_cleanup({"cleanup", "--json", "--dry-run"}, machine);
+  const auto output = run_cleanup(parse_line({"cleanup", "--json", "--dry-run"}), machine);
   EXPECT_EQ(output.out, R"({"schema":"antigravity-proxy.cleanup.v1","dry_run":true,)"
                         R"("found":[{"kind":"files","name":"/run/antigravity-proxy"}],)"
                         R"("removed":[],"left":[],"problems":[]})"
@@ -56,7 +56,7 @@ TEST(CleanupCommand, EndsWithOneWhenSomethingIsLeft) {
   FakeMachine machine;
   machine.units = {"antigravity-ls-0123.service"};
   machine.unstoppable = {"antigravity-ls-0123.service"};
-  const auto output = run_cleanup({"cleanup"}, machine);
+  const auto output = run_cleanup(parse_line({"cleanup"}), machine);
   EXPECT_EQ(output.exit, Exit::failed);
   EXPECT_NE(output.out.find("Left:\n  unit   antigravity-ls-0123.service\n"), std::string::npos);
   EXPECT_NE(output.err.find("Run it again"), std::string::npos);
@@ -65,18 +65,10 @@ TEST(CleanupCommand, EndsWithOneWhenSomethingIsLeft) {
 TEST(CleanupCommand, EndsWithOneWhenItCannotBeTold) {
   FakeMachine machine;
   machine.has_service_manager = false;
-  const auto output = run_cleanup({"cleanup"}, machine);
+  const auto output = run_cleanup(parse_line({"cleanup"}), machine);
   EXPECT_EQ(output.exit, Exit::failed);
   EXPECT_EQ(output.out, "");
   EXPECT_NE(output.err.find("Failed to connect"), std::string::npos);
-}
-
-TEST(CleanupCommand, RefusesAWrongLine) {
-  FakeMachine machine;
-  EXPECT_EQ(run_cleanup({"cleanup", "all"}, machine).exit, Exit::usage);
-  EXPECT_EQ(run_cleanup({"cleanup", "--force"}, machine).exit, Exit::usage);
-  EXPECT_EQ(run_cleanup({"cleanup", "--help"}, machine).exit, Exit::ok);
-  EXPECT_TRUE(machine.ran.empty());
 }
 
 }  // namespace

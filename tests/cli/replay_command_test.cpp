@@ -1,5 +1,8 @@
 #include "cli/replay_command.h"
 
+#include "cli/command.h"
+#include "tests/cli/fake_daemon.h"
+
 #include <filesystem>
 #include <fstream>
 
@@ -35,7 +38,7 @@ class ReplayCommand : public ::testing::Test {
 
 TEST_F(ReplayCommand, ShowsRecordsAsTheApiDoes) {
   const auto file = write("body.json", kBody);
-  const auto output = run_replay({"replay", "--url", kUrl, file, file});
+  const auto output = run_replay(parse_line({"replay", "--url", kUrl, file, file}));
   EXPECT_EQ(output.exit, Exit::ok) << output.err;
   const auto records = boost::json::parse(output.out);
   ASSERT_EQ(records.as_array().size(), 2U);
@@ -47,7 +50,7 @@ TEST_F(ReplayCommand, ShowsRecordsAsTheApiDoes) {
 TEST_F(ReplayCommand, AFileThatCannotBeReadDoesNotKeepTheOthersBack) {
   const auto good = write("body.json", kBody);
   const auto bad = write("empty", "");
-  const auto output = run_replay({"replay", "--url", kUrl, bad, "/no/such/file", good});
+  const auto output = run_replay(parse_line({"replay", "--url", kUrl, bad, "/no/such/file", good}));
   EXPECT_EQ(output.exit, Exit::data);
   EXPECT_NE(output.err.find(bad + ": it is empty\n"), std::string::npos) << output.err;
   EXPECT_NE(output.err.find("/no/such/file: cannot be read: No such file"), std::string::npos);
@@ -55,17 +58,18 @@ TEST_F(ReplayCommand, AFileThatCannotBeReadDoesNotKeepTheOthersBack) {
 }
 
 TEST_F(ReplayCommand, WithoutAnyRecordTheArrayIsEmpty) {
-  const auto output = run_replay({"replay", write("empty", "")});
+  const auto output = run_replay(parse_line({"replay", write("empty", "")}));
   EXPECT_EQ(output.out, "[]\n");
 }
 
 TEST_F(ReplayCommand, WrongLinesAreNamed) {
+  FakeDaemon daemon;
   for (const auto& words :
        std::vector<std::vector<std::string>>{{"replay"},
                                              {"replay", "--url", "example.org", "x"},
                                              {"replay", "--url", kUrl, "--host", "h", "x"},
                                              {"replay", "--frobnicate", "x"}}) {
-    EXPECT_EQ(run_replay(words).exit, Exit::usage) << words.back();
+    EXPECT_EQ(run(words, daemon, false).exit, Exit::usage) << words.back();
   }
 }
 

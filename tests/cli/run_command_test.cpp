@@ -60,7 +60,9 @@ class FakeHost final : public RunHost {
 
 class RunCommand : public ::testing::Test {
  protected:
-  Output go(const std::vector<std::string>& words) { return run_program(words, daemon, host); }
+  Output go(const std::vector<std::string>& words) {
+    return run_program(parse_line(words), daemon, host);
+  }
   void SetUp() override {
     daemon.status_answer = R"({"capture":{"mode":"service","active":true}})";
   }
@@ -122,13 +124,13 @@ TEST_F(RunCommand, NothingIsStartedUnmetered) {
     } else {
       other.captured = failure;
     }
-    const auto output = run_program({"run", "true"}, broken, other);
+    const auto output = run_program(parse_line({"run", "true"}), broken, other);
     EXPECT_EQ(output.exit, step < 2 ? Exit::unavailable : Exit::refused);
     EXPECT_NE(output.err.find("not started"), std::string::npos);
     EXPECT_TRUE(other.executed.empty());
     EXPECT_TRUE(other.variables.empty());
 
-    const auto anyway = run_program({"run", "--unmetered-ok", "true"}, broken, other);
+    const auto anyway = run_program(parse_line({"run", "--unmetered-ok", "true"}), broken, other);
     EXPECT_EQ(other.executed, std::vector<std::string>{"true"});
     EXPECT_NE(other.said.find("unmetered"), std::string::npos);
     EXPECT_TRUE(other.variables.empty());
@@ -164,17 +166,6 @@ TEST_F(RunCommand, WhoCannotBecomeTheUserStartsNothing) {
 TEST_F(RunCommand, OnlyRootNamesAUser) {
   EXPECT_EQ(go({"run", "--user", "ci", "--", "make"}).exit, Exit::refused);
   EXPECT_TRUE(host.steps.empty());
-}
-
-TEST_F(RunCommand, AWrongLineStartsNothing) {
-  for (const std::vector<std::string>& words : {std::vector<std::string>{"run"},
-                                                {"run", "--"},
-                                                {"run", "--what", "true"},
-                                                {"run", "--user"}}) {
-    EXPECT_EQ(go(words).exit, Exit::usage);
-  }
-  EXPECT_TRUE(host.steps.empty());
-  EXPECT_NE(go({"run", "--help"}).out.find("Usage:"), std::string::npos);
 }
 
 }  // namespace

@@ -1,0 +1,222 @@
+#include "cli/grammar.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace agp::cli {
+namespace {
+
+std::vector<Verb> all_verbs() {
+  auto out = service_verbs();
+  auto usage = usage_verbs();
+  // What is measured comes after the state of the service, as people ask for them.
+  out.insert(out.begin() + 1, std::make_move_iterator(usage.begin()),
+             std::make_move_iterator(usage.end()));
+  return out;
+}
+
+}  // namespace
+
+const std::vector<Verb>& grammar() {
+  static const std::vector<Verb> kVerbs = all_verbs();
+  return kVerbs;
+}
+
+const std::vector<VerbGroup>& verb_groups() {
+  static const std::vector<VerbGroup> kGroups = {
+      {"ls", "the language server of the service"},
+      {"policy", "what is opened, passed on or blocked"},
+      {"config", "the configuration files"},
+      {"ide-patch", "a setting in old builds of the IDE"},
+  };
+  return kGroups;
+}
+
+const std::vector<OptionRule>& common_options() {
+  static const std::vector<OptionRule> kOptions = {
+      {"--json", "", Kind::text, "one JSON document instead of text, errors included"},
+      {"--help", "", Kind::text, "help for the verb; also -h"},
+  };
+  return kOptions;
+}
+
+const std::vector<OptionRule>& filter_options() {
+  static const std::vector<OptionRule> kOptions = {
+      {"--since", "TIME", Kind::time,
+       "only calls from TIME on: 2026-11-22, 2026-11-22T04:00:00Z, today, yesterday, -7d, -24h, "
+       "-30m"},
+      {"--until", "TIME", Kind::time, "only calls before TIME"},
+      {"--timezone", "NAME", Kind::text,
+       "of days, hours and TIME, such as Europe/Berlin (default: the local one)"},
+      {"--model", "NAME", Kind::model, "only this model"},
+      {"--provider", "NAME", Kind::provider, "only google, anthropic, openai or azure"},
+      {"--host", "NAME", Kind::host, "only this server"},
+      {"--cascade", "ID", Kind::cascade, "only this conversation"},
+      {"--kind", "NAME", Kind::request_kind,
+       "only agent, checkpoint, tab, web_search or other calls"},
+      {"--uid", "NUMBER", Kind::uid, "only calls of this account"},
+  };
+  return kOptions;
+}
+
+const std::vector<ExitRule>& exit_table() {
+  static const std::vector<ExitRule> kExits = {
+      {Exit::ok, "done"},
+      {Exit::failed, "failed, or the service is degraded"},
+      {Exit::not_active, "the service is not active"},
+      {Exit::usage, "the command line is wrong"},
+      {Exit::data, "a value is wrong, or an answer is not understood"},
+      {Exit::unavailable, "the service cannot be reached"},
+      {Exit::refused, "not allowed"},
+      {Exit::cannot_execute, "of run: the program cannot be executed"},
+      {Exit::not_found, "of run: the program is not found"},
+  };
+  return kExits;
+}
+
+std::vector<ExitRule> service_exits(const std::vector<ExitRule>& own) {
+  std::vector<ExitRule> out;
+  for (const auto& rule : exit_table()) {
+    if (rule.code == Exit::cannot_execute) {
+      break;
+    }
+    const auto found = std::find_if(own.begin(), own.end(),
+                                    [&](const ExitRule& each) { return each.code == rule.code; });
+    out.push_back(found == own.end() ? rule : *found);
+  }
+  return out;
+}
+
+const Verb* find_verb(std::string_view name) {
+  const auto& all = grammar();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Verb& verb) { return verb.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+const VerbGroup* find_group(std::string_view name) {
+  const auto& all = verb_groups();
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const VerbGroup& group) { return group.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+std::string_view second_word(const Verb& verb) {
+  const auto space = verb.name.find(' ');
+  return space == std::string_view::npos ? std::string_view() : verb.name.substr(space + 1);
+}
+
+bool is_in_group(const Verb& verb, std::string_view group) {
+  return verb.name.size() > group.size() && verb.name.starts_with(group) &&
+         verb.name[group.size()] == ' ';
+}
+
+std::vector<OptionRule> options_of(const Verb& verb) {
+  auto out = verb.options;
+  if (verb.is_filtered) {
+    out.insert(out.end(), filter_options().begin(), filter_options().end());
+  }
+  out.insert(out.end(), common_options().begin(), common_options().end());
+  return out;
+}
+
+std::string synopsis_of(const Verb& verb) {
+  std::string out(verb.name);
+  const bool has_program = !verb.arguments.empty() && verb.arguments[0].occurs == Occurs::program;
+  out += has_program ? " [OPTIONS] [--]" : "";
+  bool is_open = false;
+  for (std::size_t i = 0; i < verb.arguments.size(); ++i) {
+    const auto& rule = verb.arguments[i];
+    const std::string name(rule.name);
+    switch (rule.occurs) {
+      case Occurs::once:
+        out += " " + name;
+        break;
+      case Occurs::maybe:
+        out += " [" + name;
+        is_open = true;
+        break;
+      case Occurs::with_previous:
+        out += " " + name;
+        break;
+      case Occurs::many:
+        out += " " + name + "...";
+        break;
+      case Occurs::program:
+        out += " " + name + " [ARGUMENT...]";
+        break;
+    }
+    const bool goes_on =
+        i + 1 < verb.arguments.size() && verb.arguments[i + 1].occurs == Occurs::with_previous;
+    if (is_open && !goes_on) {
+      out += "]";
+      is_open = false;
+    }
+  }
+  return has_program ? out : out + " [OPTIONS]";
+}
+
+const std::vector<std::string_view>& words_of(Kind kind) {
+  static const std::vector<std::string_view> kNone;
+  static const std::vector<std::string_view> kTimes = {"today", "yesterday", "-24h", "-7d", "-30d"};
+  static const std::vector<std::string_view> kPeriods = {"today", "yesterday", "week", "month",
+                                                         "session"};
+  static const std::vector<std::string_view> kKeys = {"model", "provider", "host", "day",
+                                                      "hour",  "cascade",  "kind", "uid"};
+  static const std::vector<std::string_view> kFormats = {"csv", "json", "ndjson"};
+  static const std::vector<std::string_view> kMethods = {"GET", "POST", "PUT", "DELETE"};
+  switch (kind) {
+    case Kind::time:
+      return kTimes;
+    case Kind::period:
+      return kPeriods;
+    case Kind::keys:
+      return kKeys;
+    case Kind::format:
+      return kFormats;
+    case Kind::method:
+      return kMethods;
+    case Kind::text:
+    case Kind::file:
+    case Kind::program:
+    case Kind::user:
+    case Kind::model:
+    case Kind::provider:
+    case Kind::host:
+    case Kind::cascade:
+    case Kind::request_kind:
+    case Kind::uid:
+      return kNone;
+  }
+  return kNone;
+}
+
+std::string_view name_in_service(Kind kind) {
+  switch (kind) {
+    case Kind::model:
+      return "model";
+    case Kind::provider:
+      return "provider";
+    case Kind::host:
+      return "host";
+    case Kind::cascade:
+      return "cascade";
+    case Kind::request_kind:
+      return "kind";
+    case Kind::uid:
+      return "uid";
+    case Kind::text:
+    case Kind::file:
+    case Kind::program:
+    case Kind::user:
+    case Kind::time:
+    case Kind::period:
+    case Kind::keys:
+    case Kind::format:
+    case Kind::method:
+      return {};
+  }
+  return {};
+}
+
+}  // namespace agp::cli

@@ -1,0 +1,116 @@
+#include "cli/grammar.h"
+
+namespace agp::cli {
+
+std::vector<Verb> usage_verbs() {
+  return {
+      {
+          .name = "usage",
+          .about = "tokens used, per model or otherwise grouped",
+          .details =
+              "As measured on the wire. A number that was not seen is shown as \"unknown\", never "
+              "as 0; a call without a known price is \"unpriced\", "
+              "never $0.\n"
+              "Est. $ is what the calls would cost at list prices, whatever a subscription bills.\n"
+              "With --json it is the document of GET /v1/usage.",
+          .options = {{"--by", "LIST", Kind::keys,
+                       "comma list of model, provider, host, day, hour, cascade, kind, uid "
+                       "(default: model)",
+                       "--group-by"}},
+          .exits = service_exits(),
+          .examples = {"antigravity-proxy usage --since today",
+                       "antigravity-proxy usage --since -7d --by day,model"},
+          .is_filtered = true,
+      },
+      {
+          .name = "records",
+          .about = "single calls, newest first",
+          .details = ""
+                     "With --json it is the document of GET /v1/usage/records.",
+          .options = {{"--limit", "NUMBER", Kind::text,
+                       "how many, 1 to 1000 (default: 20; with --json 100)"},
+                      {"--cursor", "TEXT", Kind::text,
+                       "go on after a page, with the cursor that it ended with"}},
+          .exits = service_exits(),
+          .examples = {"antigravity-proxy records --since today --model gemini-3-flash"},
+          .is_filtered = true,
+      },
+      {
+          .name = "export",
+          .about = "all records as CSV, JSON or NDJSON",
+          .details =
+              "Those that are kept singly, oldest first, in constant memory.\n"
+              "csv is RFC 4180: an unknown number is an empty field, and a text that a spreadsheet "
+              "could take for a formula begins with an apostrophe. json is one document, ndjson "
+              "one record per line. With --output, --json says how many records were written.\n"
+              "Schemas of the JSON forms are in /usr/share/antigravity-proxy/schemas.",
+          .options = {{"--format", "NAME", Kind::format, "csv, json or ndjson; needed"},
+                      {"--output", "FILE", Kind::file,
+                       "write to FILE, which is replaced when all is written (default: standard "
+                       "output)"}},
+          .exits = service_exits({{Exit::failed, "failed; what was written is not whole"}}),
+          .examples = {"antigravity-proxy export --format csv --since -30d --output usage.csv"},
+          .is_filtered = true,
+      },
+      {
+          .name = "quota",
+          .about = "what is left of your quota, per model and window",
+          .details = "Of the login that the language server uses; pools where the language server "
+                     "names them. A "
+                     "share that is not known is shown as \"unknown\", never as 100 %.\n"
+                     "With --json it is the document of GET /v1/quota.",
+          .exits = service_exits(
+              {{Exit::failed, "nothing to show, or nothing but what was read earlier"},
+               {Exit::refused, "the login is that of another user"}}),
+      },
+      {
+          .name = "models",
+          .about = "the models that your language server offers",
+          .details = "They have the name that requests give.\n"
+                     "With --json it is the document of GET /v1/models.",
+          .exits = service_exits({{Exit::failed,
+                                   "the language server cannot be asked; what is shown was read "
+                                   "earlier, or is a list of known names"},
+                                  {Exit::refused, "the login is that of another user"}}),
+      },
+      {
+          .name = "sessions",
+          .about = "the language servers of your IDEs, and which is used",
+          .details = "Those that are running, and why the others are not used. Root and the group "
+                     "antigravity-proxy see those of all "
+                     "users.\n"
+                     "With --json it is the document of GET /v1/sessions.",
+          .exits = service_exits(),
+      },
+      {
+          .name = "replay",
+          .about = "reads recorded exchanges and shows the records they make",
+          .details = "Offline, with the same code that reads live ones. The records are a JSON "
+                     "array of antigravity-proxy.record.v1. It has that form with "
+                     "and without --json.",
+          .arguments =
+              {{"FILE", Kind::file, Occurs::many,
+                "a HAR 1.2 document, or one raw HTTP/1.1 response, with its request before "
+                "it or in a file of its own, or named by its URL; or what curl -i wrote; "
+                "or with --url a body alone. \"-\" is standard input"}},
+          .options = {{"--request", "FILE", Kind::file,
+                       "the raw request that the response answers"},
+                      {"--url", "URL", Kind::text,
+                       "where the response came from: https://HOST/PATH"},
+                      {"--host", "NAME", Kind::host, "the same in two parts, with --path"},
+                      {"--path", "PATH", Kind::text, "the same in two parts, with --host"}},
+          .exits =
+              {{Exit::ok, "all was read"},
+               {Exit::usage, "the command line is wrong"},
+               {Exit::data,
+                "something was not read, and standard error says what; the records of the rest "
+                "are shown all the same"}},
+          .examples = {"antigravity-proxy replay session.har",
+                       "curl -sNi https://api.openai.com/v1/responses ... > answer.txt",
+                       "antigravity-proxy replay --url https://api.openai.com/v1/responses "
+                       "answer.txt"},
+      },
+  };
+}
+
+}  // namespace agp::cli
