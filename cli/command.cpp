@@ -2,6 +2,7 @@
 
 #include "cli/cleanup_command.h"
 #include "cli/cleanup_machine.h"
+#include "cli/complete_command.h"
 #include "cli/doctor_command.h"
 #include "cli/help.h"
 #include "cli/ide_patch_command.h"
@@ -78,7 +79,7 @@ constexpr Runner kRunners[] = {
     {"sessions", run_login},     {"replay", replay},     {"run", program},
     {"ls", run_language_server}, {"policy", run_policy}, {"config", run_config},
     {"doctor", run_doctor},      {"cleanup", cleanup},   {"ide-patch", run_ide_patch},
-    {"version", version},
+    {"complete", run_complete},  {"version", version},
 };
 
 // Of what the line names, as far as it names something.

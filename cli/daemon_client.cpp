@@ -5,6 +5,7 @@
 #include "common/base/unique_fd.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -25,8 +26,7 @@ namespace {
 constexpr const char* kName = "org.antigravityproxy.Daemon1";
 constexpr const char* kPath = "/org/antigravityproxy/Daemon1";
 constexpr const char* kUnit = "antigravity-proxy.service";
-constexpr std::uint64_t kPatience = 20'000'000;        // microseconds
-constexpr std::uint64_t kHumanPatience = 150'000'000;  // polkit may ask for a password
+constexpr std::chrono::seconds kHumanPatience{150};  // polkit may ask for a password
 
 // The plain C library: one blocking call per run needs no object, no proxy and no event loop, and
 // it is the same on every release.
@@ -141,8 +141,8 @@ int fill_query(sd_bus_message* message, const std::map<std::string, std::string>
 }
 
 Answer<std::string> call(const char* member,
-                         const Fill& fill = {},
-                         std::uint64_t patience = kPatience) {
+                         std::chrono::microseconds patience,
+                         const Fill& fill = {}) {
   sd_bus* raw_bus = nullptr;
   const int opened = sd_bus_open_system(&raw_bus);
   if (opened < 0) {
@@ -163,7 +163,8 @@ Answer<std::string> call(const char* member,
   }
   BusError error;
   sd_bus_message* raw_reply = nullptr;
-  result = sd_bus_call(raw_bus, raw, patience, &error.error, &raw_reply);
+  result = sd_bus_call(raw_bus, raw, static_cast<std::uint64_t>(patience.count()), &error.error,
+                       &raw_reply);
   const Message reply(raw_reply);
   if (result < 0) {
     return failure_of(raw_bus, error.error);
@@ -259,7 +260,8 @@ class Export {
 }  // namespace
 
 Answer<std::string> BusDaemon::records(const std::map<std::string, std::string>& query) {
-  return call("Records", [&](sd_bus_message* message) { return fill_query(message, query); });
+  return call("Records", patience_,
+              [&](sd_bus_message* message) { return fill_query(message, query); });
 }
 
 Answer<std::uint64_t> BusDaemon::export_records(const std::map<std::string, std::string>& query,
@@ -299,39 +301,40 @@ Answer<std::uint64_t> BusDaemon::export_records(const std::map<std::string, std:
 }
 
 Answer<std::string> BusDaemon::status() {
-  return call("Status");
+  return call("Status", patience_);
 }
 
 Answer<std::string> BusDaemon::usage(const std::map<std::string, std::string>& query) {
-  return call("Usage", [&](sd_bus_message* message) { return fill_query(message, query); });
+  return call("Usage", patience_,
+              [&](sd_bus_message* message) { return fill_query(message, query); });
 }
 
 Answer<std::string> BusDaemon::quota() {
-  return call("Quota");
+  return call("Quota", patience_);
 }
 
 Answer<std::string> BusDaemon::models() {
-  return call("Models");
+  return call("Models", patience_);
 }
 
 Answer<std::string> BusDaemon::sessions() {
-  return call("Sessions");
+  return call("Sessions", patience_);
 }
 
 Answer<std::string> BusDaemon::policy() {
-  return call("GetPolicy");
+  return call("GetPolicy", patience_);
 }
 
 Answer<std::string> BusDaemon::check_policy(const std::string& host,
                                             const std::string& method,
                                             const std::string& path) {
-  return call("CheckPolicy", [&](sd_bus_message* message) {
+  return call("CheckPolicy", patience_, [&](sd_bus_message* message) {
     return sd_bus_message_append(message, "sss", host.c_str(), method.c_str(), path.c_str());
   });
 }
 
 Answer<std::string> BusDaemon::reload_policy() {
-  return call("ReloadPolicy", {}, kHumanPatience);
+  return call("ReloadPolicy", kHumanPatience);
 }
 
 Answer<std::string> BusDaemon::ide_patch_status() {
@@ -343,19 +346,19 @@ Answer<std::string> BusDaemon::change_ide_patch(IdePatchChange change) {
 }
 
 Answer<std::string> BusDaemon::language_server() {
-  return call("LanguageServer");
+  return call("LanguageServer", patience_);
 }
 
 Answer<std::string> BusDaemon::start_language_server() {
-  return call("StartLanguageServer", {}, kHumanPatience);
+  return call("StartLanguageServer", kHumanPatience);
 }
 
 Answer<std::string> BusDaemon::stop_language_server() {
-  return call("StopLanguageServer", {}, kHumanPatience);
+  return call("StopLanguageServer", kHumanPatience);
 }
 
 Answer<std::string> BusDaemon::restart_language_server() {
-  return call("RestartLanguageServer", {}, kHumanPatience);
+  return call("RestartLanguageServer", kHumanPatience);
 }
 
 }  // namespace agp::cli

@@ -2,6 +2,7 @@
 
 #include "cli/exit_code.h"
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -62,6 +63,9 @@ class Daemon {
 /// Over the system bus, blocking.
 class BusDaemon final : public Daemon {
  public:
+  /// @param patience  with questions that nobody has to be asked about.
+  explicit BusDaemon(std::chrono::milliseconds patience = std::chrono::seconds(20))
+      : patience_(patience) {}
   [[nodiscard]] Answer<std::string> status() override;
   [[nodiscard]] Answer<std::string> usage(const std::map<std::string, std::string>& query) override;
   [[nodiscard]] Answer<std::string> records(
@@ -82,6 +86,9 @@ class BusDaemon final : public Daemon {
   [[nodiscard]] Answer<std::string> start_language_server() override;
   [[nodiscard]] Answer<std::string> stop_language_server() override;
   [[nodiscard]] Answer<std::string> restart_language_server() override;
+
+ private:
+  std::chrono::milliseconds patience_;
 };
 
 }  // namespace agp::cli

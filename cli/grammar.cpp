@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 
 namespace agp::cli {
 namespace {
@@ -13,6 +14,21 @@ std::vector<Verb> all_verbs() {
   out.insert(out.begin() + 1, std::make_move_iterator(usage.begin()),
              std::make_move_iterator(usage.end()));
   return out;
+}
+
+using Words = std::vector<std::string_view>;
+
+const std::map<Kind, Words>& fixed_words() {
+  static const std::map<Kind, Words> kWords = {
+      {Kind::time, {"today", "yesterday", "-24h", "-7d", "-30d"}},
+      {Kind::period, {"today", "yesterday", "week", "month", "session"}},
+      {Kind::keys, {"model", "provider", "host", "day", "hour", "cascade", "kind", "uid"}},
+      {Kind::format, {"csv", "json", "ndjson"}},
+      {Kind::method, {"GET", "POST", "PUT", "DELETE"}},
+      {Kind::provider, {"google", "anthropic", "openai", "azure"}},
+      {Kind::request_kind, {"agent", "checkpoint", "tab", "web_search", "other"}},
+  };
+  return kWords;
 }
 
 }  // namespace
@@ -156,67 +172,57 @@ std::string synopsis_of(const Verb& verb) {
   return has_program ? out : out + " [OPTIONS]";
 }
 
-const std::vector<std::string_view>& words_of(Kind kind) {
-  static const std::vector<std::string_view> kNone;
-  static const std::vector<std::string_view> kTimes = {"today", "yesterday", "-24h", "-7d", "-30d"};
-  static const std::vector<std::string_view> kPeriods = {"today", "yesterday", "week", "month",
-                                                         "session"};
-  static const std::vector<std::string_view> kKeys = {"model", "provider", "host", "day",
-                                                      "hour",  "cascade",  "kind", "uid"};
-  static const std::vector<std::string_view> kFormats = {"csv", "json", "ndjson"};
-  static const std::vector<std::string_view> kMethods = {"GET", "POST", "PUT", "DELETE"};
-  switch (kind) {
-    case Kind::time:
-      return kTimes;
-    case Kind::period:
-      return kPeriods;
-    case Kind::keys:
-      return kKeys;
-    case Kind::format:
-      return kFormats;
-    case Kind::method:
-      return kMethods;
-    case Kind::text:
-    case Kind::file:
-    case Kind::program:
-    case Kind::user:
-    case Kind::model:
-    case Kind::provider:
-    case Kind::host:
-    case Kind::cascade:
-    case Kind::request_kind:
-    case Kind::uid:
-      return kNone;
+std::string grammar_lines() {
+  std::string out;
+  for (const auto& verb : grammar()) {
+    if (verb.is_hidden) {
+      continue;
+    }
+    out += std::string(verb.name) + "\t";
+    for (const auto& option : options_of(verb)) {
+      out += std::string(option.name) + (option.value.empty() ? " " : "= ");
+    }
+    out += "\t";
+    for (const auto& rule : verb.exits) {
+      out += std::to_string(static_cast<int>(rule.code)) + " ";
+    }
+    out += "\n";
   }
-  return kNone;
+  return out;
+}
+
+std::string_view brief(std::string_view about) {
+  const auto end = std::min({about.find(": "), about.find("; "), about.find(" (")});
+  return about.substr(0, end == 0 ? about.size() : end);
+}
+
+std::vector<Kind> fixed_kinds() {
+  std::vector<Kind> out;
+  for (const auto& [kind, words] : fixed_words()) {
+    out.push_back(kind);
+  }
+  return out;
+}
+
+const std::vector<std::string_view>& words_of(Kind kind) {
+  static const Words kNone;
+  const auto found = fixed_words().find(kind);
+  return found == fixed_words().end() ? kNone : found->second;
+}
+const std::vector<ServiceName>& names_in_service() {
+  static const std::vector<ServiceName> kNames = {{Kind::model, "model"},
+                                                  {Kind::pool, "pool"},
+                                                  {Kind::host, "host"},
+                                                  {Kind::cascade, "cascade"},
+                                                  {Kind::uid, "uid"}};
+  return kNames;
 }
 
 std::string_view name_in_service(Kind kind) {
-  switch (kind) {
-    case Kind::model:
-      return "model";
-    case Kind::provider:
-      return "provider";
-    case Kind::host:
-      return "host";
-    case Kind::cascade:
-      return "cascade";
-    case Kind::request_kind:
-      return "kind";
-    case Kind::uid:
-      return "uid";
-    case Kind::text:
-    case Kind::file:
-    case Kind::program:
-    case Kind::user:
-    case Kind::time:
-    case Kind::period:
-    case Kind::keys:
-    case Kind::format:
-    case Kind::method:
-      return {};
-  }
-  return {};
+  const auto& all = names_in_service();
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const ServiceName& each) { return each.kind == kind; });
+  return found == all.end() ? std::string_view() : found->name;
 }
 
 }  // namespace agp::cli

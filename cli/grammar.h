@@ -21,12 +21,13 @@ enum class Kind {
   keys,
   format,
   method,
+  provider,
+  request_kind,
   // From here on the running service knows what there is.
   model,
-  provider,
+  pool,
   host,
   cascade,
-  request_kind,
   uid,
 };
 
@@ -95,9 +96,24 @@ struct VerbGroup {
 /// "policy check HOST [METHOD PATH] [OPTIONS]"
 [[nodiscard]] std::string synopsis_of(const Verb& verb);
 
+/// For tests: a line for each verb that people see, with its name, its options and its exit codes,
+/// between tabulators.
+[[nodiscard]] std::string grammar_lines();
+
+/// The first part of a description, for lists: up to a colon, a semicolon or a parenthesis.
+[[nodiscard]] std::string_view brief(std::string_view about);
+
+/// The kinds that words_of() has words for.
+[[nodiscard]] std::vector<Kind> fixed_kinds();
 /// The words that a value of this kind may be; empty where there are others.
 [[nodiscard]] const std::vector<std::string_view>& words_of(Kind kind);
-/// What the service calls values of this kind ("model"); empty where it knows none.
+struct ServiceName {
+  Kind kind = Kind::text;
+  std::string_view name;
+};
+/// The kinds of values that the running service is asked for, and what `complete` calls them.
+[[nodiscard]] const std::vector<ServiceName>& names_in_service();
+/// Empty for all other kinds.
 [[nodiscard]] std::string_view name_in_service(Kind kind);
 
 /// The tables that grammar() puts together.

@@ -205,6 +205,14 @@ std::vector<Verb> service_verbs() {
           .exits = patch_exits(),
       },
       {
+          .name = "complete",
+          .about = "values for the completion of a shell, one a line",
+          .details = "Prints nothing when the service does not answer at once.",
+          .arguments = {{"KIND", Kind::text, Occurs::once, "model, pool, host, cascade or uid"}},
+          .exits = {{Exit::ok, "done"}, {Exit::usage, "the command line is wrong"}},
+          .is_hidden = true,
+      },
+      {
           .name = "version",
           .about = "version of this command",
           .exits = {{Exit::ok, "done"}, {Exit::usage, "the command line is wrong"}},

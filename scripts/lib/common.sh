@@ -65,7 +65,8 @@ compile() {
 
 # The build dependencies have one home, packaging/deb/control; the host takes them from there too.
 host_build_dependencies() {
-  host_packages dpkg-dev
+  # Besides: the shells that completions are for, and what checks manual pages. A test says so without them.
+  host_packages dpkg-dev fish mandoc zsh
   dpkg-checkbuilddeps "$AGP_ROOT/packaging/deb/control" 2> /dev/null && return 0
   say "installing the build dependencies"
   apt_update_once
