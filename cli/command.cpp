@@ -14,6 +14,7 @@
 #include "cli/replay_command.h"
 #include "cli/run_command.h"
 #include "cli/run_host.h"
+#include "cli/top_command.h"
 #include "cli/usage_command.h"
 
 #include <algorithm>
@@ -79,7 +80,7 @@ constexpr Runner kRunners[] = {
     {"sessions", run_login},     {"replay", replay},     {"run", program},
     {"ls", run_language_server}, {"policy", run_policy}, {"config", run_config},
     {"doctor", run_doctor},      {"cleanup", cleanup},   {"ide-patch", run_ide_patch},
-    {"complete", run_complete},  {"version", version},
+    {"complete", run_complete},  {"version", version},   {"top", run_top},
 };
 
 // Of what the line names, as far as it names something.

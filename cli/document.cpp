@@ -13,27 +13,6 @@ namespace json = boost::json;
 
 constexpr std::size_t kNarrowest = 8;  // of a column of names
 
-// Columns of a terminal, near enough: code points.
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-// The first columns of a text, with a dot for what is left out.
-std::string cut(const std::string& text, std::size_t width) {
-  if (width_of(text) <= width) {
-    return text;
-  }
-  std::size_t at = 0;
-  for (std::size_t columns = 0; at < text.size(); ++at) {
-    columns += (text[at] & 0xC0) != 0x80 ? 1U : 0U;
-    if (columns == width) {
-      break;
-    }
-  }
-  return text.substr(0, at) + "\xE2\x80\xA6";
-}
-
 std::vector<std::size_t> widths_of(const std::vector<Row>& rows) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
@@ -64,6 +43,25 @@ void narrow(std::vector<std::size_t>& widths, std::size_t left, std::size_t widt
 }
 
 }  // namespace
+
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string cut_to(const std::string& text, std::size_t width) {
+  if (width_of(text) <= width) {
+    return text;
+  }
+  std::size_t at = 0;
+  for (std::size_t columns = 0; at < text.size(); ++at) {
+    columns += (text[at] & 0xC0) != 0x80 ? 1U : 0U;
+    if (columns == width) {
+      break;
+    }
+  }
+  return text.substr(0, at) + "\xE2\x80\xA6";
+}
 
 Failure unreadable() {
   return {Exit::data, "unreadable", "the answer of antigravity-proxy is not understood",
@@ -150,7 +148,7 @@ std::string table_of(std::vector<Row> rows, std::size_t left, std::size_t width)
   for (auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      const auto cell = cut(row[i], widths[i]);
+      const auto cell = cut_to(row[i], widths[i]);
       const std::string pad(widths[i] - width_of(cell), ' ');
       line += i == 0 ? "" : "  ";
       line += i < left ? cell + pad : pad + cell;

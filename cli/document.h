@@ -40,6 +40,12 @@ inline constexpr std::size_t kScreen = 80;  // columns of a terminal
 
 [[nodiscard]] std::string painted(const Style& style, const char* code, const std::string& text);
 
+/// Columns of a terminal, near enough: code points.
+[[nodiscard]] std::size_t width_of(std::string_view text);
+/// The first columns of a text, with a dot for what is left out.
+/// @param width  at least 1.
+[[nodiscard]] std::string cut_to(const std::string& text, std::size_t width);
+
 using Row = std::vector<std::string>;
 
 /// The first `left` columns are aligned left, the others right.

@@ -83,6 +83,19 @@ std::vector<Verb> usage_verbs() {
           .exits = service_exits(),
       },
       {
+          .name = "top",
+          .about = "live view: models, tokens a second, quota, last calls",
+          .details =
+              "Of today, in your time zone, on the whole terminal. q ends it, p holds it, the "
+              "arrows scroll the models. It says in words what it shows in colours.\n"
+              "With --json it is one document of what it would show, without the last calls.",
+          .options = {{"--interval", "SECONDS", Kind::text,
+                       "how often the service is asked, 1 to 60 (default: 2)"}},
+          .exits = service_exits({{Exit::usage,
+                                   "the command line is wrong, or there is no "
+                                   "terminal"}}),
+      },
+      {
           .name = "replay",
           .about = "reads recorded exchanges and shows the records they make",
           .details = "Offline, with the same code that reads live ones. The records are a JSON "

@@ -7,11 +7,15 @@ when this process is killed.
 """
 
 import ctypes
+import fcntl
 import os
+import pty
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -204,6 +208,16 @@ class Container:
         return subprocess.Popen([*self._enter(user), *extra, *command], text=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, preexec_fn=die_with_parent)
+
+    def terminal(self, *command, user=None, rows=24, columns=80, env=None):
+        """Starts a command on a terminal of its own; returns the process and the terminal's other end."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
+        settings = {'TERM': 'xterm-256color', **(env or {})}
+        process = subprocess.Popen([*self._enter(user), 'env', *(f'{k}={v}' for k, v in settings.items()), *command],
+                                   stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=die_with_parent)
+        os.close(theirs)
+        return process, ours
 
     def unit(self, name, *command, properties=()):
         """Runs a long-lived command as a transient unit of the container's systemd."""
