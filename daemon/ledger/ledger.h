@@ -86,6 +86,9 @@ struct Sums {
   friend bool operator==(const Sums&, const Sums&) = default;
 };
 
+/// What one record adds to the sums that it belongs to.
+[[nodiscard]] Sums sums_of(const usage::Record& record);
+
 /// One value per entry of Query::group_by; empty where the records do not say.
 using GroupKey = std::vector<std::optional<std::string>>;
 
@@ -142,6 +145,14 @@ struct Summary {
   std::uint64_t last_sequence = 0;
 };
 
+/// All there ever was, by where it came from.
+struct Totals {
+  /// By model, provider, host and kind, in the order in which the ledger first saw them: a new one
+  /// never stands before an old one.
+  std::vector<Group> groups;
+  std::uint64_t last_sequence = 0;  // as of Summary, in the same picture
+};
+
 struct Health {
   std::optional<Error> problem;  // empty: records are being written
   std::string remedy;            // what a person can do about `problem`
@@ -179,6 +190,7 @@ class Ledger {
   [[nodiscard]] virtual Result<Report> usage(const Query& query) = 0;
   [[nodiscard]] virtual Result<Page> records(const PageQuery& query) = 0;
   [[nodiscard]] virtual Result<Summary> summary() = 0;
+  [[nodiscard]] virtual Result<Totals> totals() = 0;
 
   [[nodiscard]] virtual Health health() const = 0;
 

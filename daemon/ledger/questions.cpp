@@ -3,7 +3,9 @@
 #include "daemon/ledger/groups.h"
 #include "daemon/ledger/rollup.h"
 
+#include <algorithm>
 #include <limits>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -403,17 +405,10 @@ Result<Report> ask_usage(sqlite::Database& database, const Query& query) {
   return Usage(database, query).answer();
 }
 
-Result<Summary> ask_summary(sqlite::Database& database) {
-  Snapshot snapshot(database);
-  auto begun = snapshot.begin();
-  if (!begun) {
-    return begun.error();
-  }
-  auto state = read_rollup_state(database);
-  if (!state) {
-    return state.error();
-  }
-  // AUTOINCREMENT's own book: it outlives the records, and is committed along with them.
+namespace {
+
+// AUTOINCREMENT's own book: it outlives the records, and is committed along with them.
+Result<std::uint64_t> last_sequence(sqlite::Database& database) {
   auto last = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'record'");
   if (!last) {
     return last.error();
@@ -424,7 +419,77 @@ Result<Summary> ask_summary(sqlite::Database& database) {
   }
   const auto sequence = *row ? static_cast<std::uint64_t>(last->integer(0)) : 0;
   last->reset();  // the snapshot ends before the statement does
-  return Summary{state->records, state->last_started_at, sequence};
+  return sequence;
+}
+
+// Keys of the roll-ups are numbered as they come, and keep their numbers.
+Result<std::map<GroupKey, std::int64_t>> first_places(sqlite::Database& database) {
+  auto keys = database.prepare(
+      "SELECT model, provider, host, request_kind, min(id) FROM rollup_key GROUP BY 1, 2, 3, 4");
+  if (!keys) {
+    return keys.error();
+  }
+  std::map<GroupKey, std::int64_t> places;
+  while (true) {
+    auto row = keys->step();
+    if (!row) {
+      return row.error();
+    }
+    if (!*row) {
+      break;
+    }
+    GroupKey key{keys->maybe_text(0), keys->text(1), keys->text(2), keys->text(3)};
+    places.emplace(std::move(key), keys->integer(4));
+  }
+  return places;
+}
+
+}  // namespace
+
+Result<Summary> ask_summary(sqlite::Database& database) {
+  Snapshot snapshot(database);
+  auto begun = snapshot.begin();
+  if (!begun) {
+    return begun.error();
+  }
+  auto state = read_rollup_state(database);
+  if (!state) {
+    return state.error();
+  }
+  const auto sequence = last_sequence(database);
+  if (!sequence) {
+    return sequence.error();
+  }
+  return Summary{state->records, state->last_started_at, *sequence};
+}
+
+Result<Totals> ask_totals(sqlite::Database& database) {
+  Snapshot snapshot(database);
+  auto begun = snapshot.begin();
+  if (!begun) {
+    return begun.error();
+  }
+  Query query;
+  query.group_by = {GroupBy::model, GroupBy::provider, GroupBy::host, GroupBy::kind};
+  auto report = Usage(database, query).answer();
+  if (!report) {
+    return report.error();
+  }
+  const auto places = first_places(database);
+  if (!places) {
+    return places.error();
+  }
+  const auto sequence = last_sequence(database);
+  if (!sequence) {
+    return sequence.error();
+  }
+  const auto place = [&](const Group& group) {
+    const auto found = places->find(group.key);
+    return found == places->end() ? kLast : found->second;
+  };
+  std::sort(report->groups.begin(), report->groups.end(),
+            [&](const Group& left, const Group& right) { return place(left) < place(right); });
+  return Totals{std::move(report->groups), *sequence};
 }
 
 }  // namespace agp::ledger

@@ -362,6 +362,27 @@ Result<> count_records(sqlite::Database& database, std::span<const usage::Record
   return done ? Result<>() : Result<>(done.error());
 }
 
+void add_values(const SumRow& values, Sums& sums) {
+  const auto* value = values.data();
+  const auto next = [&] {
+    return static_cast<std::uint64_t>(*value++);
+  };
+  const auto calls = next();
+  sums.calls += calls;
+  for (auto* sum :
+       {&sums.ok, &sums.partial, &sums.errors, &sums.usage_unknown, &sums.input_total,
+        &sums.input_uncached, &sums.cached_input, &sums.cache_write, &sums.tool_use_prompt,
+        &sums.output_total, &sums.reasoning, &sums.total, &sums.reasoning_unknown}) {
+    *sum += next();
+  }
+  const auto unpriced = next();
+  const auto cost = next();
+  sums.unpriced += unpriced;
+  if (unpriced < calls) {
+    sums.cost_pico_usd = sums.cost_pico_usd.value_or(0) + cost;
+  }
+}
+
 }  // namespace
 
 std::int64_t floor_divide(std::int64_t value, std::int64_t by) {
@@ -409,24 +430,20 @@ SumRow sum_row_of(const usage::Record& record) {
 }
 
 void add_sum_row(const sqlite::Statement& row, int first_column, Sums& sums) {
-  int column = first_column;
-  const auto next = [&] {
-    return static_cast<std::uint64_t>(row.integer(column++));
-  };
-  const auto calls = next();
-  sums.calls += calls;
-  for (auto* sum :
-       {&sums.ok, &sums.partial, &sums.errors, &sums.usage_unknown, &sums.input_total,
-        &sums.input_uncached, &sums.cached_input, &sums.cache_write, &sums.tool_use_prompt,
-        &sums.output_total, &sums.reasoning, &sums.total, &sums.reasoning_unknown}) {
-    *sum += next();
+  SumRow values{};
+  for (auto& value : values) {
+    value = row.integer(first_column++);
   }
-  const auto unpriced = next();
-  const auto cost = next();
-  sums.unpriced += unpriced;
-  if (unpriced < calls) {
-    sums.cost_pico_usd = sums.cost_pico_usd.value_or(0) + cost;
+  add_values(values, sums);
+}
+
+Sums sums_of(const usage::Record& record) {
+  Sums sums;
+  add_values(sum_row_of(record), sums);
+  for (const auto& flag : record.flags) {
+    sums.flags.emplace(flag, 1);
   }
+  return sums;
 }
 
 const std::string& add_excluded_sums() {

@@ -436,6 +436,10 @@ Result<Summary> SqliteLedger::summary() {
   return with_reader<Summary>([](sqlite::Database& database) { return ask_summary(database); });
 }
 
+Result<Totals> SqliteLedger::totals() {
+  return with_reader<Totals>([](sqlite::Database& database) { return ask_totals(database); });
+}
+
 Health SqliteLedger::health() const {
   const std::lock_guard lock(mutex_);
   Health health;

@@ -67,6 +67,7 @@ class SqliteLedger final : public Ledger {
   [[nodiscard]] Result<Report> usage(const Query& query) override;
   [[nodiscard]] Result<Page> records(const PageQuery& query) override;
   [[nodiscard]] Result<Summary> summary() override;
+  [[nodiscard]] Result<Totals> totals() override;
   [[nodiscard]] Health health() const override;
   void subscribe(std::function<void(const usage::Record&)> committed) override;
 

@@ -28,6 +28,7 @@ class FakeLedger final : public ledger::Ledger {
     return page;
   }
   Result<ledger::Summary> summary() override { return ledger::Summary{}; }
+  Result<ledger::Totals> totals() override { return ledger::Totals{}; }
   [[nodiscard]] ledger::Health health() const override { return {}; }
   void subscribe(std::function<void(const usage::Record&)> committed) override {
     subscribers.push_back(std::move(committed));

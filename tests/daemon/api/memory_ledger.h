@@ -89,6 +89,7 @@ class MemoryLedger final : public ledger::Ledger {
     summary.last_sequence = sequence_;
     return summary;
   }
+  Result<ledger::Totals> totals() override { return ledger::Totals{}; }
   [[nodiscard]] ledger::Health health() const override { return {}; }
   void subscribe(std::function<void(const usage::Record&)> committed) override {
     const std::lock_guard lock(mutex_);

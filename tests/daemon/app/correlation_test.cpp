@@ -19,6 +19,7 @@ class FakeLedger final : public ledger::Ledger {
   Result<ledger::Report> usage(const ledger::Query&) override { return ledger::Report{}; }
   Result<ledger::Page> records(const ledger::PageQuery&) override { return ledger::Page{}; }
   Result<ledger::Summary> summary() override { return ledger::Summary{}; }
+  Result<ledger::Totals> totals() override { return ledger::Totals{}; }
   [[nodiscard]] ledger::Health health() const override { return {}; }
   void subscribe(std::function<void(const usage::Record&)>) override {}
 

@@ -43,6 +43,46 @@ TEST_F(LedgerQuestions, AnEmptyLedgerAnswersZero) {
   EXPECT_EQ(ask({}).totals, Sums{});
 }
 
+TEST_F(LedgerQuestions, TotalsAreInTheOrderOfTheirFirstCall) {
+  keep(call("1", "pro", 100, 50));
+  keep(call("2", "flash", 10, 1));
+  keep(call("3", "pro", 100, 50));
+  keep(call("4", "a-newer-one", 1, 1));
+  const auto totals = ask_totals(database_);
+  ASSERT_TRUE(totals) << totals.error().text();
+  ASSERT_EQ(totals->groups.size(), 3U);
+  EXPECT_EQ(totals->groups[0].key[0], "pro");
+  EXPECT_EQ(totals->groups[0].sums.input_total, 200U);
+  EXPECT_EQ(totals->groups[1].key[0], "flash");
+  EXPECT_EQ(totals->groups[2].key[0], "a-newer-one");
+  const auto summary = ask_summary(database_);
+  ASSERT_TRUE(summary);
+  EXPECT_EQ(totals->last_sequence, summary->last_sequence);
+}
+
+TEST_F(LedgerQuestions, TotalsAreWhatTheRecordsAddUpTo) {
+  auto flagged = call("1", "pro", 100, 50);
+  flagged.flags = {"total_mismatch"};
+  auto unknown = call("2", "pro", 0, 0);
+  unknown.usage.reset();
+  Sums sums;
+  for (const auto& record : {flagged, unknown, call("3", "pro", 7, 3)}) {
+    keep(record);
+    sums.add(sums_of(record));
+  }
+  const auto totals = ask_totals(database_);
+  ASSERT_TRUE(totals) << totals.error().text();
+  ASSERT_EQ(totals->groups.size(), 1U);
+  EXPECT_EQ(totals->groups[0].sums, sums);
+}
+
+TEST_F(LedgerQuestions, AnEmptyLedgerHasNoTotals) {
+  const auto totals = ask_totals(database_);
+  ASSERT_TRUE(totals) << totals.error().text();
+  EXPECT_TRUE(totals->groups.empty());
+  EXPECT_EQ(totals->last_sequence, 0U);
+}
+
 TEST_F(LedgerQuestions, SumsPerModelAndInAll) {
   keep(call("1", "flash", 10, 1));
   keep(call("2", "flash", 20, 2));
