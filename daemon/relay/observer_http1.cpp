@@ -127,7 +127,7 @@ class Http1Observer final : public ProtocolReader, private http1::Sink {
 
   void on_response_body(Bytes body) override {
     if (!exchanges_.empty() && exchanges_.front().call != nullptr) {
-      exchanges_.front().call->on_response_body(body);
+      exchanges_.front().call->on_response_body(body, books_->now);
     }
   }
 

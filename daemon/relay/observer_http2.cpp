@@ -40,7 +40,7 @@ class CallStream final : public http2::StreamSink {
   }
   void on_response_body(Bytes body) override {
     if (call_ != nullptr) {
-      call_->on_response_body(body);
+      call_->on_response_body(body, books_->now);
     }
   }
   void on_trailers(http2::Direction, const http2::Head&) override {}

@@ -118,7 +118,7 @@ void WebSocketCalls::on_message_data(websocket::Direction direction, Bytes data)
       client_event_.feed(data);
     }
   } else if (reads_server_) {
-    (stray_ != nullptr ? stray_ : turns_.front().call)->on_response_body(data);
+    (stray_ != nullptr ? stray_ : turns_.front().call)->on_response_body(data, books_->now);
   }
 }
 
@@ -146,7 +146,7 @@ void WebSocketCalls::on_message_end(websocket::Direction direction, websocket::M
 
 void WebSocketCalls::end_server_message() {
   usage::Call* const call = stray_ != nullptr ? stray_ : turns_.front().call;
-  call->on_response_body(Bytes(&usage::kRecordSeparator, 1));
+  call->on_response_body(Bytes(&usage::kRecordSeparator, 1), books_->now);
   const bool has_ended = call->has_ended();
   if (std::exchange(stray_, nullptr) != nullptr) {
     // A terminal event without a request that we saw; an error without one is no call.

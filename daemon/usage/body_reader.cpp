@@ -140,6 +140,7 @@ void BodyReader::feed_sequence(Bytes decoded) {
     }
     if (std::exchange(has_text_, false)) {
       if (json_.finish() == JsonReader::Status::done && !extractor_.is_array()) {
+        ++chunks_;
         take();
       } else {
         flags_.insert(flag::kBadEvent);
@@ -161,6 +162,7 @@ void BodyReader::on_object_end() {
   // Elements of an array count as they come, whatever becomes of the rest. Objects of events and
   // of sequences have to prove first that nothing follows them.
   if (shape() == Shape::json) {
+    ++chunks_;
     take();
   }
 }
@@ -184,7 +186,9 @@ void BodyReader::on_event(const sse::Event& event) {
     return;
   }
   event_name_ = event.type == "message" ? std::string_view() : event.type;  // it has no name
-  if (!take_object(as_bytes(text)) && !event.unterminated) {
+  if (take_object(as_bytes(text))) {
+    ++chunks_;
+  } else if (!event.unterminated) {
     flags_.insert(flag::kBadEvent);
   }
   event_name_ = {};

@@ -22,6 +22,7 @@ class BodyReader : public ResponseReader, private sse::Sink, protected FieldHand
   void feed(Bytes decoded) final;
   void finish() final;
   [[nodiscard]] bool has_usage() const final { return seen_.has_usage(); }
+  [[nodiscard]] std::uint64_t chunks() const final { return chunks_; }
   /// An error in the body leaves them what they were when it came.
   [[nodiscard]] bool has_final_counts() const override { return has_ended() && !seen_.has_error(); }
   void fill(Record* record) const final;
@@ -84,6 +85,7 @@ class BodyReader : public ResponseReader, private sse::Sink, protected FieldHand
   std::string_view event_name_;
   bool has_text_ = false;  // octets of the current text of a sequence have come
   bool is_whole_json_ = false;
+  std::uint64_t chunks_ = 0;
   std::set<std::string> flags_;
 };
 

@@ -124,12 +124,26 @@ void Call::on_response_head(ResponseFacts facts) {
   response_facts_ = std::move(facts);
 }
 
-void Call::on_response_body(Bytes body) {
+void Call::on_response_body(Bytes body, Micros now) {
   if (response_ == nullptr || body.empty()) {
     return;
   }
+  const auto before = response_->reader->chunks();
   ToResponse sink(response_->reader.get());
   response_->decoder.feed(body, &sink);
+  note_chunks(response_->reader->chunks() - before, now);
+}
+
+// Chunks that one read brought came at the same time, as far as anybody here can say.
+void Call::note_chunks(std::uint64_t count, Micros now) {
+  if (count > 0 && !record_.pace) {
+    record_.pace.emplace();
+    record_.pace->first_chunk_at = record_.pace->last_chunk_at = now;
+    --count;
+  }
+  for (; count > 0; --count) {
+    record_.pace->add(now);
+  }
 }
 
 bool Call::has_final_usage() const {
@@ -197,6 +211,9 @@ Record Call::finish(const End& end) {
   if (!end.body_complete) {
     record.closed_by = end.closed_by;
     record.flags.insert(flag::kTruncatedBody);
+  }
+  if (!record.stream) {
+    record.pace.reset();
   }
   const bool is_http_error = record.http_status.value_or(0) >= 400;
   if (is_http_error && !record.error) {

@@ -40,7 +40,7 @@ class Call {
   /// The first octet of the response head; of the final one, when interim ones came before.
   void on_response_begin(Micros now);
   void on_response_head(ResponseFacts facts);
-  void on_response_body(Bytes body);
+  void on_response_body(Bytes body, Micros now);
 
   /// The terminal marker and usage have been seen: nothing that can still come is needed.
   [[nodiscard]] bool has_final_usage() const;
@@ -66,6 +66,7 @@ class Call {
   struct Response;
 
   void take_request(Record* record) const;
+  void note_chunks(std::uint64_t count, Micros now);
 
   Endpoint endpoint_;
   Record record_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "daemon/usage/pace.h"
+
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -10,9 +12,6 @@
 
 /// The normalised usage record: one per model call. Shapes and mapping: wire-formats section 3.
 namespace agp::usage {
-
-/// UTC, microseconds since the Unix epoch.
-using Micros = std::chrono::sys_time<std::chrono::microseconds>;
 
 /// Tokens; empty means not known, which is never zero.
 using Count = std::optional<std::uint64_t>;
@@ -152,6 +151,8 @@ struct Record {
   std::optional<CallError> error;
   std::optional<Closer> closed_by;  // empty: it ended in order
   std::set<std::string> flags;
+  /// Of a streamed answer that this process has read. For histograms: it is never kept.
+  std::optional<Pace> pace = std::nullopt;
 
   friend bool operator==(const Record&, const Record&) = default;
 };

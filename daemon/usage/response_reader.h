@@ -31,6 +31,8 @@ class ResponseReader {
   /// The terminal marker was seen (wire-formats section 3.1).
   [[nodiscard]] virtual bool has_ended() const = 0;
   [[nodiscard]] virtual bool has_usage() const = 0;
+  /// How many chunks have come; see Pace.
+  [[nodiscard]] virtual std::uint64_t chunks() const = 0;
   /// The numbers are the last word, not running ones.
   [[nodiscard]] virtual bool has_final_counts() const = 0;
   /// Writes what the body said: stream, model, ids, finish, usage, error, flags.

@@ -106,7 +106,7 @@ void read_gzip(const bench::Stream& stream) {
   facts.http_status = 200;
   facts.content_encoding = "gzip";
   call.on_response_head(facts);
-  in_reads(stream.gzip, [&](Bytes piece) { call.on_response_body(piece); });
+  in_reads(stream.gzip, [&](Bytes piece) { call.on_response_body(piece, {}); });
   usage::Call::End end;
   end.body_complete = true;
   const usage::Record record = call.finish(end);

@@ -19,8 +19,8 @@ Record finish(Wire wire,
   facts.http_status = status;
   facts.content_encoding = coding;
   call.on_response_head(facts);
-  call.on_response_body(as_bytes(body).first(body.size() / 2));
-  call.on_response_body(as_bytes(body).subspan(body.size() / 2));
+  call.on_response_body(as_bytes(body).first(body.size() / 2), {});
+  call.on_response_body(as_bytes(body).subspan(body.size() / 2), {});
   Call::End end;
   end.body_complete = true;
   return call.finish(end);

@@ -108,7 +108,7 @@ class Metered {
   }
   void feed(const std::string& body, std::size_t piece) {
     for (std::size_t at = 0; at < body.size(); at += piece) {
-      call_.on_response_body(as_bytes(std::string_view(body).substr(at, piece)));
+      call_.on_response_body(as_bytes(std::string_view(body).substr(at, piece)), {});
     }
   }
   [[nodiscard]] std::size_t most_held() const { return heap_count().most - before_; }
@@ -640,12 +640,12 @@ TEST(EdgeCase29, BombsEndlessLinesAndEndlessStreams) {
   facts.http_status = 200;
   facts.content_type = "text/event-stream";
   call.on_response_head(facts);
-  call.on_response_body(as_bytes("data: {\"x\":\""));
+  call.on_response_body(as_bytes("data: {\"x\":\""), {});
   const std::string megabyte(1 << 20, 'x');
   for (int i = 0; i < 40; ++i) {
-    call.on_response_body(as_bytes(megabyte));
+    call.on_response_body(as_bytes(megabyte), {});
   }
-  call.on_response_body(as_bytes("\"}\n\n" + kGoogle));
+  call.on_response_body(as_bytes("\"}\n\n" + kGoogle), {});
   Call::End end;
   end.body_complete = true;
   const Record record = call.finish(end);
