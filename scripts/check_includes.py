@@ -44,7 +44,8 @@ ARROWS = {
     'daemon/ledger': (BASE, LOG, 'daemon/usage'),
     'daemon/io': (BASE, LOG, 'daemon/relay', 'daemon/rewrite', 'daemon/tls', 'daemon/control', 'daemon/ledger',
                   'daemon/usage', 'daemon/policy'),
-    'daemon/api': (BASE, LOG, 'daemon/usage', 'daemon/ledger'),
+    'daemon/metrics': (BASE, 'daemon/usage', 'daemon/ledger'),
+    'daemon/api': (BASE, LOG, 'daemon/usage', 'daemon/ledger', 'daemon/metrics'),
     # The bus offers what HTTP offers: the same pure handlers answer both.
     'daemon/bus': (BASE, LOG, 'common/bus', 'daemon/control', 'daemon/usage', 'daemon/ledger',
                    'daemon/api'),

@@ -158,6 +158,9 @@ struct HttpServer::Impl {
                                       LongAnswers::Manner manner);
   static asio::awaitable<Response> perform(Impl* self, Step step);
   static asio::awaitable<Response> perform_login(Impl* self, LoginJob job);
+  static asio::awaitable<Response> metrics_job(Scrape scrape,
+                                               StatusReport report,
+                                               metrics::Report usage);
   static asio::awaitable<Response> ledger_job(ledger::Ledger* ledger, LedgerJob job);
   Response refuse_caller(const std::string& peer, Visibility::Access access, const Route& route);
   void start_connection(const Self& self, UniqueFd fd, const Listener& listener);
@@ -497,6 +500,12 @@ asio::awaitable<Response> HttpServer::Impl::perform(Impl* self, Step step) {
     const StatusReport report = self->ports.status();
     co_return job->render(report);
   }
+  if (auto* job = std::get_if<MetricsJob>(&step)) {
+    auto usage = self->ports.metrics ? self->ports.metrics() : metrics::Report{};
+    auto rendering = metrics_job(job->scrape, self->ports.status(), std::move(usage));
+    co_return co_await asio::co_spawn(self->pool->get_executor(), std::move(rendering),
+                                      asio::use_awaitable);
+  }
   auto asked = std::get<LoginJob>(std::move(step));
   co_return co_await perform_login(self, std::move(asked));
 }
@@ -521,6 +530,13 @@ asio::awaitable<Response> HttpServer::Impl::perform_login(Impl* self, LoginJob j
   }
   co_return answer_document(sessions_document(logins->sessions(), job.who, self->ports.now()),
                             false);
+}
+
+// A page may have a megabyte: others on the control worker do not wait for it.
+asio::awaitable<Response> HttpServer::Impl::metrics_job(Scrape scrape,
+                                                        StatusReport report,
+                                                        metrics::Report usage) {
+  co_return answer_metrics(scrape, report, usage);
 }
 
 asio::awaitable<Response> HttpServer::Impl::ledger_job(ledger::Ledger* ledger, LedgerJob job) {

@@ -10,6 +10,7 @@
 #include "daemon/api/turn_answers.h"
 #include "daemon/api/turn_port.h"
 #include "daemon/api/visibility.h"
+#include "daemon/metrics/report.h"
 
 #include <chrono>
 #include <cstddef>
@@ -46,6 +47,8 @@ struct ServerPorts {
   openai::ResponseIds::Seal seal;
   LoginPort* logins = nullptr;  // null: nothing is known of quota and sessions
   std::function<StatusReport()> status;
+  /// Empty: nothing is known of calls.
+  std::function<metrics::Report()> metrics;
   VisibilityRules visibility;
   KeyHolder key_holder;  // empty: there are no keys
   std::function<usage::Micros()> now;

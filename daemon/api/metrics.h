@@ -1,15 +1,21 @@
 #pragma once
 
+#include "daemon/api/http.h"
 #include "daemon/api/status.h"
-
-#include <string>
+#include "daemon/metrics/report.h"
 
 namespace agp::api {
 
-inline constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+/// `GET /metrics`, as it was asked for.
+struct Scrape {
+  metrics::Format format = metrics::Format::prometheus;
+  bool sees_usage = false;  // of all users together
+};
 
-/// `GET /metrics`: the interception's counters in the text format of Prometheus. No host names: a
-/// client chooses those.
-[[nodiscard]] std::string render_metrics(const StatusReport& report);
+/// No user, cascade, path or name that a client chose freely is a label. docs/metrics.md lists what
+/// is.
+[[nodiscard]] Response answer_metrics(const Scrape& scrape,
+                                      const StatusReport& report,
+                                      const metrics::Report& usage);
 
 }  // namespace agp::api

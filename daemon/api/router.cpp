@@ -1,6 +1,5 @@
 #include "daemon/api/router.h"
 
-#include "daemon/api/metrics.h"
 #include "daemon/api/schemas.h"
 #include "daemon/api/usage_api.h"
 
@@ -284,12 +283,7 @@ Step handle(const Request& request, const Visibility& who, usage::Micros now) {
         return response;
       }};
     case Endpoint::metrics:
-      return StatusJob{[](const StatusReport& report) {
-        Response response;
-        response.content_type = kMetricsType;
-        response.body = render_metrics(report);
-        return response;
-      }};
+      return MetricsJob{{metrics::negotiate(request.header("Accept")), who.sees_totals}};
     case Endpoint::quota:
       return LoginJob{LoginJob::About::quota, who, {}};
     case Endpoint::models:

@@ -2,6 +2,7 @@
 
 #include "daemon/api/http.h"
 #include "daemon/api/login_api.h"
+#include "daemon/api/metrics.h"
 #include "daemon/api/status.h"
 #include "daemon/api/turn_job.h"
 #include "daemon/api/usage_question.h"
@@ -24,6 +25,11 @@ struct StatusJob {
   std::function<Response(const StatusReport&)> render;
 };
 
+/// Needs a StatusReport and what all calls add up to.
+struct MetricsJob {
+  Scrape scrape;
+};
+
 /// Needs what language server and IDEs say (from the control worker), then renders it.
 struct LoginJob {
   enum class About { quota, models, sessions };
@@ -40,7 +46,8 @@ struct StreamJob {
   StreamQuestion question;
 };
 
-using Step = std::variant<Response, LedgerJob, StatusJob, LoginJob, ExportJob, StreamJob, TurnJob>;
+using Step = std::
+    variant<Response, LedgerJob, StatusJob, MetricsJob, LoginJob, ExportJob, StreamJob, TurnJob>;
 
 /// Decided on the head alone, before a body is read.
 struct Route {

@@ -37,8 +37,10 @@ Visibility VisibilityRules::of(std::optional<std::uint32_t> uid) const {
   if (*uid == 0 || *uid == daemon_uid || (is_member && is_member(*uid))) {
     out.uids = std::nullopt;
     out.may_drive = true;
+    out.sees_totals = true;
     return out;
   }
+  out.sees_totals = may_scrape && may_scrape(*uid);
   out.uids = std::vector<std::uint32_t>{*uid};
   out.may_drive = session_uid && session_uid() == uid;
   return out;

@@ -19,6 +19,8 @@ struct Visibility {
   Access access = Access::unidentified;
   /// Empty optional: all records. Otherwise those that were made on behalf of one of these.
   std::optional<std::vector<std::uint32_t>> uids = std::vector<std::uint32_t>{};
+  /// May see what all users together have used, and no more of the others: GET /metrics.
+  bool sees_totals = false;
   /// May spend quota of the language server's session.
   bool may_drive = false;
   /// There is a session, whoever it belongs to: without one there is nobody to be refused for.
@@ -40,6 +42,8 @@ struct VisibilityRules {
   std::function<bool()> has_session;
   /// Whether that uid is in group antigravity-proxy.
   std::function<bool(std::uint32_t)> is_member;
+  /// Whether that uid may see totals, although it is no member.
+  std::function<bool(std::uint32_t)> may_scrape;
 
   /// Root, the daemon itself and members see everything. Anyone else sees what was done on their
   /// behalf: a record keeps its owner, whoever has the session now. The session user may drive.

@@ -19,6 +19,7 @@
 #include "daemon/app/record_count.h"
 #include "daemon/app/status_report.h"
 #include "daemon/app/stop_order.h"
+#include "daemon/app/telemetry.h"
 #include "daemon/app/tenancy.h"
 #include "daemon/app/turns.h"
 #include "daemon/app/upstream_proxy.h"
@@ -131,7 +132,7 @@ class Daemon {
   Result<> attach_ls();
   void drive(const ls::EndpointSource* source);
   void make_logins();
-  void start_quota_reader();
+  void start_quota_reader(const ls::EndpointSource* source);
   std::optional<std::uint32_t> session_uid() const;
   Result<> start_api();
   asio::awaitable<void> watch_rules();
@@ -160,8 +161,9 @@ class Daemon {
   Tenancy tenancy_{find_uid(kLsAccount)};
   std::unique_ptr<Correlation> correlation_;  // turns that control_ takes along still tell it
   asio::io_context control_{1};
-  asio::thread_pool pool_;    // the disk is waited for here
-  RecordCount record_count_;  // the ledger's thread tells it
+  asio::thread_pool pool_;                // the disk is waited for here
+  RecordCount record_count_;              // the ledger's thread tells it
+  std::unique_ptr<Telemetry> telemetry_;  // and this
   std::unique_ptr<ledger::SqliteLedger> ledger_;
   std::optional<cost::Pricer> pricer_;  // immutable: the workers share it
   io::Tally tally_;
@@ -196,7 +198,10 @@ Daemon::~Daemon() {
     correlation_->end();
   }
   if (!object_ || !stop_order_.is_stopping()) {
-    return;  // it never ran
+    // It never ran, or has no bus. What asks the ledger ends before the ledger does.
+    pool_.stop();
+    pool_.join();
+    return;
   }
   // Somebody may still be asked for a password. What waits for the answer belongs to control_ and
   // uses the bus connection, which ends before control_ does: it has to go now.
@@ -252,6 +257,13 @@ Result<> Daemon::open_state() {
   ledger_->subscribe([this](const usage::Record& record) { record_count_.on_commit(record); });
   const auto summary = ledger_->summary();
   record_count_.begin_with(summary ? std::optional(*summary) : std::nullopt);
+  telemetry_ = std::make_unique<Telemetry>(config_, ledger_.get(), ledger.file);
+  ledger_->subscribe([this](const usage::Record& record) {
+    if (telemetry_->on_commit(record)) {
+      asio::post(pool_, [this] { telemetry_->ask_ledger(); });
+    }
+  });
+  telemetry_->ask_ledger();
   return {};
 }
 
@@ -437,7 +449,7 @@ void Daemon::start_supervisor() {
   supervisor_ = std::make_unique<ls::Supervisor>(control_.get_executor(), helper_.get(),
                                                  finder_.get(), std::move(options));
   drive(supervisor_.get());
-  start_quota_reader();
+  start_quota_reader(supervisor_.get());
   is_supervising_ = true;
   asio::co_spawn(control_, supervisor_->run(), [this](const std::exception_ptr& problem) {
     log_unhandled(problem, "supervisor");
@@ -479,6 +491,7 @@ Result<> Daemon::attach_ls() {
   correlation_->on_instance(AttachedLs::kInstance);
   tenancy_.set(find_uid(config_.language_server_user));
   drive(attached_.get());
+  start_quota_reader(attached_.get());
   return {};
 }
 
@@ -532,14 +545,16 @@ void Daemon::make_logins() {
   logins_ = std::make_unique<Logins>(std::move(from));
 }
 
-void Daemon::start_quota_reader() {
+void Daemon::start_quota_reader(const ls::EndpointSource* source) {
   ls::QuotaReader::Options options;
   options.owner = [this] {
     return session_uid();
   };
-  quota_reader_ = std::make_unique<ls::QuotaReader>(control_.get_executor(), supervisor_.get(),
-                                                    std::move(options));
-  logins_->ask(quota_reader_.get(), [this] { return supervisor_->sessions(); });
+  quota_reader_ =
+      std::make_unique<ls::QuotaReader>(control_.get_executor(), source, std::move(options));
+  logins_->ask(quota_reader_.get(),
+               [this] { return supervisor_ ? supervisor_->sessions() : ls::SessionList(); });
+  telemetry_->tell_quota_of(quota_reader_.get());
 }
 
 api::VisibilityRules Daemon::visibility() {
@@ -555,6 +570,9 @@ api::VisibilityRules Daemon::visibility() {
   };
   rules.is_member = [](std::uint32_t uid) {
     return api::is_group_member(uid, kGroup);
+  };
+  rules.may_scrape = [this](std::uint32_t uid) {
+    return telemetry_->may_scrape(uid);
   };
   return rules;
 }
@@ -574,6 +592,9 @@ Result<> Daemon::start_api() {
   };
   ports.status = [this] {
     return status();
+  };
+  ports.metrics = [this] {
+    return telemetry_->report(wall_clock());
   };
   ports.visibility = visibility();
   ports.now = wall_clock;

@@ -102,6 +102,17 @@ Schema proxy_schema(Config* config, RawLists* raw) {
   schema.path("api.keys_file", &config->api_keys_file,
               "File with keys for callers of the API whom the kernel cannot name, such as those in "
               "containers; see API KEYS in antigravity-proxyd(8).");
+  schema.choice<GenAiSemconv>(
+      "telemetry.genai_semconv", &config->telemetry.genai_semconv, "latest",
+      {{"latest", GenAiSemconv::latest},
+       {"v1.41", GenAiSemconv::v1_41},
+       {"both", GenAiSemconv::both}},
+      "Names of OpenTelemetry's GenAI conventions that /metrics has: the latest ones, those of "
+      "version 1.41, or both.");
+  schema.texts("telemetry.scrape_users", &config->telemetry.scrape_users, {},
+               "Users who see in /metrics what all users together have used, such as prometheus; "
+               "they see no more of others than that. Root and the group antigravity-proxy see it "
+               "anyway.");
   schema.endpoints("listen.intercept", &config->listen.intercept, {},
                    "Addresses for redirected connections; only used without systemd's sockets.");
   schema.endpoints("listen.api", &config->listen.api, {},

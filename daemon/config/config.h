@@ -69,6 +69,13 @@ struct Ledger {
   std::uint64_t max_bytes = 0;
 };
 
+/// Names of the GenAI conventions; see daemon/metrics/semconv.h.
+enum class GenAiSemconv { latest, v1_41, both };
+struct Telemetry {
+  GenAiSemconv genai_semconv = GenAiSemconv::latest;
+  std::vector<std::string> scrape_users;
+};
+
 /// Immutable once loaded; shared as `std::shared_ptr<const Config>`.
 struct Config {
   CaptureMode capture_mode = CaptureMode::service;
@@ -84,6 +91,7 @@ struct Config {
   std::vector<cost::PriceOverride> cost_prices;
   std::vector<cost::ModelAlias> cost_aliases;
   std::optional<std::string> api_keys_file;
+  Telemetry telemetry;
   Listen listen;
   Limits limits;
   log::Level log_level = log::Level::info;

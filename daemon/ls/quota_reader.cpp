@@ -69,6 +69,12 @@ std::optional<std::uint32_t> QuotaReader::owner() const {
   return options_.owner ? options_.owner() : std::nullopt;
 }
 
+std::optional<QuotaReading> QuotaReader::last_reading() {
+  store_.on_owner(owner());
+  auto reading = store_.reading();
+  return reading ? std::optional(std::move(*reading)) : std::nullopt;
+}
+
 asio::awaitable<Result<QuotaReading>> QuotaReader::read() {
   while (watch_->is_looking) {
     (void)co_await watch_->over.async_wait(kTuple);  // cancelled: that is how a look ends

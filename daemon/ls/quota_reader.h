@@ -38,6 +38,8 @@ class QuotaReader {
   /// look. @return an error only while there is nothing that could be shown: Errc::not_ready,
   /// Errc::failed_precondition (nobody is signed in), or what the calls failed with.
   [[nodiscard]] boost::asio::awaitable<Result<QuotaReading>> read();
+  /// What is known without asking: the last good answer, of the login of now.
+  [[nodiscard]] std::optional<QuotaReading> last_reading();
 
  private:
   class Look;

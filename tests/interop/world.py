@@ -291,4 +291,4 @@ listen:
         """Every sample of /metrics: {name with labels: value}."""
         with urllib.request.urlopen(f'{API}/metrics', timeout=20) as page:
             lines = [line for line in page.read().decode().splitlines() if not line.startswith('#')]
-        return {name: int(value) for name, _, value in (line.rpartition(' ') for line in lines)}
+        return {name: float(value) for name, _, value in (line.rpartition(' ') for line in lines)}

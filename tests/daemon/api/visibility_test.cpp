@@ -30,7 +30,24 @@ TEST(Visibility, RootTheDaemonAndMembersSeeAll) {
     EXPECT_EQ(who.access, Visibility::Access::granted);
     EXPECT_EQ(who.uids, Uids());
     EXPECT_TRUE(who.may_drive);
+    EXPECT_TRUE(who.sees_totals);
   }
+}
+
+TEST(Visibility, WhoMayScrapeSeesTotalsAndNothingElseOfOthers) {
+  auto with_scraper = rules();
+  with_scraper.may_scrape = [](std::uint32_t uid) {
+    return uid == 1001 || uid == 901;
+  };
+  const auto who = with_scraper.of(1001);
+  EXPECT_TRUE(who.sees_totals);
+  EXPECT_EQ(who.uids, Uids(List{1001}));
+  EXPECT_FALSE(who.may_drive);
+  EXPECT_FALSE(with_scraper.of(1003).sees_totals);
+  EXPECT_FALSE(with_scraper.of(1000).sees_totals);
+  EXPECT_FALSE(with_scraper.of(901).sees_totals)
+      << "the language server is refused whoever names it";
+  EXPECT_FALSE(with_scraper.of(std::nullopt).sees_totals);
 }
 
 TEST(Visibility, TheSessionUserDrivesAndSeesNoMoreThanTheirOwn) {

@@ -96,6 +96,19 @@ TEST_F(QuotaReaderTest, TheLanguageServerIsAskedOnceHoweverManyAsk) {
   EXPECT_EQ(server_->count("RetrieveUserQuotaSummary"), 1U);
 }
 
+TEST_F(QuotaReaderTest, WhatIsKnownIsToldWithoutAsking) {
+  start(by_method);
+  EXPECT_FALSE(reader_->last_reading());
+  EXPECT_EQ(server_->count("GetUserStatus"), 0U);
+  (void)read();
+  const auto reading = reader_->last_reading();
+  ASSERT_TRUE(reading);
+  EXPECT_EQ(reading->account->models[0].allowance.remaining, Fraction::of(0.5));
+  owner_ = 1001;
+  EXPECT_FALSE(reader_->last_reading()) << "it is another login's";
+  EXPECT_EQ(server_->count("GetUserStatus"), 1U);
+}
+
 TEST_F(QuotaReaderTest, ASummaryIsAddedWhereThereIsOne) {
   start([](const Call& call) -> Reply {
     if (call.method == "RetrieveUserQuotaSummary") {

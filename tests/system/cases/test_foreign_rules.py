@@ -116,7 +116,9 @@ class ForeignRules(Foreign, Case):
         self.assertEqual((helper['repairs'], helper['last_lost']), (redirect['repairs'], redirect['last_lost']))
         self.assertSays(self.world.status().out, f'other programs removed rules {helper["repairs"]} times')
         metrics = self.box.run('curl', '-fsS', 'http://127.0.0.1:8741/metrics').out
-        self.assertIn(f'antigravity_redirect_repairs_total {helper["repairs"]}\n', metrics)
+        self.assertIn(f'antigravity_rule_repairs_total{{cause="removed_by_others"}} {helper["repairs"]}\n', metrics)
+        for family in ('ipv4', 'ipv6'):
+            self.assertIn(f'antigravity_rules_intact{{family="{family}"}} 1\n', metrics)
 
     def test_the_helper_stays_while_there_are_rules_and_comes_back_when_it_is_killed(self):
         self.world.start()
