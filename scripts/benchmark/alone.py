@@ -60,6 +60,16 @@ def ledger(command, machine, records):
     return '\n'.join(lines) + '\n'
 
 
+def metrics(command, machine):
+    """@return the block of docs/performance.md: a page of GET /metrics, and a call that is counted for it"""
+    [program] = world.build_programs(['tests/bench/metrics-bench'])
+    lines = [f'`{command}`', '', machine, '', '| Models and hosts named | page kB | median ms | most ms | a call that is counted µs |', '|---|---|---|---|---|']
+    for names in (10, 1000):
+        found = json.loads(run([program, str(names)]))
+        lines.append(f'| {names:,} | {found["page_bytes"] / 1000:,.0f} | {found["page_ms_p50"]:.1f} | {found["page_ms_max"]:.1f} | {found["call_us"]:.2f} |')
+    return '\n'.join(lines) + '\n'
+
+
 def first_text(command, machine, turns):
     """@return the block of docs/performance.md: from the language server's having the first text of an answer to an HTTP client's"""
     world.install(['golang-go', 'iptables', 'iproute2', 'openssl', 'util-linux'])

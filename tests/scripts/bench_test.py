@@ -179,7 +179,7 @@ class Tables(unittest.TestCase):
 
     def test_the_manual_has_the_marks(self):
         text = (ROOT / 'docs/performance.md').read_text()
-        for name in ('bench', 'readers', 'ledger'):
+        for name in ('bench', 'readers', 'ledger', 'metrics'):
             self.assertEqual((1, 1), (text.count(f'<!-- {name}:begin -->'), text.count(f'<!-- {name}:end -->')))
 
 
