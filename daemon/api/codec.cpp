@@ -27,7 +27,8 @@ std::string head_of(const Response& response, bool keep_alive) {
   std::string out = "HTTP/1.1 " + std::to_string(response.status) + " ";
   out += text(http::obsolete_reason(static_cast<http::status>(response.status)));
   out += "\r\nServer: antigravity-proxy\r\nContent-Type: " + response.content_type;
-  out += "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+  out += "\r\nCache-Control: " + response.cache_control;
+  out += "\r\nX-Content-Type-Options: nosniff\r\n";
   for (const auto& [name, value] : response.headers) {
     out += name + ": " + value + "\r\n";
   }
@@ -195,7 +196,11 @@ void RequestReader::next() {
 
 std::string to_octets(const Response& response, bool keep_alive, bool head_only) {
   auto out = head_of(response, keep_alive);
-  out += "Content-Length: " + std::to_string(response.body.size()) + "\r\n\r\n";
+  // A length would be that of the document which 304 leaves out. Source: RFC 9110, section 8.6.
+  if (response.status != 304) {
+    out += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
+  }
+  out += "\r\n";
   return head_only ? out : out + response.body;
 }
 

@@ -27,6 +27,7 @@ struct Response {
   std::string content_type = "application/json";
   std::string body;
   std::vector<Header> headers;
+  std::string cache_control = "no-store";
 };
 
 /// A refusal or failure as the caller sees it.

@@ -1,5 +1,6 @@
 #include "daemon/api/router.h"
 
+#include "daemon/api/page.h"
 #include "daemon/api/schemas.h"
 #include "daemon/api/usage_api.h"
 
@@ -11,6 +12,7 @@ namespace agp::api {
 namespace {
 
 enum class Endpoint {
+  page,
   health,
   usage,
   records,
@@ -34,6 +36,7 @@ struct Entry {
 };
 
 constexpr Entry kEntries[] = {
+    {"/", "GET", Endpoint::page},
     {"/health", "GET", Endpoint::health},
     {"/v1/usage", "GET", Endpoint::usage},
     {"/v1/usage/records", "GET", Endpoint::records},
@@ -70,6 +73,11 @@ const Entry* find(const Request& request) {
 bool is_openai(Endpoint endpoint) {
   return endpoint == Endpoint::responses || endpoint == Endpoint::chat_completions ||
          endpoint == Endpoint::models || endpoint == Endpoint::model;
+}
+
+// Neither holds data of anybody: the page asks for them, and who may not is told so on it.
+bool is_for_everyone(Endpoint endpoint) {
+  return endpoint == Endpoint::health || endpoint == Endpoint::page;
 }
 
 bool takes(const Entry& entry, const std::string& method) {
@@ -213,7 +221,7 @@ Route route_head(const Request& request, const Visibility& who) {
   Route route;
   const Entry* entry = find(request);
   route.openai_shape = entry != nullptr && is_openai(entry->endpoint);
-  if (entry == nullptr || entry->endpoint != Endpoint::health) {
+  if (entry == nullptr || !is_for_everyone(entry->endpoint)) {
     route.refusal = refuse_who(who);
     route.is_caller_refused = route.refusal.has_value();
   }
@@ -225,7 +233,7 @@ Route route_head(const Request& request, const Visibility& who) {
                              "invalid_request_error",
                              "not_found",
                              "there is nothing at this path",
-                             "known are /health, /metrics, /v1/usage, /v1/usage/records, "
+                             "known are /, /health, /metrics, /v1/usage, /v1/usage/records, "
                              "/v1/usage/stream, /v1/usage/export, /v1/schemas/NAME, /v1/status, "
                              "/v1/quota, /v1/models, /v1/sessions, /v1/responses and "
                              "/v1/chat/completions",
@@ -261,6 +269,8 @@ ApiError too_many_failures() {
 Step handle(const Request& request, const Visibility& who, usage::Micros now) {
   const Entry* entry = find(request);
   switch (entry == nullptr ? Endpoint::health : entry->endpoint) {
+    case Endpoint::page:
+      return answer_page(request);
     case Endpoint::health: {
       Response response;
       response.body = "{\"status\":\"ok\"}\n";

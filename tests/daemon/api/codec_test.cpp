@@ -125,5 +125,15 @@ TEST(ToOctets, CarriesTheHeadersOfEveryAnswer) {
             "X-Content-Type-Options: nosniff\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}");
 }
 
+TEST(ToOctets, WhatIsNotSentAgainHasNoLength) {
+  Response response;
+  response.status = 304;
+  response.cache_control = "no-cache";
+  EXPECT_EQ(to_octets(response, true),
+            "HTTP/1.1 304 Not Modified\r\nServer: antigravity-proxy\r\n"
+            "Content-Type: application/json\r\nCache-Control: no-cache\r\n"
+            "X-Content-Type-Options: nosniff\r\n\r\n");
+}
+
 }  // namespace
 }  // namespace agp::api

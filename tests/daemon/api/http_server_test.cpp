@@ -1,5 +1,6 @@
 #include "daemon/api/http_server.h"
 
+#include "daemon/api/page.h"
 #include "tests/daemon/api/http_rig.h"
 
 #include <filesystem>
@@ -256,6 +257,33 @@ TEST_F(HttpServerTest, HeadIsGetWithoutTheBody) {
   EXPECT_TRUE(head.starts_with("HTTP/1.1 200")) << head;
   EXPECT_TRUE(has(head, "Content-Length: 16\r\n")) << head;
   EXPECT_TRUE(client.read_response().ends_with("{\"status\":\"ok\"}\n"));
+}
+
+TEST_F(HttpServerTest, ThePageIsSentHeldBackAndAskedForAgainOnOneConnection) {
+  start();
+  Client client(where_);
+  client.send("HEAD / HTTP/1.1\r\n" + host() + "\r\n" + get("/"));
+  const auto head = client.read_head();
+  EXPECT_TRUE(head.starts_with("HTTP/1.1 200")) << head;
+  const std::string page(page_document().html);
+  EXPECT_TRUE(has(head, "Content-Length: " + std::to_string(page.size()) + "\r\n")) << head;
+  EXPECT_TRUE(client.read_response().ends_with(page));
+  client.send("GET / HTTP/1.1\r\nIf-None-Match: " + std::string(page_document().tag) + "\r\n" +
+              host() + "\r\n" + get("/health"));
+  const auto known = client.read_head();
+  EXPECT_TRUE(known.starts_with("HTTP/1.1 304")) << known;
+  EXPECT_FALSE(has(known, "Content-Length")) << known;
+  EXPECT_TRUE(client.read_response().ends_with("{\"status\":\"ok\"}\n"));
+}
+
+TEST_F(HttpServerTest, ThePageIsNotForPagesOfOthersEither) {
+  start();
+  EXPECT_TRUE(Client(where_)
+                  .ask("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+                  .starts_with("HTTP/1.1 421"));
+  EXPECT_TRUE(Client(where_)
+                  .ask("GET / HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\n" + host() + "\r\n")
+                  .starts_with("HTTP/1.1 403"));
 }
 
 TEST_F(HttpServerTest, AWrongMethodIsToldTheRightOnes) {

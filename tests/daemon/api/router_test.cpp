@@ -61,7 +61,7 @@ TEST(Router, WhoIsRefusedIsToldApartFromWhatIs) {
 }
 
 TEST(Router, UnknownPathsAndMethods) {
-  EXPECT_EQ(refusal_for(request("GET", "/"), root()), 404U);
+  EXPECT_EQ(refusal_for(request("GET", "/page"), root()), 404U);
   EXPECT_EQ(refusal_for(request("GET", "/v1/usage/"), root()), 404U);
   EXPECT_EQ(refusal_for(request("POST", "/v1/usage"), root()), 405U);
   EXPECT_EQ(refusal_for(request("GET", "/v1/responses"), root()), 405U);
