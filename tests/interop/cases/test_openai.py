@@ -1,11 +1,10 @@
 """The OpenAI-compatible endpoints with OpenAI's own client library: client, daemon, language server, upstream."""
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 
-import openai_package
 from case import CLIENTS, Case
+from npm_package import OPENAI
 from world import API, DAEMON, PROXIED, poll
 
 MODEL = 'gemini-3-flash'
@@ -57,12 +56,11 @@ class OpenAi(Turns):
     """The library for Node."""
 
     def setUp(self):
-        if openai_package.FOUND not in os.environ:
-            self.skipTest(os.environ.get(openai_package.MISSING, 'the client library was not fetched'))
+        self.library = OPENAI.folder_or_skip(self)
         super().setUp()
 
     def ask(self, scenario, input, uid=DAEMON, timeout=60, **more):
-        done = self.world.run('node', CLIENTS / 'openai_client.mjs', os.environ[openai_package.FOUND], f'{API}/v1', scenario,
+        done = self.world.run('node', CLIENTS / 'openai_client.mjs', self.library, f'{API}/v1', scenario,
                               json.dumps({'model': MODEL, 'input': input, **more}), uid=uid, timeout=timeout)
         self.assertEqual(0, done.code, str(done))
         return json.loads(done.text)
