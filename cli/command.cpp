@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "cli/capture_command.h"
 #include "cli/cleanup_command.h"
 #include "cli/cleanup_machine.h"
 #include "cli/complete_command.h"
@@ -81,6 +82,7 @@ constexpr Runner kRunners[] = {
     {"ls", run_language_server}, {"policy", run_policy}, {"config", run_config},
     {"doctor", run_doctor},      {"cleanup", cleanup},   {"ide-patch", run_ide_patch},
     {"complete", run_complete},  {"version", version},   {"top", run_top},
+    {"capture", run_capture},
 };
 
 // Of what the line names, as far as it names something.

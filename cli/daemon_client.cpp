@@ -361,4 +361,16 @@ Answer<std::string> BusDaemon::restart_language_server() {
   return call("RestartLanguageServer", kHumanPatience);
 }
 
+Answer<std::string> BusDaemon::capture() {
+  return call("Capture", patience_);
+}
+
+Answer<std::string> BusDaemon::start_capture() {
+  return call("StartCapture", kHumanPatience);
+}
+
+Answer<std::string> BusDaemon::stop_capture() {
+  return call("StopCapture", kHumanPatience);
+}
+
 }  // namespace agp::cli

@@ -58,6 +58,10 @@ class Daemon {
   [[nodiscard]] virtual Answer<std::string> start_language_server() = 0;
   [[nodiscard]] virtual Answer<std::string> stop_language_server() = 0;
   [[nodiscard]] virtual Answer<std::string> restart_language_server() = 0;
+  [[nodiscard]] virtual Answer<std::string> capture() = 0;
+  /// Answers once it is as asked, or known that it cannot be for now.
+  [[nodiscard]] virtual Answer<std::string> start_capture() = 0;
+  [[nodiscard]] virtual Answer<std::string> stop_capture() = 0;
 };
 
 /// Over the system bus, blocking.
@@ -86,6 +90,9 @@ class BusDaemon final : public Daemon {
   [[nodiscard]] Answer<std::string> start_language_server() override;
   [[nodiscard]] Answer<std::string> stop_language_server() override;
   [[nodiscard]] Answer<std::string> restart_language_server() override;
+  [[nodiscard]] Answer<std::string> capture() override;
+  [[nodiscard]] Answer<std::string> start_capture() override;
+  [[nodiscard]] Answer<std::string> stop_capture() override;
 
  private:
   std::chrono::milliseconds patience_;

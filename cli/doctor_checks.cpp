@@ -97,6 +97,9 @@ Finding capture_active(Facts& facts) {
   if (text_of(*capture, "mode") == "off") {
     return not_applicable("capture.mode is off");
   }
+  if (yes_or_no(*capture, "switched_off") == "yes") {
+    return not_applicable("capture was switched off on request");
+  }
   return yes_or_no(*capture, "active") == "yes"
              ? ok("active")
              : wrong("not active", "see service.problems, and: journalctl -u antigravity-proxy");
@@ -120,8 +123,9 @@ Finding capture_redirect(Facts& facts) {
     return no_status();
   }
   if (const auto* capture = facts.status_part("capture");
-      capture != nullptr && text_of(*capture, "mode") == "off") {
-    return not_applicable("capture.mode is off");
+      capture != nullptr &&
+      (text_of(*capture, "mode") == "off" || yes_or_no(*capture, "switched_off") == "yes")) {
+    return not_applicable("capture is off");
   }
   const auto ipv4 = yes_or_no(*redirect, "ipv4");
   const auto ipv6 = yes_or_no(*redirect, "ipv6");

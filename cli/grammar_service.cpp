@@ -22,6 +22,18 @@ std::vector<ExitRule> policy_exits(std::string_view failed) {
           {Exit::refused, "not allowed"}};
 }
 
+constexpr std::string_view kCaptureDetails =
+    "Of the account antigravity-ls, and of commands that \"run\" starts. Off stops the language "
+    "server of the service, which never runs unmeasured, and releases the redirect; what else runs "
+    "goes on and is not measured; connections that are open may break. What was measured stays.\n"
+    "On and off are an administrator's: they ask for a password, unless root asks.";
+
+std::vector<ExitRule> capture_exits() {
+  return service_exits({{Exit::ok, "it is on"},
+                        {Exit::failed, "it fails"},
+                        {Exit::not_active, "it is off, or the service is not active"}});
+}
+
 constexpr std::string_view kServerDetails =
     "The language server runs as the account antigravity-ls, with the login of the IDE that its "
     "user is running. Root, the group antigravity-proxy and the user whose session it uses may "
@@ -87,6 +99,24 @@ std::vector<Verb> service_verbs() {
                     {Exit::cannot_execute, "the program cannot be executed"},
                     {Exit::not_found, "the program is not found"}},
           .examples = {"antigravity-proxy run -- antigravity ."},
+      },
+      {
+          .name = "capture on",
+          .about = "measures, until \"capture off\" or the end of the service",
+          .details = kCaptureDetails,
+          .exits = capture_exits(),
+      },
+      {
+          .name = "capture off",
+          .about = "measures nothing until \"capture on\" or a restart of the service",
+          .details = kCaptureDetails,
+          .exits = service_exits({{Exit::ok, "it is off"}, {Exit::failed, "it is still on"}}),
+      },
+      {
+          .name = "capture status",
+          .about = "whether it is on, and why not",
+          .details = kCaptureDetails,
+          .exits = capture_exits(),
       },
       {
           .name = "ls start",

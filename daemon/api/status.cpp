@@ -11,18 +11,6 @@ namespace {
 
 namespace json = boost::json;
 
-const char* name(StatusReport::State state) {
-  switch (state) {
-    case StatusReport::State::ok:
-      return "ok";
-    case StatusReport::State::waiting:
-      return "waiting";
-    case StatusReport::State::degraded:
-      return "degraded";
-  }
-  return "";
-}
-
 template <class T>
 json::value or_null(const std::optional<T>& value) {
   return value ? json::value(*value) : json::value(nullptr);
@@ -76,6 +64,24 @@ json::value policy_value(const StatusReport& report) {
                       {"waiting_for_restart", strings(policy.waiting_for_restart)},
                       {"rewritten_hosts", strings(policy.rewritten)},
                       {"request_rules_hosts", strings(policy.request_rules)}};
+}
+
+json::object capture_value(const StatusReport& report) {
+  return {{"mode", report.capture_mode},
+          {"active", report.capture_active},
+          {"switched_off", report.capture_released}};
+}
+
+json::object redirect_value(const StatusReport& report) {
+  return {{"ipv4", or_null(report.redirect_v4)},
+          {"ipv6", or_null(report.redirect_v6)},
+          {"backend", text_or_null(report.firewall_backend)},
+          {"backend_reason", text_or_null(report.firewall_reason)},
+          {"egress", text_or_null(report.egress)},
+          {"egress_guard", text_or_null(report.egress_guard)},
+          {"repairs", report.redirect_repairs},
+          {"last_repair_at", time_or_null(report.redirect_repaired_at)},
+          {"last_lost", strings(report.redirect_lost)}};
 }
 
 json::object server_value(const LanguageServerStatus& server) {
@@ -152,6 +158,18 @@ void judge(StatusReport& report) {
   }
 }
 
+const char* to_string(StatusReport::State state) {
+  switch (state) {
+    case StatusReport::State::ok:
+      return "ok";
+    case StatusReport::State::waiting:
+      return "waiting";
+    case StatusReport::State::degraded:
+      return "degraded";
+  }
+  return "";
+}
+
 StatusReport without_log(StatusReport report) {
   report.language_server.log.clear();
   return report;
@@ -161,21 +179,13 @@ std::string render_status(const StatusReport& report, usage::Micros now) {
   json::object out;
   out["schema"] = "antigravity-proxy.status.v1";
   out["generated_at"] = to_rfc3339(now);
-  out["state"] = name(report.state);
+  out["state"] = to_string(report.state);
   out["version"] = report.version;
   out["started_at"] = time_or_null(report.started_at);
-  out["capture"] = json::object{{"mode", report.capture_mode}, {"active", report.capture_active}};
+  out["capture"] = capture_value(report);
   out["helper"] = json::object{{"reachable", or_null(report.helper_reachable)},
                                {"limits_enforced", or_null(report.limits_enforced)}};
-  out["redirect"] = json::object{{"ipv4", or_null(report.redirect_v4)},
-                                 {"ipv6", or_null(report.redirect_v6)},
-                                 {"backend", text_or_null(report.firewall_backend)},
-                                 {"backend_reason", text_or_null(report.firewall_reason)},
-                                 {"egress", text_or_null(report.egress)},
-                                 {"egress_guard", text_or_null(report.egress_guard)},
-                                 {"repairs", report.redirect_repairs},
-                                 {"last_repair_at", time_or_null(report.redirect_repaired_at)},
-                                 {"last_lost", strings(report.redirect_lost)}};
+  out["redirect"] = redirect_value(report);
   out["ca"] =
       json::object{{"not_after", time_or_null(report.ca_not_after)}, {"file", report.ca_file}};
   out["ledger"] = ledger_value(report);
@@ -193,6 +203,22 @@ std::string render_status(const StatusReport& report, usage::Micros now) {
   return json::serialize(out) + "\n";
 }
 
+std::string render_capture(const StatusReport& report, usage::Micros now) {
+  json::object out;
+  out["schema"] = "antigravity-proxy.capture.v1";
+  out["generated_at"] = to_rfc3339(now);
+  out["capture"] = capture_value(report);
+  out["redirect"] = redirect_value(report);
+  std::vector<Problem> problems;
+  for (const auto& problem : report.problems) {
+    if (problem.code == "capture-off" || problem.code == "helper") {
+      problems.push_back(problem);
+    }
+  }
+  out["problems"] = problems_value(problems);
+  return json::serialize(out) + "\n";
+}
+
 std::string render_language_server(const StatusReport& report, usage::Micros now) {
   json::object out;
   out["schema"] = "antigravity-proxy.language-server.v1";
@@ -203,7 +229,8 @@ std::string render_language_server(const StatusReport& report, usage::Micros now
   for (const auto& problem : report.problems) {
     // What the life cycle says: its words have dashes. Without capture no language server starts.
     if (problem.code.starts_with("language-server") || problem.code == "ide" ||
-        problem.code == "helper" || problem.code == "process-scan") {
+        problem.code == "helper" || problem.code == "process-scan" ||
+        problem.code == "capture-off") {
       problems.push_back(problem);
     }
   }

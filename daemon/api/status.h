@@ -67,6 +67,8 @@ struct StatusReport {
 
   std::string capture_mode;  // "service", "off"
   bool capture_active = false;
+  bool capture_released = false;   // switched off on request, until it is switched on again
+  bool capture_is_settled = true;  // it is as it was asked for, or known that this takes longer
   std::optional<bool> helper_reachable;
   std::optional<bool> redirect_v4;
   std::optional<bool> redirect_v6;
@@ -112,10 +114,17 @@ struct StatusReport {
 /// decides.
 void judge(StatusReport& report);
 
+/// The word of the document.
+[[nodiscard]] const char* to_string(StatusReport::State state);
+
 /// What may be shown to those who may not drive the language server.
 [[nodiscard]] StatusReport without_log(StatusReport report);
 
 [[nodiscard]] std::string render_status(const StatusReport& report, usage::Micros now);
+
+/// Whether calls are captured, by what, and what keeps that from being so: the document
+/// antigravity-proxy.capture.v1.
+[[nodiscard]] std::string render_capture(const StatusReport& report, usage::Micros now);
 
 /// The part about the language server, with the problems that keep it from running: the document
 /// antigravity-proxy.language-server.v1.

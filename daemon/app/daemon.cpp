@@ -63,6 +63,7 @@ using namespace std::chrono_literals;
 constexpr auto kGoodbye = 5s;       // for turns to be cancelled, and readers of streams to be told
 constexpr auto kStreamGrace = 1s;   // for what ends because the language server has stopped
 constexpr auto kHelperPause = 1s;   // whoever stops the helper for good stops us as well
+constexpr auto kStateLook = 5s;     // for changes of the status that nobody tells
 constexpr auto kReadyLimit = 20s;   // a helper that does not answer must not fail the start
 constexpr auto kLedgerGrace = 10s;  // then what they cost must reach the disk
 constexpr auto kStopReserve = 60s;  // language server and ledger, on top of limits.drain_timeout
@@ -129,6 +130,8 @@ class Daemon {
   std::unique_ptr<ls::SessionFinder> make_finder() const;
   void start_supervisor();
   void order_language_server(daemon_bus::LanguageServerOrder order);
+  void order_capture(bool wanted);
+  void tell_changes_now_and_then();
   Result<> attach_ls();
   void drive(const ls::EndpointSource* source);
   void make_logins();
@@ -186,6 +189,7 @@ class Daemon {
   std::unique_ptr<Watchdog> watchdog_;
   asio::signal_set signals_{control_};
   asio::steady_timer verify_{control_};
+  asio::steady_timer next_look_{control_};
   std::string bus_problem_;
   bool is_supervising_ = false;
   asio::steady_timer drain_limit_{control_};
@@ -354,7 +358,12 @@ Result<> Daemon::start_bus() {
   bus::HelperEvents events;
   events.redirect_changed = [this](bool active) {
     helper_->on_redirect_changed(active);
-    if (!active && supervisor_) {
+    if (!supervisor_) {
+      return;
+    }
+    if (active) {
+      supervisor_->on_redirect_back();
+    } else {
       supervisor_->on_redirect_lost();
     }
   };
@@ -395,10 +404,15 @@ Result<> Daemon::start_bus() {
     return policy::render_check(*policy_->files().policy(), host, method, path);
   };
   ports.reload_policy = [this] {
-    return policy::render_reload(policy_->files().reload());
+    const auto outcome = policy_->files().reload();
+    object_->tell_changes();
+    return policy::render_reload(outcome);
   };
   ports.order_language_server = [this](daemon_bus::LanguageServerOrder order) {
     order_language_server(order);
+  };
+  ports.order_capture = [this](bool wanted) {
+    order_capture(wanted);
   };
   ports.visibility = visibility();
   ports.now = wall_clock;
@@ -439,7 +453,7 @@ void Daemon::start_supervisor() {
   options.ca_certificate_pem = authority_->pem();
   options.on_change = [this] {
     if (object_ && supervisor_) {
-      object_->set_capture_active(supervisor_->is_capturing());
+      object_->tell_changes();
     }
     if (const auto usable = supervisor_ ? supervisor_->endpoint() : nullptr) {
       correlation_->on_instance(usable->instance);
@@ -456,10 +470,8 @@ void Daemon::start_supervisor() {
     is_supervising_ = false;
     carry_out(stop_order_.on_ls_stopped());
   });
-  if (config_.capture_mode == daemon_config::CaptureMode::service) {
-    asio::co_spawn(control_, watch_rules(),
-                   [](const std::exception_ptr& problem) { log_unhandled(problem, "rules"); });
-  }
+  asio::co_spawn(control_, watch_rules(),
+                 [](const std::exception_ptr& problem) { log_unhandled(problem, "rules"); });
 }
 
 void Daemon::order_language_server(daemon_bus::LanguageServerOrder order) {
@@ -479,6 +491,24 @@ void Daemon::order_language_server(daemon_bus::LanguageServerOrder order) {
     case daemon_bus::LanguageServerOrder::restart:
       supervisor_->request(Order::restart);
       break;
+  }
+}
+
+// What the disk, the clock or a signal changes has no event of its own.
+void Daemon::tell_changes_now_and_then() {
+  object_->tell_changes();
+  next_look_.expires_after(kStateLook);
+  next_look_.async_wait([this](boost::system::error_code ec) {
+    if (!ec) {
+      tell_changes_now_and_then();
+    }
+  });
+}
+
+void Daemon::order_capture(bool wanted) {
+  if (supervisor_ && !stop_order_.is_stopping()) {
+    log::notice("somebody asks for capture to be switched on or off", {{"WANTED", wanted}});
+    supervisor_->request_capture(wanted);
   }
 }
 
@@ -517,8 +547,8 @@ asio::awaitable<void> Daemon::watch_rules() {
     if (stop_order_.is_stopping()) {
       co_return;
     }
-    if (!supervisor_->is_capturing()) {
-      continue;  // the life cycle is at it
+    if (!supervisor_->is_capturing() || supervisor_->lifecycle().is_released()) {
+      continue;  // the life cycle is at it, or nobody wants it
     }
     const auto told = helper_->repairs().count;
     auto mended = co_await helper_client_->ensure_redirect();
@@ -664,6 +694,7 @@ Result<> Daemon::start() {
       return done;
     }
     start_supervisor();
+    tell_changes_now_and_then();
   } else if (config_.attached_ls.port != 0) {
     if (auto done = attach_ls(); !done) {
       return done;
@@ -791,6 +822,7 @@ void Daemon::end() {
   }
   watchdog_->stop();
   verify_.cancel();
+  next_look_.cancel();
   if (bus_) {
     bus_->stop();
   }

@@ -46,6 +46,16 @@ asio::awaitable<Result<>> HelperOverBus::ensure_redirect() {
   co_return Result<>();
 }
 
+asio::awaitable<Result<>> HelperOverBus::remove_redirect() {
+  auto done = co_await client_->remove_redirect();
+  if (!done) {
+    co_return translate(done.error());
+  }
+  is_reachable_ = true;
+  is_redirected_ = false;
+  co_return Result<>();
+}
+
 asio::awaitable<Result<>> HelperOverBus::ensure_trust_bundle(std::string pem) {
   auto done = co_await client_->ensure_trust_bundle(std::move(pem));
   if (!done) {

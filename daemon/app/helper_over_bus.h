@@ -19,6 +19,7 @@ class HelperOverBus final : public ls::HelperPort {
   explicit HelperOverBus(bus::HelperClient* client) : client_(client) {}
 
   [[nodiscard]] boost::asio::awaitable<Result<>> ensure_redirect() override;
+  [[nodiscard]] boost::asio::awaitable<Result<>> remove_redirect() override;
   [[nodiscard]] boost::asio::awaitable<Result<>> ensure_trust_bundle(std::string pem) override;
   [[nodiscard]] boost::asio::awaitable<Result<control::StartedLs>> start_language_server(
       control::StartSpec spec) override;

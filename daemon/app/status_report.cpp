@@ -44,10 +44,12 @@ std::string without_verb(const std::string& message) {
 
 void add_supervision(const ls::Supervisor& supervisor, api::StatusReport& report) {
   report.capture_active = supervisor.is_capturing();
+  report.capture_released = supervisor.lifecycle().is_released();
+  report.capture_is_settled = supervisor.is_capture_settled();
   add_language_server(supervisor, report.language_server);
   for (const auto& problem : supervisor.problems()) {
     const bool waits = problem.severity == control::Severity::waiting;
-    if (waits && !supervisor.lifecycle().is_held()) {
+    if (waits && !supervisor.lifecycle().is_held() && !supervisor.lifecycle().is_released()) {
       report.language_server.waits_for = without_verb(problem.message);
     }
     report.problems.push_back(

@@ -11,6 +11,7 @@
 #include "daemon/api/usage_api.h"
 #include "daemon/bus/export_output.h"
 #include "daemon/bus/record_dictionary.h"
+#include "daemon/bus/state_properties.h"
 #include "daemon1_adaptor.h"
 
 #include <chrono>
@@ -137,14 +138,18 @@ class DaemonObject::Object final
     bus_daemon_.reset();
   }
 
-  void set_capture_active(bool active) {
-    if (active == capture_active_) {
+  void tell_changes() {
+    auto now = properties_of(ports_.status());
+    const auto names = changed_properties(std::exchange(told_, now), now);
+    if (names.empty()) {
       return;
     }
-    capture_active_ = active;
+    std::vector<bus::compat::PropertyName> changed;
+    for (const auto& name : names) {
+      changed.emplace_back(name);
+    }
     try {
-      getObject().emitPropertiesChangedSignal(INTERFACE_NAME,
-                                              {bus::compat::PropertyName("CaptureActive")});
+      getObject().emitPropertiesChangedSignal(INTERFACE_NAME, changed);
       connection_->kick();
     } catch (const sdbus::Error& error) {
       log::warning("bus signal not sent", {{"ERROR", error.what()}});
@@ -432,17 +437,70 @@ class DaemonObject::Object final
       co_return refuse(reply, Error(bus::Errc::failed, "there is no language server here"));
     }
     ports_.order_language_server(order);
+    const auto settled = [this] {
+      return ports_.status().language_server.is_settled;
+    };
+    auto carried_out = wait_for(settled);
+    co_await std::move(carried_out);
+    reply.returnResults(api::render_language_server(status_for(*who), ports_.now()));
+  }
+
+  // Until an order has been carried out, as far as anybody waits for that.
+  asio::awaitable<void> wait_for(std::function<bool()> is_settled) {
     const auto end = std::chrono::steady_clock::now() + kOrderPatience;
     asio::steady_timer pause(connection_->executor());
-    while (!ports_.status().language_server.is_settled && !is_ending_ &&
-           std::chrono::steady_clock::now() < end) {
+    while (!is_settled() && !is_ending_ && std::chrono::steady_clock::now() < end) {
       pause.expires_after(kOrderLook);
       auto [ec] = co_await pause.async_wait(kTuple);
       if (ec) {
-        break;
+        co_return;
       }
     }
-    reply.returnResults(api::render_language_server(status_for(*who), ports_.now()));
+  }
+
+  void Capture(sdbus::Result<std::string>&& reply) override {
+    accept(std::move(reply), [](std::shared_ptr<Object> self, std::string sender, auto r) {
+      return self->capture(std::move(sender), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> capture(std::string sender, sdbus::Result<std::string> reply) {
+    auto who = co_await identify(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    reply.returnResults(api::render_capture(ports_.status(), ports_.now()));
+  }
+
+  void StartCapture(sdbus::Result<std::string>&& reply) override {
+    accept_capture(std::move(reply), true);
+  }
+  void StopCapture(sdbus::Result<std::string>&& reply) override {
+    accept_capture(std::move(reply), false);
+  }
+
+  void accept_capture(sdbus::Result<std::string>&& reply, bool wanted) {
+    accept(std::move(reply), [wanted](std::shared_ptr<Object> self, std::string sender, auto r) {
+      return self->order_capture(std::move(sender), std::move(r), wanted);
+    });
+  }
+
+  // Of everybody's calls: who may drive the language server has no say in it.
+  asio::awaitable<void> order_capture(std::string sender,
+                                      sdbus::Result<std::string> reply,
+                                      bool wanted) {
+    std::string action = kActionControlCapture;
+    auto allowed = co_await authority_->check(std::move(sender), std::move(action));
+    if (!allowed) {
+      co_return refuse(reply, allowed.error());
+    }
+    ports_.order_capture(wanted);
+    const auto settled = [this] {
+      return ports_.status().capture_is_settled;
+    };
+    auto carried_out = wait_for(settled);
+    co_await std::move(carried_out);
+    reply.returnResults(api::render_capture(ports_.status(), ports_.now()));
   }
 
   // The same documents as HTTP; what a hint says there is a part of the text here.
@@ -567,7 +625,14 @@ class DaemonObject::Object final
   }
 
   std::string Version() override { return AGP_VERSION; }
-  bool CaptureActive() override { return capture_active_; }
+  // As they are now: what is read may be newer than what was told, never older.
+  std::string State() override { return state().state; }
+  bool CaptureActive() override { return state().capture_active; }
+  std::string LanguageServerState() override { return state().language_server_state; }
+  std::uint32_t Problems() override { return state().problems; }
+  std::int64_t CaExpiry() override { return state().ca_expiry; }
+  std::uint64_t PolicyGeneration() override { return state().policy_generation; }
+  [[nodiscard]] StateProperties state() const { return properties_of(ports_.status()); }
 
   bus::Connection* connection_;
   DaemonPorts ports_;
@@ -576,7 +641,7 @@ class DaemonObject::Object final
   std::size_t calls_ = 0;
   std::list<ExportOutput*> outputs_;
   bool is_ending_ = false;
-  bool capture_active_ = false;
+  StateProperties told_;
 };
 
 DaemonObject::DaemonObject(std::shared_ptr<Object> object) : object_(std::move(object)) {}
@@ -587,6 +652,7 @@ Result<std::unique_ptr<DaemonObject>> DaemonObject::create(bus::Connection* conn
   try {
     auto object = std::make_shared<Object>(connection, std::move(ports));
     object->listen();
+    object->tell_changes();
     return std::unique_ptr<DaemonObject>(new DaemonObject(std::move(object)));
   } catch (const sdbus::Error& error) {
     return Error(bus::code_of(error.getName()),
@@ -606,8 +672,8 @@ void DaemonObject::close() {
   object_->close();
 }
 
-void DaemonObject::set_capture_active(bool active) {
-  object_->set_capture_active(active);
+void DaemonObject::tell_changes() {
+  object_->tell_changes();
 }
 
 }  // namespace agp::daemon_bus

@@ -22,6 +22,7 @@ namespace agp::daemon_bus {
 
 inline constexpr char kBusName[] = "org.antigravityproxy.Daemon1";
 inline constexpr char kActionReloadPolicy[] = "org.antigravityproxy.reload-policy";
+inline constexpr char kActionControlCapture[] = "org.antigravityproxy.control-capture";
 inline constexpr char kActionControlLanguageServer[] =
     "org.antigravityproxy.control-language-server";
 inline constexpr char kObjectPath[] = "/org/antigravityproxy/Daemon1";
@@ -41,6 +42,8 @@ struct DaemonPorts {
   std::function<std::string()> reload_policy;
   /// Begins to carry it out; `status` says when that is done. Empty without a supervisor.
   std::function<void(LanguageServerOrder)> order_language_server;
+  /// Begins to switch capture on or off; `status` says when that is done.
+  std::function<void(bool wanted)> order_capture;
   api::VisibilityRules visibility;
   std::function<usage::Micros()> now;
 };
@@ -59,8 +62,8 @@ class DaemonObject {
   DaemonObject& operator=(DaemonObject&&) = delete;
   ~DaemonObject();
 
-  /// Tells of a change; the same value again is silent.
-  void set_capture_active(bool active);
+  /// Looks at the status and tells which properties have another value than before.
+  void tell_changes();
 
   /// Tells that programs do not accept our certificate for `host`, `count` times so far.
   void announce_refused_certificate(const std::string& host, std::uint64_t count);

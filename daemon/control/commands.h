@@ -42,6 +42,7 @@ struct ScanOutcome {
 // one answer, given to the method named beside it.
 struct EnsureTrustBundle {};  // on_trust_bundle
 struct EnsureRedirect {};     // on_redirect
+struct RemoveRedirect {};     // on_redirect_removed
 struct QueryHelper {};        // on_helper_status
 struct ScanForIde {};         // on_scan
 struct StartLs {              // on_ls_started
@@ -75,6 +76,7 @@ struct Stopped {};
 
 using Command = std::variant<EnsureTrustBundle,
                              EnsureRedirect,
+                             RemoveRedirect,
                              QueryHelper,
                              ScanForIde,
                              StartLs,

@@ -49,6 +49,7 @@ bool Lifecycle::is_settled() const {
     case Phase::capturing:
     case Phase::backing_off:
     case Phase::held:
+    case Phase::released:
     case Phase::stopped:
       return true;
     case Phase::waiting_for_ide:
@@ -62,8 +63,35 @@ bool Lifecycle::is_settled() const {
     case Phase::starting:
     case Phase::probing:
     case Phase::stopping_ls:
+    case Phase::releasing:
     case Phase::stopping:
       return false;
+  }
+  return false;
+}
+
+bool Lifecycle::is_capture_settled() const {
+  switch (phase_) {
+    case Phase::idle:
+    case Phase::backing_off:
+    case Phase::released:
+    case Phase::stopping:
+    case Phase::stopped:
+      return true;
+    case Phase::ensuring_bundle:
+    case Phase::ensuring_redirect:
+    case Phase::capturing:
+    case Phase::asking_helper:
+    case Phase::clearing:
+    case Phase::scanning:
+    case Phase::waiting_for_ide:
+    case Phase::starting:
+    case Phase::probing:
+    case Phase::running:
+    case Phase::stopping_ls:
+    case Phase::held:
+    case Phase::releasing:
+      return capturing_ && !released_;
   }
   return false;
 }
@@ -104,6 +132,22 @@ void Lifecycle::on_redirect(Result<> outcome, TimePoint now) {
   }
   phase_ = Phase::asking_helper;
   ask(QueryHelper{});
+}
+
+void Lifecycle::on_redirect_removed(Result<> outcome, TimePoint now) {
+  in_flight_ = false;
+  if (outcome || outcome.error().code == Errc::helper_failed) {
+    set_capturing(false);  // a part of it may be gone
+  }
+  if (phase_ == Phase::stopping) {
+    (void)settle(now);  // it does settle
+  } else if (!released_) {
+    begin_cycle();
+  } else if (outcome) {
+    rest_released();
+  } else {
+    helper_failure(outcome.error(), "take the redirect away");
+  }
 }
 
 void Lifecycle::on_helper_status(Result<HelperStatus> outcome, TimePoint now) {
@@ -314,7 +358,7 @@ void Lifecycle::on_ls_exited(const std::string& id,
 
 void Lifecycle::on_helper_available(TimePoint) {
   if (phase_ == Phase::backing_off && blame_ == Blame::helper) {
-    begin_cycle();
+    next_attempt();
   }
 }
 
@@ -328,9 +372,18 @@ void Lifecycle::on_redirect_lost(TimePoint now) {
     return;
   }
   set_capturing(false);
+  if (released_) {
+    return;  // that is what was asked for
+  }
   redirect_lost_ = true;
   if (!in_flight_) {
     (void)settle(now);
+  }
+}
+
+void Lifecycle::on_redirect_back(TimePoint) {
+  if (phase_ == Phase::released && !in_flight_) {
+    release_next();
   }
 }
 
@@ -351,7 +404,7 @@ void Lifecycle::on_timer(std::uint64_t id, TimePoint now) {
       scan(now);
       return;
     case Phase::backing_off:
-      begin_cycle();
+      next_attempt();
       return;
     case Phase::probing:
       probe(now);
@@ -366,6 +419,8 @@ void Lifecycle::on_timer(std::uint64_t id, TimePoint now) {
     case Phase::starting:
     case Phase::stopping_ls:
     case Phase::held:
+    case Phase::releasing:
+    case Phase::released:
     case Phase::stopping:
     case Phase::stopped:
       return;

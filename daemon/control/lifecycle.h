@@ -50,8 +50,14 @@ class Lifecycle {
   /// Stops the language server, if there is one, and starts it again.
   void restart(TimePoint now);
 
+  /// Stops the language server, then takes the redirect away, and leaves it so until capture().
+  void release(TimePoint now);
+  /// Captures from now on, whatever the configuration says.
+  void capture(TimePoint now);
+
   void on_trust_bundle(Result<> outcome, TimePoint now);
   void on_redirect(Result<> outcome, TimePoint now);
+  void on_redirect_removed(Result<> outcome, TimePoint now);
   void on_helper_status(Result<HelperStatus> outcome, TimePoint now);
   void on_scan(Result<ScanOutcome> outcome, TimePoint now);
   void on_ls_started(Result<StartedLs> outcome, TimePoint now);
@@ -65,6 +71,9 @@ class Lifecycle {
   void on_helper_available(TimePoint now);
   /// The redirect is gone although nobody here asked for that.
   void on_redirect_lost(TimePoint now);
+  /// The redirect is in place, whoever asked for it: a call of ours may have been overtaken by the
+  /// one that took it away.
+  void on_redirect_back(TimePoint now);
   /// The IDE's language server ended, the one of the session in use. Looks again at once, but as
   /// ever not twice within a second.
   void on_ide_exited(TimePoint now);
@@ -75,6 +84,10 @@ class Lifecycle {
   [[nodiscard]] bool is_capturing() const { return capturing_; }
   /// Somebody asked for no language server, and it is not running or on its way out.
   [[nodiscard]] bool is_held() const { return held_; }
+  /// Somebody asked for no capture, and it is off or on its way there.
+  [[nodiscard]] bool is_released() const { return released_; }
+  /// Capture is as it was asked for, or it is known that this takes longer.
+  [[nodiscard]] bool is_capture_settled() const;
   /// Ends of its own in a row, without running for a while in between.
   [[nodiscard]] unsigned crashes() const { return crashes_; }
   [[nodiscard]] bool is_crash_loop() const;
@@ -88,6 +101,7 @@ class Lifecycle {
   void ask(Command command);  // asynchronous: one answer will come
   void arm(Duration after);
   void begin_cycle();
+  void next_attempt();
   void scan(TimePoint now);
   void look_later(TimePoint now);
   void start_ls();
@@ -98,6 +112,9 @@ class Lifecycle {
   void on_scan_while_running(Result<ScanOutcome> outcome, TimePoint now);
   void ls_crashed(TimePoint now);
   void rest_held();
+  void release_next();
+  void rest_released();
+  void clear_server_problems();
   void helper_failure(const Error& error, const std::string& what);
   void back_off(Blame blame);
   void report(ReportProblem problem);
@@ -118,6 +135,7 @@ class Lifecycle {
   bool ide_exited_ = false;                 // noticed since the last look
   bool redirect_lost_ = false;              // noticed while a command was under way
   bool held_ = false;                       // no language server is wanted
+  bool released_ = false;                   // no capture is wanted
   bool restart_wanted_ = false;             // asked for while a command was under way
   bool listening_ = false;                  // said so while it was being probed
   std::optional<std::string> exit_detail_;  // our language server ended, not yet dealt with

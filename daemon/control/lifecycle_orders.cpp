@@ -32,6 +32,8 @@ void Lifecycle::hold(TimePoint now) {
     case Phase::starting:
     case Phase::stopping_ls:
     case Phase::held:
+    case Phase::releasing:
+    case Phase::released:
     case Phase::stopping:
     case Phase::stopped:
       return;
@@ -44,7 +46,7 @@ void Lifecycle::resume(TimePoint now) {
   crashes_ = 0;
   clear(kHeldProblem);
   if (phase_ == Phase::held || phase_ == Phase::backing_off) {
-    begin_cycle();
+    next_attempt();
   } else if (phase_ == Phase::stopping_ls && after_stop_ == Phase::held) {
     after_stop_ = Phase::ensuring_bundle;
   } else if (phase_ == Phase::waiting_for_ide && !in_flight_) {
@@ -62,6 +64,29 @@ void Lifecycle::restart(TimePoint now) {
   restart_wanted_ = true;
   if (!in_flight_) {
     (void)settle(now);  // it does settle
+  }
+}
+
+void Lifecycle::release(TimePoint) {
+  if (phase_ == Phase::stopping || phase_ == Phase::stopped ||
+      (phase_ == Phase::idle && !settings_.capture)) {
+    return;  // nothing is captured
+  }
+  released_ = true;
+  restart_wanted_ = false;
+  // What is under way is answered first; what is released already stays so.
+  if (!in_flight_ && phase_ != Phase::released) {
+    release_next();
+  }
+}
+
+void Lifecycle::capture(TimePoint) {
+  released_ = false;
+  const bool is_at_rest = phase_ == Phase::idle || phase_ == Phase::released ||
+                          (phase_ == Phase::backing_off && blame_ == Blame::helper);
+  if (is_at_rest && !in_flight_) {
+    clear(kReleasedProblem);
+    begin_cycle();
   }
 }
 

@@ -33,6 +33,14 @@ void Lifecycle::begin_cycle() {
   ask(EnsureTrustBundle{});
 }
 
+void Lifecycle::next_attempt() {
+  if (released_) {
+    release_next();
+  } else {
+    begin_cycle();
+  }
+}
+
 void Lifecycle::scan(TimePoint now) {
   if (phase_ != Phase::running) {
     phase_ = Phase::scanning;
@@ -158,11 +166,46 @@ void Lifecycle::rest_held() {
   ++timer_;  // whatever was armed is stale now
   session_.reset();
   ensured_ = false;
+  clear_server_problems();
+  report(stopped_on_request());
+}
+
+/// One step towards a machine without rules of ours. The language server goes first: it never runs
+/// unmetered. One that we know nothing of is stopped by the helper before it removes the rules.
+void Lifecycle::release_next() {
+  redirect_lost_ = false;
+  left_over_.clear();
+  if (!ls_id_.empty() && !exit_detail_) {
+    stop_ls(Phase::ensuring_bundle);  // unless capture is still not wanted then
+    return;
+  }
+  ls_id_.clear();
+  exit_detail_.reset();
+  set_usable(false);
+  ++timer_;  // whatever was armed is stale now
+  session_.reset();
+  ensured_ = false;
+  phase_ = Phase::releasing;
+  ask(RemoveRedirect{});
+}
+
+void Lifecycle::rest_released() {
+  phase_ = Phase::released;
+  helper_failures_ = 0;
+  ls_failures_ = 0;
+  crashes_ = 0;
+  clear(kHelperProblem);
+  clear(kHeldProblem);
+  clear_server_problems();
+  report(released_on_request());
+}
+
+/// Nobody waits for that now.
+void Lifecycle::clear_server_problems() {
   for (const char* code :
        {kIdeProblem, kUserProblem, kScanProblem, kBinaryProblem, kServerProblem}) {
-    clear(code);  // nobody waits for that now
+    clear(code);
   }
-  report(stopped_on_request());
 }
 
 void Lifecycle::helper_failure(const Error& error, const std::string& what) {
@@ -229,6 +272,10 @@ bool Lifecycle::settle(TimePoint now) {
   }
   if (phase_ == Phase::stopping) {
     finish_stop();
+    return true;
+  }
+  if (released_) {
+    release_next();
     return true;
   }
   if (exit_detail_) {

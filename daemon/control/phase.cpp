@@ -32,6 +32,10 @@ const char* to_string(Phase phase) {
       return "backing-off";
     case Phase::held:
       return "stopped-on-request";
+    case Phase::releasing:
+      return "releasing-redirect";
+    case Phase::released:
+      return "capture-off";
     case Phase::stopping:
       return "stopping";
     case Phase::stopped:

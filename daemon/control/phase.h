@@ -9,8 +9,9 @@ namespace agp::control {
 /// so that no language server ever starts before bundle and redirect are known to be there.
 /// Anything that fails ─> backing_off ─timer─> ensuring_bundle. stop() ─> stopping ─> stopped.
 /// hold() ─> held, with bundle and redirect in place as ever; resume() ─> ensuring_bundle.
+/// release() ─> stopping_ls ─> releasing ─> released; capture() ─> ensuring_bundle.
 enum class Phase {
-  idle,               // start() not called, or capture is off
+  idle,               // start() not called, or capture is off by configuration
   ensuring_bundle,    // waits for the helper
   ensuring_redirect,  // waits for the helper
   capturing,          // bundle and redirect are there, no language server wanted
@@ -24,6 +25,8 @@ enum class Phase {
   stopping_ls,        // it is being stopped, because the IDE went away, changed, or it hangs
   backing_off,        // timer runs until the next attempt
   held,               // somebody asked for no language server; everything else goes on
+  releasing,          // somebody asked for no capture; the helper takes the redirect away
+  released,           // it is gone, and nothing runs
   stopping,           // stop() was called; waits for what is under way
   stopped,
 };

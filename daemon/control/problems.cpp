@@ -106,6 +106,11 @@ ReportProblem stopped_on_request() {
           "start it with: antigravity-proxy ls start", Severity::waiting};
 }
 
+ReportProblem released_on_request() {
+  return {kReleasedProblem, "capture was switched off on request: nothing is measured",
+          "switch it on with: antigravity-proxy capture on", Severity::waiting};
+}
+
 std::string end_text(const std::string& result, int status) {
   if (result == "signal" || result == "core-dump") {
     const char* name = ::sigabbrev_np(status);

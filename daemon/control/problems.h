@@ -25,6 +25,7 @@ constexpr const char* kScanProblem = "process-scan";
 constexpr const char* kBinaryProblem = "language-server-binary";
 constexpr const char* kServerProblem = "language-server";
 constexpr const char* kHeldProblem = "language-server-stopped";
+constexpr const char* kReleasedProblem = "capture-off";
 
 /// @param what  the helper was asked to do, as in "cannot ...".
 [[nodiscard]] ReportProblem helper_problem(const Error& error, const std::string& what);
@@ -42,6 +43,7 @@ constexpr const char* kHeldProblem = "language-server-stopped";
 [[nodiscard]] ReportProblem server_ended(const std::string& how);
 [[nodiscard]] ReportProblem crash_loop(const std::string& how);
 [[nodiscard]] ReportProblem stopped_on_request();
+[[nodiscard]] ReportProblem released_on_request();
 
 /// How a unit ended, from systemd's Result and the status that goes with it.
 [[nodiscard]] std::string end_text(const std::string& result, int status);

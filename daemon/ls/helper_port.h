@@ -18,6 +18,8 @@ class HelperPort {
 
   /// Idempotent: the redirect for the language server's account stands afterwards.
   [[nodiscard]] virtual boost::asio::awaitable<Result<>> ensure_redirect() = 0;
+  /// Idempotent: neither the redirect nor any language server of the helper's is there afterwards.
+  [[nodiscard]] virtual boost::asio::awaitable<Result<>> remove_redirect() = 0;
   /// Idempotent: the trust bundle holds the system's authorities and this certificate (PEM).
   [[nodiscard]] virtual boost::asio::awaitable<Result<>> ensure_trust_bundle(std::string pem) = 0;
   [[nodiscard]] virtual boost::asio::awaitable<Result<control::StartedLs>> start_language_server(

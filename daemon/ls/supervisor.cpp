@@ -156,6 +156,15 @@ void Supervisor::request(Order order) {
   woken();
 }
 
+void Supervisor::request_capture(bool wanted) {
+  if (wanted) {
+    lifecycle_.capture(now());
+  } else {
+    lifecycle_.release(now());
+  }
+  woken();
+}
+
 std::vector<std::string> Supervisor::last_log_lines() const {
   return log_ ? log_->log().last_lines() : std::vector<std::string>();
 }
@@ -190,6 +199,11 @@ void Supervisor::on_redirect_lost() {
   woken();
 }
 
+void Supervisor::on_redirect_back() {
+  lifecycle_.on_redirect_back(now());
+  woken();
+}
+
 std::string Supervisor::unavailable_reason() const {
   for (const auto& problem : problems_) {
     if (!problem.message.empty()) {
@@ -218,11 +232,16 @@ void Supervisor::pump() {
   while (!pending_) {
     auto command = lifecycle_.next_command();
     if (!command) {
-      return;
+      break;
     }
     if (!carry_out_now(&*command)) {
       pending_ = std::move(*command);
     }
+  }
+  // A look every other second is no change of state.
+  const auto phase = lifecycle_.phase();
+  if (phase != control::Phase::scanning && std::exchange(told_phase_, phase) != phase) {
+    changed();
   }
 }
 
@@ -265,6 +284,9 @@ asio::awaitable<void> Supervisor::carry_out(control::Command command) {
   } else if (std::holds_alternative<control::EnsureRedirect>(command)) {
     auto done = co_await helper_->ensure_redirect();
     lifecycle_.on_redirect(std::move(done), now());
+  } else if (std::holds_alternative<control::RemoveRedirect>(command)) {
+    auto done = co_await helper_->remove_redirect();
+    lifecycle_.on_redirect_removed(std::move(done), now());
   } else if (std::holds_alternative<control::QueryHelper>(command)) {
     auto status = co_await helper_->status();
     lifecycle_.on_helper_status(std::move(status), now());

@@ -63,6 +63,11 @@ class Supervisor final : public EndpointSource {
   /// What people ask for; each is carried out as soon as possible.
   enum class Order { start, stop, restart };
   void request(Order order);
+  /// Capture on or off, until it is asked for again or the service ends.
+  void request_capture(bool wanted);
+  [[nodiscard]] bool is_capture_settled() const {
+    return !pending_ && lifecycle_.is_capture_settled();
+  }
   /// Whether the last order has been carried out, as far as that does not wait for others.
   [[nodiscard]] bool is_settled() const { return !pending_ && lifecycle_.is_settled(); }
 
@@ -70,6 +75,7 @@ class Supervisor final : public EndpointSource {
   void on_language_server_exited(const std::string& id, const std::string& result, int status);
   void on_helper_available();
   void on_redirect_lost();
+  void on_redirect_back();
 
   [[nodiscard]] std::shared_ptr<const Endpoint> endpoint() const override { return usable_; }
   [[nodiscard]] std::string unavailable_reason() const override;
@@ -129,6 +135,7 @@ class Supervisor final : public EndpointSource {
   std::shared_ptr<const Endpoint> usable_;   // the same once it answers
   std::vector<control::ReportProblem> problems_;
   std::uint16_t next_port_;
+  control::Phase told_phase_ = control::Phase::idle;
   bool is_stopped_ = false;
 };
 

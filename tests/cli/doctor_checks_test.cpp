@@ -132,6 +132,16 @@ TEST(DoctorChecks, EachFaultOfTheServiceFailsItsOwnCheck) {
   }
 }
 
+TEST(DoctorChecks, CaptureThatWasSwitchedOffIsNoFault) {
+  Machine machine;
+  machine.daemon.status_answer =
+      replaced(replaced(kHealthy, R"("active":true)", R"("active":false,"switched_off":true)"),
+               R"("ipv6":true)", R"("ipv6":false)");
+  auto found = machine.examine();
+  EXPECT_EQ(found["capture.active"].state, State::not_applicable);
+  EXPECT_EQ(found["capture.redirect"].state, State::not_applicable);
+}
+
 TEST(DoctorChecks, EachSurpriseOnTheWireFailsItsOwnCheck) {
   struct Row {
     const char* id;

@@ -53,6 +53,10 @@ class FakeDaemon final : public Daemon {
   Answer<std::string> stop_language_server() override { return ordered("stop"); }
   Answer<std::string> restart_language_server() override { return ordered("restart"); }
 
+  Answer<std::string> capture() override { return capture_ordered("status"); }
+  Answer<std::string> start_capture() override { return capture_ordered("on"); }
+  Answer<std::string> stop_capture() override { return capture_ordered("off"); }
+
   Answer<std::string> status_answer = R"({"state":"ok","version":"1.0","problems":[]})";
   Answer<std::string> usage_answer =
       R"({"timezone":"UTC","since":null,"until":null,"totals":{"calls":0},"groups":[]})";
@@ -68,6 +72,7 @@ class FakeDaemon final : public Daemon {
   Answer<std::string> ide_patch_answer = R"({"changed":false,"files":[]})";
   std::optional<IdePatchChange> ide_patch_change;
   Answer<std::string> server_answer;
+  Answer<std::string> capture_answer;
   std::vector<std::string> orders;
   std::map<std::string, std::string> asked;
   std::vector<std::string> checked;
@@ -76,6 +81,10 @@ class FakeDaemon final : public Daemon {
   Answer<std::string> ordered(const std::string& order) {
     orders.push_back(order);
     return server_answer;
+  }
+  Answer<std::string> capture_ordered(const std::string& order) {
+    orders.push_back(order);
+    return capture_answer;
   }
 };
 

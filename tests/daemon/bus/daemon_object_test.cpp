@@ -15,6 +15,8 @@
 #include <future>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -99,6 +101,12 @@ class DaemonObjectTest : public ::testing::Test {
       report.language_server.state = orders_.empty() ? "running" : orders_;
       report.language_server.log = {"its last words"};
       report.problems = {{"language-server", "it ended", "see"}, {"other", "x", "y"}};
+      report.policy = api::StatusReport::Policy();
+      report.policy->generation = static_cast<std::uint64_t>(reloads_);
+      report.ca_not_after = usage::Micros(std::chrono::seconds(1'800'000'000));
+      report.capture_active = is_captured_;
+      report.capture_released = !is_captured_;
+      report.capture_is_settled = looks_until_settled_ == 0;
       report.language_server.is_settled = looks_until_settled_ == 0;
       looks_until_settled_ -= looks_until_settled_ > 0 ? 1 : 0;
       return report;
@@ -107,6 +115,10 @@ class DaemonObjectTest : public ::testing::Test {
       orders_ += order == LanguageServerOrder::start  ? "start "
                  : order == LanguageServerOrder::stop ? "stop "
                                                       : "restart ";
+      looks_until_settled_ = 2;
+    };
+    ports.order_capture = [this](bool wanted) {
+      is_captured_ = wanted;
       looks_until_settled_ = 2;
     };
     ports.policy = [] {
@@ -180,6 +192,7 @@ class DaemonObjectTest : public ::testing::Test {
   std::unique_ptr<bus::Connection> polkit_connection_;
   std::optional<FakePolkit> polkit_;
   std::atomic<int> reloads_{0};
+  bool is_captured_ = true;      // of the object's thread while that runs
   std::string orders_;           // of the object's thread while that runs
   int looks_until_settled_ = 0;  // the same
   std::thread thread_;
@@ -562,24 +575,134 @@ TEST_F(DaemonObjectTest, TellsOfClientsThatRefuseOurCertificate) {
   sd_bus_message_unref(message);
 }
 
-TEST_F(DaemonObjectTest, CaptureActiveChangesAreVisible) {
+// Collects what PropertiesChanged says, by name.
+class Watch {
+ public:
+  Watch() {
+    EXPECT_GE(sd_bus_match_signal(client_.get(), nullptr, kBusName, kObjectPath,
+                                  "org.freedesktop.DBus.Properties", "PropertiesChanged", on_signal,
+                                  this),
+              0);
+  }
+  /// Waits for a signal about `name`; false when none comes.
+  bool comes(const std::string& name) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (seen_.count(name) == 0 && std::chrono::steady_clock::now() < end) {
+      if (sd_bus_process(client_.get(), nullptr) == 0) {
+        (void)sd_bus_wait(client_.get(), 100'000);
+      }
+    }
+    return seen_.erase(name) > 0;
+  }
+  [[nodiscard]] const std::multiset<std::string>& others() const { return seen_; }
+  [[nodiscard]] sd_bus* bus() const { return client_.get(); }
+
+ private:
+  static int on_signal(sd_bus_message* message, void* self, sd_bus_error*) {
+    const char* interface = nullptr;
+    EXPECT_GE(sd_bus_message_read(message, "s", &interface), 0);
+    EXPECT_STREQ(interface, kBusName);
+    EXPECT_GE(sd_bus_message_enter_container(message, 'a', "{sv}"), 0);
+    while (sd_bus_message_enter_container(message, 'e', "sv") > 0) {
+      const char* name = nullptr;
+      EXPECT_GE(sd_bus_message_read(message, "s", &name), 0);
+      EXPECT_GE(sd_bus_message_skip(message, "v"), 0);
+      EXPECT_GE(sd_bus_message_exit_container(message), 0);
+      static_cast<Watch*>(self)->seen_.insert(name);
+    }
+    return 0;
+  }
+  Client client_;
+  std::multiset<std::string> seen_;
+};
+
+std::string text_property(sd_bus* bus, const char* name) {
+  char* value = nullptr;
+  EXPECT_GE(sd_bus_get_property_string(bus, kBusName, kObjectPath, kBusName, name, nullptr, &value),
+            0);
+  std::string out = value == nullptr ? "" : value;
+  std::free(value);  // NOLINT(cppcoreguidelines-no-malloc): sd-bus allocates with malloc
+  return out;
+}
+
+template <class Number>
+Number number_property(sd_bus* bus, const char* name, char type) {
+  Number value{};
+  EXPECT_GE(sd_bus_get_property_trivial(bus, kBusName, kObjectPath, kBusName, name, nullptr, type,
+                                        &value),
+            0)
+      << name;
+  return value;
+}
+
+TEST_F(DaemonObjectTest, PropertiesAreValuesOfTheStatus) {
   start();
   const Client client;
-  int active = 1;
-  ASSERT_GE(sd_bus_get_property_trivial(client.get(), kBusName, kObjectPath, kBusName,
-                                        "CaptureActive", nullptr, 'b', &active),
-            0);
-  EXPECT_EQ(active, 0);
+  EXPECT_EQ(text_property(client.get(), "Version"), AGP_VERSION);
+  EXPECT_EQ(text_property(client.get(), "State"), "ok");
+  EXPECT_EQ(text_property(client.get(), "LanguageServerState"), "running");
+  EXPECT_EQ(number_property<int>(client.get(), "CaptureActive", 'b'), 1);
+  EXPECT_EQ(number_property<std::uint32_t>(client.get(), "Problems", 'u'), 2U);
+  EXPECT_EQ(number_property<std::int64_t>(client.get(), "CaExpiry", 'x'), 1'800'000'000'000'000);
+  EXPECT_EQ(number_property<std::uint64_t>(client.get(), "PolicyGeneration", 't'), 0U);
+}
+
+TEST_F(DaemonObjectTest, WhatChangedIsToldAndNothingElse) {
+  start();
+  Watch watch;
+  boost::asio::post(io_, [&] {
+    object_->tell_changes();  // of nothing
+    is_captured_ = false;
+    ++reloads_;
+    orders_ = "stopped";
+    object_->tell_changes();
+  });
+  for (const char* name : {"CaptureActive", "PolicyGeneration", "LanguageServerState"}) {
+    EXPECT_TRUE(watch.comes(name)) << name;
+  }
+  EXPECT_TRUE(watch.others().empty()) << *watch.others().begin();
+  EXPECT_EQ(number_property<int>(watch.bus(), "CaptureActive", 'b'), 0);
+  EXPECT_EQ(text_property(watch.bus(), "LanguageServerState"), "stopped");
+}
+
+TEST_F(DaemonObjectTest, AChangeIsToldThoughSomebodyReadItBefore) {
+  start();
+  Watch watch;
   std::promise<void> changed;
   boost::asio::post(io_, [&] {
-    object_->set_capture_active(true);
+    is_captured_ = false;
     changed.set_value();
   });
   changed.get_future().get();
-  ASSERT_GE(sd_bus_get_property_trivial(client.get(), kBusName, kObjectPath, kBusName,
-                                        "CaptureActive", nullptr, 'b', &active),
-            0);
-  EXPECT_EQ(active, 1);
+  EXPECT_EQ(number_property<int>(watch.bus(), "CaptureActive", 'b'), 0);
+  boost::asio::post(io_, [&] { object_->tell_changes(); });
+  EXPECT_TRUE(watch.comes("CaptureActive"));
+}
+
+TEST_F(DaemonObjectTest, PolkitDecidesAboutCaptureAndTheAnswerWaits) {
+  start_polkit(true);
+  start();
+  const auto off = document_of(cli::BusDaemon().stop_capture());
+  EXPECT_NE(off.find("antigravity-proxy.capture.v1"), std::string::npos) << off;
+  EXPECT_NE(off.find("\"active\":false,\"switched_off\":true"), std::string::npos) << off;
+  EXPECT_EQ(looks_until_settled_, 0) << "it was looked at until it was done";
+  const auto on = document_of(cli::BusDaemon().start_capture());
+  EXPECT_NE(on.find("\"active\":true,\"switched_off\":false"), std::string::npos) << on;
+  EXPECT_EQ(polkit_->actions, std::vector<std::string>(2, "org.antigravityproxy.control-capture"));
+}
+
+TEST_F(DaemonObjectTest, APolkitThatSaysNoKeepsCaptureAsItIs) {
+  rules_.is_member = [](std::uint32_t) {
+    return true;  // that is enough to drive the language server, and not for this
+  };
+  start_polkit(false);
+  start();
+  for (const auto& answer : {cli::BusDaemon().stop_capture(), cli::BusDaemon().start_capture()}) {
+    const auto* failure = std::get_if<cli::Failure>(&answer);
+    ASSERT_NE(failure, nullptr);
+    EXPECT_EQ(failure->exit, cli::Exit::refused);
+  }
+  EXPECT_NE(document_of(cli::BusDaemon().capture()).find("\"active\":true"), std::string::npos);
 }
 
 TEST_F(DaemonObjectTest, ThePolicyIsShownAndAsked) {

@@ -37,6 +37,8 @@ class Fixture : public ::testing::Test {
       said.emplace_back("bundle");
     } else if (std::holds_alternative<EnsureRedirect>(command)) {
       said.emplace_back("redirect");
+    } else if (std::holds_alternative<RemoveRedirect>(command)) {
+      said.emplace_back("remove redirect");
     } else if (std::holds_alternative<QueryHelper>(command)) {
       said.emplace_back("query");
     } else if (std::holds_alternative<ScanForIde>(command)) {
@@ -813,6 +815,209 @@ TEST_F(Fixture, AStartCutsThePauseAfterAFailureShort) {
   core->resume(now);
   EXPECT_EQ(take(), Words{"bundle"});
   EXPECT_EQ(core->crashes(), 0U);
+}
+
+// Capture, switched off and on by people.
+
+TEST_F(Fixture, ReleaseStopsTheLanguageServerBeforeTheRedirectGoes) {
+  start();
+  run_up();
+  core->release(now);
+  EXPECT_EQ(take(), (Words{"unusable", "stop 1"}));
+  EXPECT_TRUE(core->is_capturing());  // it is not gone yet
+  EXPECT_FALSE(core->is_capture_settled());
+  core->on_ls_stopped({}, now);
+  EXPECT_EQ(take(), Words{"remove redirect"});
+  core->on_redirect_removed({}, now);
+  EXPECT_EQ(take(), (Words{"capture off", "problem capture-off"}));
+  EXPECT_EQ(problem.severity, Severity::waiting);
+  EXPECT_EQ(problem.remedy, "switch it on with: antigravity-proxy capture on");
+  EXPECT_EQ(core->phase(), Phase::released);
+  EXPECT_TRUE(core->is_capture_settled());
+}
+
+TEST_F(Fixture, WhatIsReleasedStaysSo) {
+  start();
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  core->release(now);
+  core->on_scan(session(7), now);
+  core->on_redirect_removed({}, now);
+  (void)take();
+  core->release(now);  // again
+  core->on_helper_available(now);
+  core->on_redirect_lost(now);
+  core->on_ide_exited(now);
+  core->resume(now);  // of the language server
+  fire();
+  EXPECT_EQ(take(), Words{});
+  EXPECT_EQ(core->phase(), Phase::released);
+}
+
+TEST_F(Fixture, CaptureBringsEverythingBack) {
+  start();
+  run_up();
+  core->release(now);
+  core->on_ls_stopped({}, now);
+  core->on_redirect_removed({}, now);
+  (void)take();
+  core->capture(now);
+  EXPECT_EQ(take(), (Words{"clear capture-off", "bundle"}));
+  EXPECT_FALSE(core->is_capture_settled());
+  run_up("2");
+  EXPECT_TRUE(core->is_capture_settled());
+  core->capture(now);  // again
+  EXPECT_EQ(take(), Words{});
+}
+
+TEST_F(Fixture, ReleaseWaitsForWhatIsUnderWayInEachPhase) {
+  // Whatever is asked at that moment is answered first, and then the redirect goes.
+  const std::vector<std::function<void()>> answers = {
+      [this] { core->on_trust_bundle({}, now); },
+      [this] { core->on_redirect({}, now); },
+      [this] { core->on_helper_status(helper_status(), now); },
+      [this] { core->on_scan(session(7), now); },
+      [this] {
+        core->on_ls_started(StartedLs{"1", "unit"}, now);
+      },
+      [this] { core->on_probe({}, now); },
+  };
+  for (std::size_t released_at = 0; released_at < answers.size(); ++released_at) {
+    start();
+    for (std::size_t i = 0; i < released_at; ++i) {
+      answers[i]();
+    }
+    (void)take();
+    core->release(now);
+    EXPECT_EQ(take(), Words{}) << released_at;
+    answers[released_at]();
+    auto said_then = take();
+    std::erase_if(said_then, [](const auto& word) { return word.starts_with("capture "); });
+    if (released_at >= 4) {  // there is one by then
+      EXPECT_EQ(said_then, Words{"stop 1"}) << released_at;
+      core->on_ls_stopped({}, now);
+      said_then = take();
+    }
+    EXPECT_EQ(said_then, Words{"remove redirect"}) << released_at;
+    core->on_redirect_removed({}, now);
+    EXPECT_EQ(core->phase(), Phase::released) << released_at;
+    EXPECT_FALSE(core->is_capturing()) << released_at;
+  }
+}
+
+TEST_F(Fixture, AReleaseThatFailsIsTriedAgainAndSaid) {
+  start();
+  run_up();
+  core->release(now);
+  core->on_ls_stopped({}, now);
+  (void)take();
+  core->on_redirect_removed(Error{Errc::helper_unreachable, "gone"}, now);
+  EXPECT_EQ(take(), Words{"problem helper"});
+  EXPECT_TRUE(core->is_capturing());  // the kernel keeps it
+  EXPECT_TRUE(core->is_capture_settled());
+  fire();
+  EXPECT_EQ(take(), Words{"remove redirect"});
+  core->on_redirect_removed(Error{Errc::helper_failed, "a command failed"}, now);
+  EXPECT_FALSE(core->is_capturing());  // a half may be gone
+  (void)take();
+  core->on_helper_available(now);
+  EXPECT_EQ(take(), Words{"remove redirect"});
+  core->on_redirect_removed({}, now);
+  EXPECT_EQ(take(), (Words{"clear helper", "problem capture-off"}));
+}
+
+TEST_F(Fixture, ALanguageServerThatCannotBeStoppedIsLeftToTheHelper) {
+  start();
+  run_up();
+  core->release(now);
+  (void)take();
+  core->on_ls_stopped(Error{Errc::helper_failed, "systemd"}, now);
+  EXPECT_EQ(take(), Words{"remove redirect"});
+}
+
+TEST_F(Fixture, ALanguageServerThatEndsMeanwhileIsNoCrash) {
+  start();
+  run_up();
+  now += seconds(10);
+  fire();  // a scan or a probe is under way
+  (void)take();
+  core->on_ls_exited("1", "exit-code", 1, now);
+  core->release(now);
+  core->on_scan(session(7), now);
+  EXPECT_EQ(take(), (Words{"unusable", "remove redirect"}));
+  EXPECT_EQ(core->crashes(), 0U);
+}
+
+TEST_F(Fixture, CaptureWhileItIsReleasedTakesItUpAgain) {
+  start();
+  run_up();
+  core->release(now);
+  core->capture(now);
+  (void)take();
+  core->on_ls_stopped({}, now);
+  EXPECT_EQ(take(), Words{"bundle"});  // the redirect never went
+
+  run_up("2");
+  core->release(now);
+  core->on_ls_stopped({}, now);
+  core->capture(now);
+  (void)take();
+  core->on_redirect_removed({}, now);
+  EXPECT_EQ(take(), (Words{"capture off", "bundle"}));
+}
+
+TEST_F(Fixture, ARedirectThatComesBackIsTakenAwayAgain) {
+  start();
+  core->release(now);
+  (void)take();
+  core->on_trust_bundle({}, now);
+  core->on_redirect_back(now);  // by a call that was under way; the one that follows removes it
+  EXPECT_EQ(take(), Words{"remove redirect"});
+  core->on_redirect_removed({}, now);
+  (void)take();
+  core->on_redirect_back(now);
+  EXPECT_EQ(take(), Words{"remove redirect"});
+  core->on_redirect_removed({}, now);
+  EXPECT_EQ(core->phase(), Phase::released);
+}
+
+TEST_F(Fixture, CaptureIsPossibleWhereTheConfigurationSaysOff) {
+  start({.capture = false});
+  core->release(now);  // nothing to do
+  EXPECT_EQ(take(), Words{});
+  EXPECT_FALSE(core->is_released());
+  core->capture(now);
+  EXPECT_EQ(take(), Words{"bundle"});
+  capture_up();
+  EXPECT_TRUE(core->is_capturing());
+}
+
+TEST_F(Fixture, AHoldOutlivesARelease) {
+  start();
+  run_up();
+  core->hold(now);
+  core->on_ls_stopped({}, now);
+  core->release(now);
+  core->on_redirect_removed({}, now);
+  EXPECT_EQ(take(),
+            (Words{"unusable", "stop 1", "problem language-server-stopped", "remove redirect",
+                   "capture off", "clear language-server-stopped", "problem capture-off"}));
+  core->capture(now);
+  capture_up();
+  core->on_helper_status(helper_status(), now);
+  EXPECT_EQ(core->phase(), Phase::held);
+}
+
+TEST_F(Fixture, AStopDoesNotWaitForARelease) {
+  start();
+  run_up();
+  core->release(now);
+  core->on_ls_stopped({}, now);
+  (void)take();
+  core->stop(now);
+  EXPECT_EQ(take(), Words{});
+  core->on_redirect_removed(Error{Errc::helper_unreachable, "gone"}, now);
+  EXPECT_EQ(take(), Words{"stopped"});  // the unit releases what is left
 }
 
 }  // namespace

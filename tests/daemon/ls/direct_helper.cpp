@@ -9,6 +9,11 @@ asio::awaitable<Result<>> DirectHelper::ensure_redirect() {
   co_return Result<>();
 }
 
+asio::awaitable<Result<>> DirectHelper::remove_redirect() {
+  child_.reset();
+  co_return Result<>();
+}
+
 asio::awaitable<Result<>> DirectHelper::ensure_trust_bundle(std::string) {
   co_return Result<>();
 }

@@ -17,6 +17,7 @@ class DirectHelper final : public HelperPort {
   Environment environment;
 
   boost::asio::awaitable<Result<>> ensure_redirect() override;
+  boost::asio::awaitable<Result<>> remove_redirect() override;
   boost::asio::awaitable<Result<>> ensure_trust_bundle(std::string pem) override;
   boost::asio::awaitable<Result<control::StartedLs>> start_language_server(
       control::StartSpec spec) override;

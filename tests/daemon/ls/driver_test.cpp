@@ -504,6 +504,10 @@ class FakeHelper final : public HelperPort {
     said.emplace_back("redirect");
     co_return Result<>();
   }
+  asio::awaitable<Result<>> remove_redirect() override {
+    said.emplace_back("remove redirect");
+    co_return Result<>();
+  }
   asio::awaitable<Result<>> ensure_trust_bundle(std::string pem) override {
     said.emplace_back("bundle " + pem);
     if (is_away) {

@@ -43,6 +43,7 @@ class PlainHelper final : public HelperPort {
   int starts = 0;
 
   asio::awaitable<Result<>> ensure_redirect() override { co_return Result<>(); }
+  asio::awaitable<Result<>> remove_redirect() override { co_return Result<>(); }
   asio::awaitable<Result<>> ensure_trust_bundle(std::string) override { co_return Result<>(); }
   asio::awaitable<Result<control::StartedLs>> start_language_server(
       control::StartSpec spec) override {
