@@ -5,6 +5,7 @@
 #include "cli/cleanup_machine.h"
 #include "cli/complete_command.h"
 #include "cli/doctor_command.h"
+#include "cli/guard_command.h"
 #include "cli/help.h"
 #include "cli/ide_patch_command.h"
 #include "cli/language_server_command.h"
@@ -82,7 +83,7 @@ constexpr Runner kRunners[] = {
     {"ls", run_language_server}, {"policy", run_policy}, {"config", run_config},
     {"doctor", run_doctor},      {"cleanup", cleanup},   {"ide-patch", run_ide_patch},
     {"complete", run_complete},  {"version", version},   {"top", run_top},
-    {"capture", run_capture},
+    {"capture", run_capture},    {"guard", run_guard},
 };
 
 // Of what the line names, as far as it names something.

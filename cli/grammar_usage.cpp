@@ -13,13 +13,18 @@ std::vector<Verb> usage_verbs() {
               "never $0.\n"
               "Est. $ is what the calls would cost at list prices, whatever a subscription bills.\n"
               "With --json it is the document of GET /v1/usage.",
+          .arguments = {{"PERIOD", Kind::period, Occurs::maybe,
+                         "today; yesterday; week and month: the last 7 and 30 days; session: "
+                         "since the service started"}},
           .options = {{"--by", "LIST", Kind::keys,
                        "comma list of model, provider, host, day, hour, cascade, kind, uid "
                        "(default: model)",
-                       "--group-by"}},
+                       "--group-by"},
+                      {"--csv", "", Kind::text,
+                       "the groups as CSV (RFC 4180); an unknown number is an empty field"}},
           .exits = service_exits(),
-          .examples = {"antigravity-proxy usage --since today",
-                       "antigravity-proxy usage --since -7d --by day,model"},
+          .examples = {"antigravity-proxy usage today",
+                       "antigravity-proxy usage week --by day,model"},
           .is_filtered = true,
       },
       {
@@ -62,6 +67,24 @@ std::vector<Verb> usage_verbs() {
           .exits = service_exits(
               {{Exit::failed, "nothing to show, or nothing but what was read earlier"},
                {Exit::refused, "the login is that of another user"}}),
+      },
+      {
+          .name = "guard",
+          .about = "for scripts: whether enough of your quota is left",
+          .details =
+              "Looks at every model and every pool and window, or at the one that is named. A "
+              "share "
+              "that is not known is never enough, unless --unknown-ok is given; nor is one that "
+              "was read earlier and cannot be read now.",
+          .options = {{"--min-remaining", "SHARE", Kind::text, "20% or 0.2; needed"},
+                      {"--model", "NAME", Kind::model, "only this model"},
+                      {"--pool", "NAME", Kind::pool, "only this pool"},
+                      {"--unknown-ok", "", Kind::text, "let pass what is not known"}},
+          .exits = service_exits(
+              {{Exit::ok, "enough is left"},
+               {Exit::failed, "less is left; which, and until when, is printed"},
+               {Exit::data, "it is not known how much is left, or a value is wrong"}}),
+          .examples = {"antigravity-proxy guard --min-remaining 20% && ./long-job"},
       },
       {
           .name = "models",

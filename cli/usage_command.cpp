@@ -1,13 +1,19 @@
 #include "cli/usage_command.h"
 
+#include "cli/document.h"
 #include "cli/export_file.h"
 #include "cli/local_zone.h"
 #include "cli/render.h"
+#include "cli/usage_csv.h"
 
 #include <map>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <variant>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 
 namespace agp::cli {
 namespace {
@@ -41,6 +47,40 @@ Query question(const Line& line) {
   return out;
 }
 
+// The daemon says when it started; a session is what was used since then.
+Answer<std::string> start_of_service(Daemon& daemon) {
+  const auto answer = daemon.status();
+  if (const auto* failure = std::get_if<Failure>(&answer)) {
+    return *failure;
+  }
+  boost::system::error_code error;
+  const auto document = boost::json::parse(std::get<std::string>(answer), error);
+  const auto* root = error ? nullptr : document.if_object();
+  const auto* started = root == nullptr ? nullptr : find(*root, "started_at");
+  if (started == nullptr || !started->is_string()) {
+    return unreadable();
+  }
+  return text_of(*root, "started_at");
+}
+
+std::optional<Failure> put_period(const std::string& period, Daemon& daemon, Query* query) {
+  static const std::map<std::string, std::string> kSince = {
+      {"today", "today"}, {"yesterday", "yesterday"}, {"week", "-7d"}, {"month", "-30d"}};
+  if (period == "session") {
+    const auto start = start_of_service(daemon);
+    if (const auto* failure = std::get_if<Failure>(&start)) {
+      return *failure;
+    }
+    (*query)["since"] = std::get<std::string>(start);
+    return std::nullopt;
+  }
+  (*query)["since"] = kSince.at(period);
+  if (period == "yesterday") {
+    (*query)["until"] = "today";
+  }
+  return std::nullopt;
+}
+
 using Render = Answer<std::string> (*)(std::string_view document, const Style& style);
 
 Output shown(const Answer<std::string>& answer, bool json, const Style& style, Render render) {
@@ -64,7 +104,32 @@ Output shown(const Answer<std::string>& answer, bool json, const Style& style, R
 }  // namespace
 
 Output run_usage(const Line& line, Daemon& daemon, bool color) {
-  return shown(daemon.usage(question(line)), line.json, Style{color}, &render_usage);
+  auto query = question(line);
+  if (!line.arguments.empty()) {
+    if (query.count("since") != 0 || query.count("until") != 0) {
+      return wrong_line("a PERIOD takes the place of --since and --until", "usage", line.json);
+    }
+    if (const auto failure = put_period(line.arguments[0], daemon, &query)) {
+      return failed(*failure, line.json);
+    }
+  }
+  if (!line.has("--csv")) {
+    return shown(daemon.usage(query), line.json, Style{color}, &render_usage);
+  }
+  if (line.json) {
+    return wrong_line("pass --csv or --json", "usage", true);
+  }
+  const auto answer = daemon.usage(query);
+  if (const auto* failure = std::get_if<Failure>(&answer)) {
+    return failed(*failure, false);
+  }
+  const auto table = usage_csv(std::get<std::string>(answer), line.value("--by").value_or("model"));
+  if (const auto* failure = std::get_if<Failure>(&table)) {
+    return failed(*failure, false);
+  }
+  Output output;
+  output.out = std::get<std::string>(table);
+  return output;
 }
 
 Output run_records(const Line& line, Daemon& daemon, bool color) {

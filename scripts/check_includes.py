@@ -63,6 +63,8 @@ ROOTS = {
     # A replay reads recorded exchanges by the code that reads live ones, and shows them as the API does.
     'cli': ('common/', 'daemon/config/', 'daemon/policy/', 'daemon/relay/observer.h', 'daemon/http1/reader.h',
             'daemon/usage/', 'daemon/cost/pricer.h', 'daemon/api/record_json.h', 'daemon/api/rfc3339.h',
+            # A table of sums is quoted as an export is.
+            'daemon/api/record_csv.h',
             # What it says about the IDE's extension without privilege is what the helper would say.
             'helper/config.h', 'helper/core/', 'helper/os/extension_store.h',
             # cleanup runs programs as the helper does: no shell, a known environment, a limit.

@@ -57,6 +57,37 @@ TEST_F(UsageCommand, OptionsBecomeTheQuestion) {
                                   {"uid", "7"}}));
 }
 
+TEST_F(UsageCommand, APeriodIsAWordForTimes) {
+  struct Case {
+    const char* period;
+    const char* since;
+    const char* until;
+  };
+  daemon_.status_answer = R"({"started_at":"2026-11-23T08:00:00.000000Z"})";
+  for (const auto& [period, since, until] :
+       {Case{"today", "today", ""}, Case{"yesterday", "yesterday", "today"},
+        Case{"week", "-7d", ""}, Case{"month", "-30d", ""},
+        Case{"session", "2026-11-23T08:00:00.000000Z", ""}}) {
+    EXPECT_EQ(run_words({"usage", period}).exit, Exit::ok);
+    EXPECT_EQ(daemon_.asked["since"], since);
+    EXPECT_EQ(daemon_.asked["until"], until);
+  }
+  EXPECT_EQ(run_words({"usage", "today", "--since", "-7d"}).exit, Exit::usage);
+  EXPECT_EQ(run_words({"usage", "weak"}).exit, Exit::usage);
+  daemon_.status_answer = R"({"started_at":null})";
+  EXPECT_EQ(run_words({"usage", "session"}).exit, Exit::data);
+}
+
+TEST_F(UsageCommand, CsvIsOneOfTheForms) {
+  daemon_.usage_answer = R"({"groups":[{"key":{"day":"2026-11-23"},"calls":2,"usage_unknown":0}]})";
+  const auto output = run_words({"usage", "--by", "day", "--csv"});
+  EXPECT_TRUE(output.out.starts_with("day,calls,ok,")) << output.out;
+  EXPECT_NE(output.out.find("\r\n2026-11-23,2,"), std::string::npos) << output.out;
+  EXPECT_EQ(run_words({"usage", "--csv", "--json"}).exit, Exit::usage);
+  daemon_.usage_answer = "[]";
+  EXPECT_EQ(run_words({"usage", "--csv"}).exit, Exit::data);
+}
+
 TEST_F(UsageCommand, TheTimeZoneIsTheLocalOneUnlessGiven) {
   (void)run_words({"usage"});
   EXPECT_EQ(daemon_.asked, (Query{{"timezone", "Europe/Berlin"}}));
