@@ -88,16 +88,12 @@ Output shown(const Answer<std::string>& answer, bool json, const Style& style, R
     return failed(*failure, json);
   }
   const auto& document = std::get<std::string>(answer);
-  Output output;
-  if (json) {
-    output.out = document;
-    return output;
-  }
   auto rendered = render(document, style);
   if (const auto* failure = std::get_if<Failure>(&rendered)) {
-    return failed(*failure, false);
+    return failed(*failure, json);
   }
-  output.out = std::get<std::string>(std::move(rendered));
+  Output output;
+  output.out = json ? document : std::get<std::string>(std::move(rendered));
   return output;
 }
 
