@@ -31,12 +31,15 @@ def page(accept='text/plain'):
 
 
 class Counted(Case):
-    def call(self, scenario='', prompt='count me', url=STREAM):
-        """One call, and its record once it is kept."""
-        self.before = {record['id'] for record in self.world.records()}
+    def send(self, scenario='', url=STREAM):
         header = ['-H', f'X-Fake-Scenario: {scenario}'] if scenario else []
         self.world.run('curl', '-sS', '-m', '30', '-H', 'Content-Type: application/json', *header, '--data-binary', '@-', url,
-                       proxied=True, stdin=body(prompt))
+                       proxied=True, stdin=body())
+
+    def call(self, scenario='', url=STREAM):
+        """One call, and its record once it is kept."""
+        self.before = {record['id'] for record in self.world.records()}
+        self.send(scenario, url)
         record, = self.new_records(1)
         return record
 
@@ -80,6 +83,17 @@ class Metrics(Counted):
         self.assertEqual(before, self.assertTotals())
         self.call()
         self.assertEqual(before['calls'] + 1, self.assertTotals()['calls'])
+
+    def test_a_ledger_that_was_moved_away_is_asked_anew(self):
+        self.call()
+        ledger = self.world.scratch / 'state' / 'usage.db'
+        ledger.rename(ledger.with_suffix('.away'))
+        self.addCleanup(ledger.with_suffix('.away').unlink)
+        self.send()  # there is no file to ask before this is kept
+        calls = lambda: sum(value for key, value in self.world.metrics().items() if key.startswith('antigravity_operations_total{'))
+        poll(lambda: calls() == 1, 10, 'the new ledger has been asked')
+        self.call('no-usage')
+        self.assertEqual(2, self.assertTotals()['calls'])
 
     def test_durations_are_those_of_the_calls(self):
         name = 'gen_ai_client_inference_duration_seconds_count'
