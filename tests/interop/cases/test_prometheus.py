@@ -114,9 +114,18 @@ class Metrics(Counted):
 
     def test_promtool_has_nothing_to_say(self):
         self.need('promtool', 'prometheus')
-        self.call()
-        kind, text = page()
-        self.assertEqual('text/plain; version=0.0.4; charset=utf-8', kind)
+        self.addCleanup(self.world.restart_daemon)
+        latest, old = '\ngen_ai_client_inference_duration_seconds_count{', '\ngen_ai_client_operation_duration_seconds_count{'
+        for names, wanted in (('latest', (True, False)), ('v1.41', (False, True)), ('both', (True, True))):
+            with self.subTest(names):
+                self.world.restart_daemon(more=f'telemetry:\n  genai_semconv: {names}')
+                self.call()
+                kind, text = page()
+                self.assertEqual('text/plain; version=0.0.4; charset=utf-8', kind)
+                self.assertEqual(wanted, (latest in text, old in text))
+                self.assertLint(text)
+
+    def assertLint(self, text):
         done = subprocess.run(['promtool', 'check', 'metrics'], input=text.encode(), capture_output=True, check=False)
         self.assertEqual((0, b'', b''), (done.returncode, done.stdout, done.stderr))
 
