@@ -39,7 +39,7 @@ inline Record read(const Exchange& exchange, const std::vector<std::size_t>& cut
   const auto feed_to = [&](std::size_t to) {
     const std::vector<char> piece(exchange.body.begin() + static_cast<std::ptrdiff_t>(from),
                                   exchange.body.begin() + static_cast<std::ptrdiff_t>(to));
-    call.on_response_body(as_bytes({piece.data(), piece.size()}));
+    call.on_response_body(as_bytes({piece.data(), piece.size()}), {});
     from = to;
   };
   for (const std::size_t cut : cuts) {
