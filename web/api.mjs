@@ -7,8 +7,8 @@ import { EventParser } from './events.mjs';
  * @property {number} status 0: no answer at all @property {string} code @property {string} message @property {string} hint
  */
 
-/** The person's time zone: days and hours are theirs. */
-export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
+/** The person's time zone: days and hours are theirs. A browser that cannot tell says Etc/Unknown. */
+export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone?.replace('Etc/Unknown', 'UTC') ?? 'UTC';
 
 /** @param {string} path @param {Record<string, string|number>} query @returns {Promise<{data?: any, fault?: Fault}>} */
 export async function ask(path, query = {}) {
@@ -43,28 +43,50 @@ function unreachable() {
 }
 
 /**
- * New calls as they are kept, for good: what breaks is opened again where it broke.
+ * New calls as they are kept, for good: what breaks is opened again where it broke. While nobody looks at the page
+ * there is no stream: browsers have six connections for all pages of one address, and the daemon has eight for a user.
  * @param {(record: object) => void} onRecord
  * @param {(fault: Fault|null) => void} onState null: connected
  */
 export async function follow(onRecord, onState) {
   let after = null;
-  for (let pause = 1000; ; pause = Math.min(pause * 2, 30e3)) {
-    const began = Date.now();
+  for (let pause = SHORTEST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    await untilVisible();
     const fault = await read(after, (event) => {
       if (event.id !== undefined) after = event.id;
       if (event.event === 'record') onRecord(JSON.parse(event.data));
-    }, () => onState(null));
-    if (Date.now() - began > 30e3) pause = 1000;
+    }, () => {
+      pause = SHORTEST_PAUSE / 2;
+      onState(null);
+    });
+    if (document.hidden) continue;
     onState(fault);
     await new Promise((resume) => setTimeout(resume, pause));
   }
 }
 
-// Until the stream ends; says why.
+const SHORTEST_PAUSE = 1000;
+const LONGEST_PAUSE = 30e3;
+
+function untilVisible() {
+  return new Promise((resume) => {
+    const look = () => {
+      if (document.hidden) return;
+      document.removeEventListener('visibilitychange', look);
+      resume();
+    };
+    document.addEventListener('visibilitychange', look);
+    look();
+  });
+}
+
+// Until the stream ends, or nobody looks any more; says why.
 async function read(after, onEvent, onOpen) {
+  const stop = new AbortController();
+  const look = () => document.hidden && stop.abort();
+  document.addEventListener('visibilitychange', look);
   try {
-    const answer = await fetch(`/v1/usage/stream${after === null ? '' : `?after=${encodeURIComponent(after)}`}`);
+    const answer = await fetch(`/v1/usage/stream${after === null ? '' : `?after=${encodeURIComponent(after)}`}`, { signal: stop.signal });
     if (!answer.ok) return await faultOf(answer);
     onOpen();
     const parser = new EventParser();
@@ -76,5 +98,7 @@ async function read(after, onEvent, onOpen) {
     }
   } catch {
     return unreachable();
+  } finally {
+    document.removeEventListener('visibilitychange', look);
   }
 }

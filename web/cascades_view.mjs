@@ -8,6 +8,7 @@ import { cost, tokens } from './sums.mjs';
 
 const STEP = 15;
 const PAGE = 50;
+const MOST = 1000;  // of one answer
 
 const COLUMNS = [
   { text: 'Conversation', class: 'stretch' }, { text: 'Calls', number: true, class: 'wide' }, { text: 'Input', number: true, class: 'wide' },
@@ -38,6 +39,8 @@ export class CascadesView {
     if (this.range !== range) return;  // another one was chosen meanwhile
     this.answer = answer;
     this.label.textContent = range.text.toLowerCase();
+    // What is open has its new calls as well.
+    await Promise.all([...this.open.keys()].map((id) => this.load(id, false)));
     this.draw();
   }
 
@@ -95,14 +98,18 @@ export class CascadesView {
     await this.load(id);
   }
 
-  async load(id) {
+  /** The next calls of one conversation, or anew as many as there are. */
+  async load(id, isNext = true) {
     const content = this.open.get(id);
+    const had = isNext ? content.records ?? [] : [];
     const { data, fault } = await ask('/v1/usage/records', {
-      cascade: id, since: this.range.since, timezone: zone, limit: PAGE, ...(content.next ? { cursor: content.next } : {}),
+      cascade: id, since: this.range.since, timezone: zone,
+      limit: isNext ? PAGE : Math.min(MOST, Math.max(PAGE, content.records?.length ?? 0)),
+      ...(isNext && content.next ? { cursor: content.next } : {}),
     });
     if (this.open.get(id) !== content) return;  // closed meanwhile
-    this.open.set(id, fault ? { fault } : { records: [...(content.records ?? []), ...data.records], next: data.next_cursor });
-    this.draw();
+    this.open.set(id, fault ? { fault } : { records: [...had, ...data.records], next: data.next_cursor });
+    if (isNext) this.draw();
   }
 }
 

@@ -34,7 +34,10 @@ class Chart {
   show(label, content) {
     this.plot.setAttribute('aria-label', label);
     this.content = content;
-    this.draw();
+    const data = this.data();
+    // With as many lines as before the picture stays, and with it what is under the pointer.
+    if (this.chart?.series.length === data.length) this.chart.setData(data);
+    else this.draw();
   }
 
   draw() {
@@ -42,9 +45,8 @@ class Chart {
     this.chart = undefined;
     const width = this.plot.clientWidth;
     if (!this.content || width === 0) return;
-    const { options, data } = this.made();
     const common = { width, height: this.height, legend: { show: false } };
-    this.chart = new uPlot({ ...common, ...options }, data, this.plot);
+    this.chart = new uPlot({ ...common, ...this.options() }, this.data(), this.plot);
     this.plot.append(this.tip);
   }
 
@@ -78,25 +80,40 @@ export const tipRow = (property, text, value) => {
  * left out of its height; format of values; lines(index), the nodes of the tip.
  */
 export class ColumnChart extends Chart {
-  made() {
-    const { labels, edges, open, format, lines } = this.content;
-    const top = Math.max(0, ...(edges.at(-1) ?? []));
-    const every = Math.ceil(labels.length / Math.max(2, Math.floor(this.plot.clientWidth / 70)));
-    const options = {
+  options() {
+    const { edges } = this.content;
+    return {
       padding: [18, 8, 0, 0],
-      scales: { x: { time: false, range: [-0.6, labels.length - 0.4] }, y: { range: [0, top > 0 ? top * 1.04 : 1] } },
+      scales: { x: { time: false, range: () => [-0.6, this.content.labels.length - 0.4] }, y: { range: () => [0, this.top() * 1.04 || 1] } },
       axes: [
-        axis({ grid: { show: false }, size: 28, splits: labels.map((_, at) => at).filter((at) => at % every === 0),
-               values: (_, splits) => splits.map((at) => labels[at]) }),
-        axis({ size: 64, values: (_, splits) => splits.map((value) => (value === 0 ? '' : format(value))) }),
+        axis({ grid: { show: false }, size: 28, splits: () => this.labelled(), values: (_, splits) => splits.map((at) => this.content.labels[at]) }),
+        axis({ size: 64, values: (_, splits) => splits.map((value) => (value === 0 ? '' : this.content.format(value))) }),
       ],
       series: [{}, ...edges.map((_, at) => layer(edges.length - 1 - at))],
       cursor: { x: false, y: false, points: { show: false }, drag: { x: false, y: false, setScale: false } },
-      hooks: { setCursor: [(chart) => this.chart && this.point(chart.cursor, lines)], draw: [(chart) => marks(chart, open, edges.at(-1))] },
+      hooks: {
+        setCursor: [(chart) => this.chart && this.point(chart.cursor, this.content.lines)],
+        draw: [(chart) => marks(chart, this.content.open, this.content.edges.at(-1))],
+      },
     };
-    // The highest edge first: the layers below are drawn over it. A column without anything has no outline either.
+  }
+
+  // The highest edge first: the layers below are drawn over it. A column without anything has no outline either.
+  data() {
+    const { labels, edges } = this.content;
     const drawn = [...edges].reverse().map((edge) => edge.map((height) => (height > 0 ? height : null)));
-    return { options, data: [labels.map((_, at) => at), ...drawn] };
+    return [labels.map((_, at) => at), ...drawn];
+  }
+
+  top() {
+    return Math.max(0, ...(this.content.edges.at(-1) ?? []));
+  }
+
+  // As many as there is room for.
+  labelled() {
+    const { labels } = this.content;
+    const every = Math.ceil(labels.length / Math.max(2, Math.floor(this.plot.clientWidth / 70)));
+    return labels.map((_, at) => at).filter((at) => at % every === 0);
   }
 }
 
@@ -122,21 +139,24 @@ function marks(chart, open, top) {
 
 /** Lines over time. content: at in seconds; lines with values; top of the scale; format; isFilled; tip(index). */
 export class LineChart extends Chart {
-  made() {
-    const { at, lines, top, format, isFilled, tip } = this.content;
-    const options = {
+  options() {
+    const { lines, isFilled } = this.content;
+    return {
       padding: [10, 24, 0, 0],
-      scales: { x: { time: true }, y: { range: [0, top * 1.02] } },
+      scales: { x: { time: true }, y: { range: () => [0, this.content.top * 1.02] } },
       axes: [axis({ grid: { show: false }, size: 28, space: 64, values: times }),
-             axis({ size: 56, values: (_, splits) => splits.map((value) => (value === 0 ? '' : format(value))) })],
+             axis({ size: 56, values: (_, splits) => splits.map((value) => (value === 0 ? '' : this.content.format(value))) })],
       series: [{}, ...lines.map((_, index) => ({
         stroke: () => color(layerColor(index)), width: 2, points: { show: false },
         fill: isFilled ? () => `${color(layerColor(index))}22` : undefined,
       }))],
       cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false, setScale: false } },
-      hooks: { setCursor: [(chart) => this.chart && this.point(chart.cursor, tip)] },
+      hooks: { setCursor: [(chart) => this.chart && this.point(chart.cursor, this.content.tip)] },
     };
-    return { options, data: [at, ...lines.map((line) => line.values)] };
+  }
+
+  data() {
+    return [this.content.at, ...this.content.lines.map((line) => line.values)];
   }
 }
 

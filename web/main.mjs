@@ -18,10 +18,14 @@ const quota = new QuotaView(host);
 const cascades = new CascadesView(host);
 const usage = new UsageView(host, (range) => cascades.show(range));
 
+let isAsking = false;
 async function refreshUsage() {
+  if (isAsking) return;
+  isAsking = true;
   const calls = await usage.refresh();
   host('welcome').hidden = calls !== 0;
   await cascades.show(usage.chosen);
+  isAsking = false;
 }
 
 async function refreshStatus() {
@@ -62,5 +66,8 @@ every(STATUS_EVERY, refreshStatus);
 every(QUOTA_EVERY, () => quota.refresh());
 every(QUOTA_EVERY, refreshUsage);
 setInterval(() => !document.hidden && now.draw(), 5e3);
-ask('/v1/usage/records', { limit: 100 }).then(({ data }) => data && now.add(data.records));
-follow(onRecord, (fault) => now.connected(fault));
+follow(onRecord, (fault) => {
+  now.connected(fault);
+  // What came before the stream, or while there was none.
+  if (!fault) ask('/v1/usage/records', { limit: 100 }).then(({ data }) => data && now.add(data.records));
+});

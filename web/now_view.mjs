@@ -33,7 +33,8 @@ export class NowView {
   /** @param {object[]} records the newest that are kept; they may have been seen already */
   add(records) {
     for (const record of records) {
-      if (this.rate.add(record)) this.records.push(record);
+      this.rate.add(record);
+      if (!this.records.some((one) => one.id === record.id)) this.records.push(record);
     }
     this.records.sort((a, b) => b.sequence - a.sequence);
     this.records.length = Math.min(this.records.length, SHOWN);

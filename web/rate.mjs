@@ -12,10 +12,9 @@ export class Rate {
 
   /** @param {object} record of /v1/usage/records or the stream; a second time it is left out */
   add(record) {
-    if (this.ids.has(record.id)) return false;
+    if (this.ids.has(record.id)) return;
     this.ids.add(record.id);
     this.calls.push({ id: record.id, at: Date.parse(record.ended_at), tokens: record.usage ? record.usage.total : null });
-    return true;
   }
 
   /** Forgets what is too old. @param {number} now */

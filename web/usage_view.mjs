@@ -39,15 +39,15 @@ export class UsageView {
   /** Asks for all three. @returns {Promise<number|null>} the calls of 30 days, null when not known */
   async refresh() {
     const now = new Date();
-    const asked = RANGES.map(async ({ days }) => {
+    const faults = await Promise.all(RANGES.map(async ({ days }) => {
       const columns = span(days, now);
       const [byTime, byModel] = await Promise.all([`model,${columns.step}`, 'model'].map((group_by) =>
         ask('/v1/usage', { since: columns.since, group_by, timezone: zone })));
       const fault = byTime.fault ?? byModel.fault;
-      this.fault = fault;
       if (!fault) this.answers.set(days, { columns, byTime: byTime.data, byModel: byModel.data });
-    });
-    await Promise.all(asked);
+      return fault;
+    }));
+    this.fault = faults.find(Boolean);
     this.draw();
     return this.fault ? null : this.answers.get(30).byTime.totals.calls;
   }

@@ -187,6 +187,9 @@ class Page(Case):
         label = "document.querySelector('#usage-chart .plot').getAttribute('aria-label')"
         self.assertIn('tokens by model, today', browser.run(f'return {label}'))
         browser.wait("document.getElementById('cascades-range').textContent === 'today'")
+        hours = browser.run("return [...document.querySelectorAll('#usage-chart tbody tr')].map(row => row.cells[1].textContent)")
+        self.assertIn(len(hours), (23, 24, 25))
+        self.assertTrue(any(hour != '0' for hour in hours), 'the call has its hour')
         browser.run("document.querySelectorAll('#measure button')[1].focus()")
         browser.press(Keys.ENTER)
         self.assertIn('Cost estimate', browser.run(f'return {label}'))
