@@ -196,6 +196,17 @@ class Reading:
         self.assertIn('api_keys_faulty', [each['code'] for each in self.world.status_document()['problems']])
         self.assertNotIn(key, self.world.journal())
 
+    # threat-model 69
+    def test_the_page_is_for_everyone_and_what_it_shows_is_not(self):
+        self.begin()
+        pages = [self.ask('/', *socket, user=user) for user, socket in
+                 ((None, ()), ('dev', ()), ('nobody', ()), ('dev', ('--unix-socket', SOCKET)))]
+        self.assertEqual({200}, {status for status, _ in pages}, pages)
+        self.assertEqual(1, len({text for _, text in pages}), 'the same octets for each of them')
+        self.assertTrue(pages[0][1].startswith('<!doctype html>'), pages[0][1][:200])
+        self.assertRefused(401, 'caller_unknown', self.ask('/v1/usage', user='nobody'))
+        self.assertEqual(421, self.ask('/', '-H', 'Host: evil.example:8741')[0])
+
     # threat-model 70
     # threat-model 71
     # threat-model 72
