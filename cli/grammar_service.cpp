@@ -181,12 +181,14 @@ std::vector<Verb> service_verbs() {
           .name = "doctor",
           .about = "checks everything, with the remedy of what is wrong",
           .details =
-              "In the order in which it depends on each other: the service, "
-              "capture, certificates, ledger, policy, the language server, its calls, the IDE. "
-              "Shows what was seen and, where something is wrong or cannot be told, what to do.\n"
-              "Also tests on this machine what the product relies on and could not be tried "
-              "before: "
-              "the real language server. Changes nothing and runs nothing of the IDE's.",
+              "In the order in which it depends on each other: machine, configuration, units, "
+              "service, sockets, network, certificates, capture, ledger, policy, the language "
+              "server, its calls, the IDE. Shows what was seen and, where something is wrong or "
+              "cannot be told, what to do; what failed is repeated at the end.\n"
+              "As root it also connects as the language server would, to see that this is "
+              "measured: it sends no request, and no usage comes of it. Also tests on this machine "
+              "what the product relies on and could not be tried before: the real language server. "
+              "Changes nothing and runs nothing of the IDE's.",
           .exits = {{Exit::ok, "nothing failed"},
                     {Exit::failed, "a check failed"},
                     {Exit::not_active, "the service is not active"},

@@ -90,7 +90,8 @@ LIBRARIES = (
     (r'boost/system', EVERYWHERE),
     # The language server answers over TLS with a certificate of its own: connect_client pins it.
     # Keys of the API are kept and compared as their SHA-256.
-    (r'openssl/', ('daemon/tls', 'daemon/ls', 'daemon/api', 'helper/core')),
+    # doctor tries a handshake as the language server would, and reads the bundle.
+    (r'openssl/', ('daemon/tls', 'daemon/ls', 'daemon/api', 'helper/core', 'cli')),
     # The rewriting relay ends HTTP/2 on both sides and needs the whole session, not only HPACK.
     (r'nghttp2/', ('daemon/http2', 'daemon/rewrite')),
     (r'google/protobuf', ('daemon/proto',)),

@@ -30,17 +30,42 @@ const std::vector<std::string>& known_flags() {
 
 // The first that is there; what is wrong otherwise.
 std::variant<Binary, Finding> installed_binary(Facts& facts) {
-  const auto& paths = facts.binaries();
-  if (const auto* failure = std::get_if<Failure>(&paths)) {
-    return unanswered(*failure);
+  const auto& configuration = facts.configuration();
+  if (configuration.helper_fault) {
+    return unknown("helper.yaml cannot be read", "see config.helper");
   }
-  for (const auto& path : std::get<std::vector<std::string>>(paths)) {
+  for (const auto& path : configuration.binaries) {
     auto file = inspect_language_server(path, known_flags());
     if (file.is_readable) {
       return Binary{path, std::move(file)};
     }
   }
   return unknown("no language server is installed in a known place", kNoBinary);
+}
+
+// What the helper said of a binary that is there.
+Finding ls_binary(Facts& facts) {
+  const auto found = installed_binary(facts);
+  if (const auto* finding = std::get_if<Finding>(&found)) {
+    return *finding;
+  }
+  const auto* helper = std::get_if<Helper>(&facts.helper());
+  if (helper == nullptr) {
+    return unanswered(std::get<Failure>(facts.helper()));
+  }
+  const auto& path = std::get<Binary>(found).path;
+  std::string refused;
+  for (const auto& binary : helper->binaries) {
+    if (binary.is_usable) {
+      return ok(binary.path + " may be started");
+    }
+    if (binary.path == path) {
+      refused = binary.path + ": " + binary.reason;
+    }
+  }
+  return wrong(refused.empty() ? path + " is not one that the helper starts" : refused,
+               "it and its directories must belong to root, be writable by nobody else (chown "
+               "root:root, chmod go-w), and it must be executable; or install the IDE again");
 }
 
 Finding ls_go(Facts& facts) {
@@ -78,6 +103,12 @@ Finding ls_flags(Facts& facts) {
   return ok(std::string("knows the flags that are used; ") + port + ", " + tokens);
 }
 
+// As control::to_string(Phase) calls what lasts seconds.
+bool is_on_its_way(const std::string& state) {
+  return state == "clearing" || state == "scanning" || state == "starting" || state == "probing" ||
+         state == "stopping-ls";
+}
+
 Finding ls_running(Facts& facts) {
   const auto* server = facts.status_part("language_server");
   if (server == nullptr) {
@@ -93,10 +124,23 @@ Finding ls_running(Facts& facts) {
   if (const auto waits = text_of(*server, "waits_for"); waits != kUnknown) {
     return unknown(state + ", waiting for " + waits, "start the IDE and sign in to it");
   }
+  if (const auto* problem = facts.problem("language-server-stopped")) {
+    return unknown(text_of(*problem, "message"), text_of(*problem, "remedy"));
+  }
+  for (const char* code : {"language-server-user", "language-server-binary", "language-server"}) {
+    if (const auto* problem = facts.problem(code)) {
+      return wrong(state + ": " + text_of(*problem, "message"), text_of(*problem, "remedy"));
+    }
+  }
+  if (is_on_its_way(state)) {
+    return unknown(state, "it is being started: run doctor again in half a minute");
+  }
   return wrong(state, "see service.problems, and: journalctl -u 'antigravity-ls-*'");
 }
 
 constexpr std::array kChecks{
+    Check{"ls.binary", "language server", "the installed language server may be started",
+          ls_binary},
     Check{"ls.go", "language server", "the installed language server is a Go program", ls_go},
     Check{"ls.flags", "language server", "it knows the flags that it is started with", ls_flags},
     Check{"ls.running", "language server", "our own language server runs", ls_running},

@@ -7,7 +7,12 @@
 /// One table for each layer; doctor_checks() puts them one after the other.
 namespace agp::cli::doctor {
 
+[[nodiscard]] std::span<const Check> machine_checks();
+[[nodiscard]] std::span<const Check> configuration_checks();
+[[nodiscard]] std::span<const Check> units_checks();
 [[nodiscard]] std::span<const Check> service_checks();
+[[nodiscard]] std::span<const Check> sockets_checks();
+[[nodiscard]] std::span<const Check> network_checks();
 [[nodiscard]] std::span<const Check> capture_checks();
 [[nodiscard]] std::span<const Check> trust_checks();
 [[nodiscard]] std::span<const Check> ledger_checks();

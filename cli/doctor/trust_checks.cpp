@@ -2,6 +2,7 @@
 #include "cli/doctor/layers.h"
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <variant>
 
@@ -56,7 +57,94 @@ Finding trust_upstream(Facts& facts) {
   return refusals(facts, "refused_by_upstream", "every server's certificate was verified");
 }
 
+constexpr std::uint32_t kOthersMayWrite = 022;
+constexpr std::uint32_t kOthersMayRead = 077;
+constexpr const char* kRestart = "systemctl restart antigravity-proxy writes it anew";
+
+// Who it belongs to and who may change it; empty: root alone.
+std::string bundle_exposure(const FileFacts& file) {
+  if (file.owner != 0) {
+    return file.path + " belongs to uid " + std::to_string(file.owner) + ", not to root";
+  }
+  return (file.mode & kOthersMayWrite) != 0 ? file.path + " is writable by others than root" : "";
+}
+
+std::string bundle_trouble(const Trust& trust, std::int64_t now) {
+  if (const auto exposed = bundle_exposure(trust.bundle); !exposed.empty()) {
+    return exposed;
+  }
+  if (!trust.bundle_problem.empty()) {
+    return trust.bundle.path + ": " + trust.bundle_problem;
+  }
+  if (now > trust.not_after) {
+    return trust.bundle.path + ": our certificate in it has expired";
+  }
+  if (trust.is_bundle_ours == false) {
+    return trust.bundle.path + " has another certificate than the service signs with";
+  }
+  return {};
+}
+
+Finding trust_bundle(Facts& facts) {
+  const auto& trust = facts.trust();
+  if (!trust.bundle.is_there) {
+    const auto* capture = facts.status_part("capture");
+    if (capture == nullptr) {
+      return no_status();
+    }
+    return text_of(*capture, "mode") == "off"
+               ? not_applicable("capture.mode is off")
+               : wrong(trust.bundle.path + " is not there, so that programs cannot trust us",
+                       kRestart);
+  }
+  if (const auto trouble = bundle_trouble(trust, facts.machine().now); !trouble.empty()) {
+    return wrong(trouble, kRestart);
+  }
+  if (trust.others == 0) {
+    return wrong(trust.bundle.path + " has our certificate and none of the system's",
+                 "see trust.system; then: systemctl restart antigravity-proxy");
+  }
+  return ok("our certificate and " + grouped(trust.others) + " of the system's");
+}
+
+Finding trust_key(Facts& facts) {
+  const auto& trust = facts.trust();
+  if (!trust.key) {
+    return unknown("only root can look at it", kRunAsRoot);
+  }
+  const auto& key = *trust.key;
+  if (!key.is_there) {
+    return facts.status_part("capture") == nullptr
+               ? no_status()
+               : wrong(key.path + " is not there", "systemctl restart antigravity-proxy makes one");
+  }
+  if (key.owner != trust.key_owner) {
+    return wrong(key.path + " belongs to uid " + std::to_string(key.owner) +
+                     ", so that the service cannot read it",
+                 "chown antigravity-proxy: " + key.path +
+                     "; then: systemctl restart "
+                     "antigravity-proxy");
+  }
+  return (key.mode & kOthersMayRead) == 0
+             ? ok("readable by the service alone")
+             : wrong(key.path + " is open to others than the service",
+                     "systemctl restart antigravity-proxy makes a new key and certificate");
+}
+
+Finding trust_system(Facts& facts) {
+  const auto count = facts.trust().in_system_store;
+  return count != 0
+             ? ok(grouped(count) + " certificates")
+             : wrong("the system's store /etc/ssl/certs/ca-certificates.crt has no certificate",
+                     "install the package ca-certificates, then: update-ca-certificates; "
+                     "systemctl restart antigravity-proxy");
+}
+
 constexpr std::array kChecks{
+    Check{"trust.system", "trust", "the system has certificates of authorities", trust_system},
+    Check{"trust.bundle", "trust", "the bundle has our certificate, and root alone changes it",
+          trust_bundle},
+    Check{"trust.key", "trust", "our key is the service's alone", trust_key},
     Check{"trust.certificate", "trust", "our certificate is valid", trust_certificate},
     Check{"trust.clients", "trust", "programs accept our certificate", trust_clients},
     Check{"trust.upstream", "trust", "the certificates of servers verify", trust_upstream},

@@ -1,5 +1,4 @@
-#include "cli/doctor.h"
-#include "tests/cli/fake_daemon.h"
+#include "tests/cli/doctor/healthy.h"
 
 #include <algorithm>
 #include <fstream>
@@ -9,7 +8,6 @@
 #include <string>
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 namespace agp::cli {
@@ -17,66 +15,7 @@ namespace {
 
 using State = Finding::State;
 
-const std::string kHealthy = R"({"schema":"antigravity-proxy.status.v1",
-  "generated_at":"2026-11-22T10:00:00.000000Z","state":"ok","version":"1.0",
-  "capture":{"mode":"service","active":true},"helper":{"reachable":true},
-  "redirect":{"ipv4":true,"ipv6":true},
-  "ca":{"not_after":"2027-11-22T10:00:00.000000Z","file":"x"},
-  "ledger":{"records":5,"health":"ok","lost":0},
-  "language_server":{"mode":"managed","state":"running","waits_for":null,"user":"dev"},
-  "interception":{"intercepted":5,"unparsed":0,"refused_by_client":[],"refused_by_upstream":[]},
-  "policy":{"generation":1,"faults":[]},"problems":[]})";
-
-const std::string kCall = R"({"host":"daily-cloudcode-pa.googleapis.com","protocol":"h2",
-  "request_kind":"agent","cascade_source":"exact","cascade_confirmed":true,"outcome":"ok",
-  "usage_state":"final","flags":[]})";
-
-std::string records_of(const std::string& calls) {
-  return R"({"records":[)" + calls + R"(],"next_cursor":null})";
-}
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const auto at = text.find(from);
-  EXPECT_NE(at, std::string::npos) << from;
-  return at == std::string::npos ? text : text.replace(at, from.size(), to);
-}
-
-/// A language server's binary as far as the checks look.
-class Binary {
- public:
-  Binary() {
-    ::close(::mkstemp(path_.data()));
-    std::ofstream(path_, std::ios::binary)
-        << "\xff Go buildinf: csrf_token extension_server_port cloud_code_endpoint";
-  }
-  Binary(const Binary&) = delete;
-  Binary& operator=(const Binary&) = delete;
-  ~Binary() { ::unlink(path_.c_str()); }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_ = "/tmp/agp-doctor-ls-XXXXXX";
-};
-
-struct Machine {
-  Machine() {
-    daemon.status_answer = kHealthy;
-    daemon.records_answer = records_of(kCall);
-    daemon.ide_patch_answer =
-        R"({"files":[{"path":"/opt/x","state":"not_applicable","detail":"0 matches"}]})";
-  }
-  FakeDaemon daemon;
-  Binary binary;
-
-  std::map<std::string, Finding> examine() {
-    Facts facts(&daemon, [this] { return std::vector<std::string>{binary.path()}; });
-    std::map<std::string, Finding> found;
-    for (const auto& check : doctor_checks()) {
-      found[check.id] = check.look(facts);
-    }
-    return found;
-  }
-};
+using Machine = HealthyMachine;
 
 TEST(DoctorChecks, IdsAreUniqueAndBelongToTheirLayer) {
   std::set<std::string> ids;
@@ -110,8 +49,7 @@ TEST(DoctorChecks, EachFaultOfTheServiceFailsItsOwnCheck) {
             R"("state":"degraded","version":"1.0")"},
         Row{"capture.active", R"("active":true)", R"("active":false)"},
         Row{"capture.helper", R"("reachable":true)", R"("reachable":false)"},
-        Row{"capture.redirect", R"("ipv6":true)", R"("ipv6":false)"},
-        Row{"trust.certificate", "2027-11-22", "2025-11-22"},
+        Row{"trust.certificate", "2026-11-22", "2024-11-22"},
         Row{"trust.clients", R"("refused_by_client":[])",
             R"("refused_by_client":[{"host":"a","count":2,"remedy":"r"}])"},
         Row{"trust.upstream", R"("refused_by_upstream":[])",
@@ -191,7 +129,7 @@ TEST(DoctorChecks, WhatWasNotSeenIsUnknownAndNeverWell) {
 
 TEST(DoctorChecks, TheBinaryIsJudgedWithoutRunningIt) {
   Machine machine;
-  std::ofstream(machine.binary.path(), std::ios::trunc) << "#!/bin/sh\n";
+  machine.binary.write("#!/bin/sh\n");
   auto found = machine.examine();
   EXPECT_EQ(found["ls.go"].state, State::failed);
   EXPECT_EQ(found["ls.flags"].state, State::failed);

@@ -1,0 +1,345 @@
+"""`antigravity-proxy doctor` names what is really wrong with a machine, and is content again once it is mended.
+
+Each fault of the table is put into the booted machine, told, and taken out again; docs/troubleshooting.md has a row for each.
+"""
+
+import json
+import re
+
+from case import Case
+from container import ContainerError, poll
+from world import BUNDLE, CONTROL, DAEMON, DOUBLES, DROP_IN, HELPER, LS_BINARY, MODEL_HOST, PROXY_YAML
+
+STATE = '/var/lib/antigravity-proxy'
+LIBEXEC = '/usr/libexec/antigravity-proxy'
+BUS_FILE = '/usr/share/dbus-1/system-services/org.antigravityproxy.Helper1.service'
+SYSTEM_STORE = '/etc/ssl/certs/ca-certificates.crt'
+UNIT_DROP_IN = '/etc/systemd/system/antigravity-proxy.service.d/60-test.conf'
+RESTART = 'systemctl restart antigravity-proxy'
+# In the time of the test nothing may go on being started in vain.
+STOP = 'systemctl stop antigravity-proxy'
+START = 'systemctl start antigravity-proxy'
+FOLLOWS_STOP = ('service.reachable', 'units.service')
+
+
+class Fault:
+    def __init__(self, name, check, inject, undo, cause, remedy, others=(), state='failed', client=''):
+        self.name, self.check, self.inject, self.undo = name, check, inject, undo
+        self.cause, self.remedy, self.state = cause, remedy, state
+        # What may fail along with it, because it follows from the same fault.
+        self.others = others
+        self.client = client  # said after the fault is there
+
+
+def with_proxy(extra):
+    """Shell: proxy.yaml of the case with more in it."""
+    text = PROXY_YAML.format(mode='off').replace('upstream:\n', extra.get('upstream', 'upstream:\n')) + extra.get('more', '')
+    path = DROP_IN.format('proxy')
+    return f"cp {path} /tmp/proxy.saved; cat > {path} <<'END'\n{text}END\n{RESTART}"
+
+
+PROXY_BACK = f'cp /tmp/proxy.saved {DROP_IN.format("proxy")}; {RESTART}'
+
+
+def squatter(address):
+    """Shell: another program has the address before the service starts."""
+    return (f"{STOP}; systemd-run --quiet --collect --unit=squatter openssl s_server -nocert -accept '{address}' -quiet; "
+            f"for i in $(seq 50); do ss -Hltn | grep -qF '{address}' && break; sleep 0.1; done; {START} || true")
+
+
+NO_SQUATTER = f'systemctl stop squatter; {START}'
+
+
+def over_state(options):
+    """Shell: another file system in place of the state directory, as the service finds it at its next start."""
+    return (f'{STOP}; mount -t tmpfs -o {options},mode=0700 tmpfs {STATE}; chown antigravity-proxy: {STATE}; {START}')
+
+
+NOT_OVER_STATE = f'{STOP}; umount {STATE}; {START}'
+
+UNITS = (
+    Fault('service-stopped', 'units.service', STOP, START, ('antigravity-proxy.service is inactive',),
+          ('systemctl start antigravity-proxy',), FOLLOWS_STOP),
+    Fault('service-masked', 'units.service', f'{STOP}; systemctl mask --runtime {DAEMON}',
+          f'systemctl unmask --runtime {DAEMON}; {START}', ('is masked',), ('systemctl unmask',), FOLLOWS_STOP),
+    Fault('unit-faulty', 'units.service',
+          f'{STOP}; mkdir -p $(dirname {UNIT_DROP_IN}); printf "[Service]\\nExecStart=\\n" > {UNIT_DROP_IN}; systemctl daemon-reload',
+          f'rm {UNIT_DROP_IN}; systemctl daemon-reload; {START}', ('bad-setting',), ('systemctl cat',), FOLLOWS_STOP),
+    Fault('unit-not-reloaded', 'units.reload',
+          f'mkdir -p $(dirname {UNIT_DROP_IN}); printf "[Service]\\nNice=1\\n" > {UNIT_DROP_IN}',
+          f'rm {UNIT_DROP_IN}; systemctl daemon-reload', ('antigravity-proxy.service changed',), ('daemon-reload',)),
+    Fault('port-8741-taken', 'units.ports', squatter('127.0.0.1:8741'), NO_SQUATTER,
+          ('127.0.0.1:8741 is taken by openssl', 'uid 0'), ('stop that program',), (*FOLLOWS_STOP, 'units.sockets')),
+    Fault('port-8741-taken-ipv6', 'units.ports', squatter('[::1]:8741'), NO_SQUATTER,
+          ('[::1]:8741 is taken by openssl',), ('stop that program',), (*FOLLOWS_STOP, 'units.sockets')),
+    Fault('port-8742-taken', 'units.ports', squatter('127.0.0.1:8742'), NO_SQUATTER,
+          ('127.0.0.1:8742 is taken by openssl',), ('stop that program',), (*FOLLOWS_STOP, 'units.sockets')),
+    Fault('helper-masked', 'units.helper', f'systemctl mask --runtime {HELPER}', f'systemctl unmask --runtime {HELPER}',
+          (f'{HELPER} is masked',), ('systemctl unmask',)),
+    Fault('helper-not-executable', 'units.programs', f'chmod a-x {LIBEXEC}/antigravity-proxy-helper',
+          f'chmod a+x {LIBEXEC}/antigravity-proxy-helper', ('antigravity-proxy-helper is not executable',), ('reinstall',)),
+    Fault('dbus-service-missing', 'units.helper', f'mv {BUS_FILE} /tmp/; systemctl reload dbus',
+          f'mv /tmp/{BUS_FILE.rpartition("/")[2]} {BUS_FILE}; systemctl reload dbus',
+          ('the bus cannot start the helper',), ('install antigravity-proxy again',)),
+    Fault('api-socket-unreachable', 'sockets.file', 'rm /run/antigravity-proxy/api.sock', f'{STOP}; {START}',
+          ('api.sock: No such file',), ('systemctl restart antigravity-proxy',)),
+    Fault('service-hung', 'service.reachable', f'systemctl kill --kill-whom=main --signal=STOP {DAEMON}',
+          f'systemctl kill --kill-whom=main --signal=CONT {DAEMON}', ('does not answer', 'hangs'), ('systemctl restart',)),
+)
+
+MACHINE = (
+    Fault('account-missing', 'machine.accounts', 'cp -p /etc/passwd /tmp/passwd; sed -i /^antigravity-ls:/d /etc/passwd',
+          'cp -p /tmp/passwd /etc/passwd', ('there is no account antigravity-ls',), ('systemd-sysusers',),
+          ('capture.ipv4', 'capture.ipv6', 'capture.quic', 'capture.helper', 'capture.redirect', 'service.problems')),
+    Fault('polkit-gone', 'machine.polkit', 'systemctl mask --runtime --now polkit', 'systemctl unmask --runtime polkit',
+          ('polkit does not answer', 'masked'), ('unmask polkit',), ('service.problems',)),
+    Fault('polkit-actions-missing', 'machine.polkit',
+          'mv /usr/share/polkit-1/actions/org.antigravityproxy.policy /tmp/; systemctl restart polkit',
+          'mv /tmp/org.antigravityproxy.policy /usr/share/polkit-1/actions/; systemctl restart polkit',
+          ('does not know the actions',), ('org.antigravityproxy.policy',), ('service.problems',)),
+    Fault('disk-full', 'machine.disk', over_state('size=24m'), NOT_OVER_STATE,
+          (f'{STATE} has', 'MiB left'), ('df -h',), ('ledger.healthy', 'service.problems')),
+    Fault('inodes-gone', 'machine.disk', over_state('size=200m,nr_inodes=40'), NOT_OVER_STATE,
+          ('inodes left',), ('df -i',), ('ledger.healthy', 'service.problems')),
+    Fault('state-read-only', 'machine.disk', f'mount --bind {STATE} {STATE}; mount -o remount,bind,ro {STATE}', NOT_OVER_STATE,
+          ('mounted read-only',), ('remount,rw',), ('ledger.healthy', 'service.problems')),
+    Fault('config-proxy', 'config.service', f"printf 'capture:\\n  mode: sometimes\\n' > {DROP_IN.format('proxy')[:-12]}70-x.yaml",
+          f"rm {DROP_IN.format('proxy')[:-12]}70-x.yaml", ('70-x.yaml:2:9',), ('config check',)),
+    Fault('config-policy', 'config.service',
+          "mkdir -p /etc/antigravity-proxy/policy.yaml.d; printf 'default: perhaps\\n' > /etc/antigravity-proxy/policy.yaml.d/70-x.yaml",
+          'rm /etc/antigravity-proxy/policy.yaml.d/70-x.yaml', ('policy.yaml.d/70-x.yaml:1:10',), ('correct these lines',)),
+    Fault('config-helper', 'config.helper',
+          "mkdir -p /etc/antigravity-proxy/helper.yaml.d; printf 'firewall:\\n  backend: mine\\n' > /etc/antigravity-proxy/helper.yaml.d/70-x.yaml",
+          'rm /etc/antigravity-proxy/helper.yaml.d/70-x.yaml', ('70-x.yaml:2:12',), ('correct it',),
+          ('capture.redirect', 'service.problems')),
+    Fault('helper-yaml-writable', 'config.helper', 'chmod o+w /etc/antigravity-proxy/helper.yaml',
+          'chmod o-w /etc/antigravity-proxy/helper.yaml', ('helper.yaml',), ('chmod go-w',), ('capture.redirect', 'service.problems')),
+)
+
+TRUST = (
+    Fault('bundle-missing', 'trust.bundle', f'rm {BUNDLE}', RESTART, ('is not there',), ('systemctl restart antigravity-proxy',)),
+    Fault('bundle-garbage', 'trust.bundle', f'echo nothing > {BUNDLE}', RESTART, ('no certificate can be read',),
+          ('systemctl restart antigravity-proxy',)),
+    Fault('bundle-without-ca', 'trust.bundle', f'cat {SYSTEM_STORE} > {BUNDLE}', RESTART, ('not ours',),
+          ('systemctl restart antigravity-proxy',)),
+    Fault('bundle-writable', 'trust.bundle', f'chmod 666 {BUNDLE}', RESTART, ('writable by others',),
+          ('systemctl restart antigravity-proxy',)),
+    Fault('system-store-empty', 'trust.system', f'cp {SYSTEM_STORE} /tmp/store; : > {SYSTEM_STORE}', f'cat /tmp/store > {SYSTEM_STORE}',
+          ('has no certificate',), ('update-ca-certificates',), ('network.upstream',)),
+    Fault('ca-key-unreadable', 'trust.key', f'chown root: {STATE}/ca/ca.key', f'chown antigravity-proxy: {STATE}/ca/ca.key',
+          ('cannot read it',), ('chown antigravity-proxy',)),
+    Fault('ca-key-open', 'trust.key', f'chmod 644 {STATE}/ca/ca.key', f'chmod 600 {STATE}/ca/ca.key', ('open to others',),
+          ('makes a new key',)),
+    Fault('client-refuses', 'trust.clients', 'true', RESTART, (MODEL_HOST,), ('trust',), ('service.problems',), client='system store'),
+)
+
+NETWORK = (
+    Fault('upstream-certificate', 'network.upstream',
+          with_proxy({'more': 'capture:\n  inspect:\n    - expired.example.test\n'}),
+          # Each makes another certificate authority, which is told until the next start.
+          f'{PROXY_BACK}; {RESTART}',
+          ('expired.example.test', 'certificate has expired'), ('upstream.extra_ca_file',), ('trust.upstream', 'service.problems')),
+    Fault('upstream-refuses', 'network.upstream', 'systemctl stop fake-upstream', '', ('Connection refused',), ('firewall',)),
+    Fault('name-resolution', 'network.name', 'cp /etc/hosts /tmp/hosts; echo 127.0.0.1 localhost > /etc/hosts', 'cat /tmp/hosts > /etc/hosts',
+          ('does not resolve',), ('getent hosts',)),
+    Fault('upstream-proxy-wrong', 'network.upstream', with_proxy({'upstream': 'upstream:\n  proxy: http://127.0.0.1:9\n'}), PROXY_BACK,
+          ('upstream.proxy 127.0.0.1:9', 'refused'), ('correct upstream.proxy',)),
+    Fault('foreign-drop', 'capture.ipv4', 'iptables -I INPUT -i lo -p tcp --dport 8742 -j DROP',
+          'iptables -D INPUT -i lo -p tcp --dport 8742 -j DROP',
+          ('does not arrive at port 8742', 'no answer'), ('rule of another program',)),
+    Fault('helper-hung', 'capture.helper', f'systemctl kill --kill-whom=main --signal=STOP {HELPER}',
+          f'systemctl kill --kill-whom=main --signal=CONT {HELPER}', ('helper', 'hangs'), ('systemctl restart antigravity-proxy-helper',)),
+    Fault('ledger-corrupt', 'ledger.healthy', f'{STOP}; head -c 8192 /dev/urandom > {STATE}/usage.db; {START}',
+          f'{STOP}; rm {STATE}/usage.db*; {START}', ('failing',), ('usage.db away',), ('service.problems',)),
+    Fault('capture-off', 'capture.active', with_proxy({'more': 'capture:\n  mode: "off"\n'}), PROXY_BACK,
+          ('capture.mode is off',), (), state='not_applicable'),
+)
+
+LANGUAGE_SERVER = (
+    Fault('ls-missing', 'ls.go', f'mv {LS_BINARY} /tmp/ls', f'mv /tmp/ls {LS_BINARY}', ('no language server is installed',),
+          ('install the Antigravity IDE',), state='unknown'),
+    Fault('ls-writable', 'ls.binary', f'chmod o+w {LS_BINARY}', f'chmod o-w {LS_BINARY}', (LS_BINARY,), ('chmod go-w',)),
+    Fault('ls-not-go', 'ls.go', f'cp -p {LS_BINARY} /tmp/ls; cp /usr/bin/true {LS_BINARY}', f'cp -p /tmp/ls {LS_BINARY}',
+          ('is no Go program',), ('language_server.binaries',), ('ls.flags', 'ls.binary')),
+    Fault('ls-flag-missing', 'ls.flags', f'cp -p {LS_BINARY} /tmp/ls; cp {DOUBLES}/fake-client {LS_BINARY}', f'cp -p /tmp/ls {LS_BINARY}',
+          ('does not know', '--extension_server_port'), ('report it',), ('ls.binary',)),
+    Fault('ls-off', 'ls.running', 'true', 'true', ('language_server.mode is off',), (), state='not_applicable'),
+)
+
+
+class Doctor(Case):
+    """One machine that is well before and after each fault."""
+
+    def examine(self):
+        said = self.box.run('antigravity-proxy', 'doctor', '--json', check=False, timeout=120)
+        try:
+            return json.loads(said.out)
+        except ValueError:
+            raise ContainerError(str(said)) from None
+
+    def failed(self, document):
+        return {check['id']: check for check in document['checks'] if check['state'] == 'failed'}
+
+    def assertWell(self):
+        seen = {}
+
+        def well():
+            seen.clear()
+            seen.update(self.failed(self.examine()))
+            return not seen
+        try:
+            poll(well, 10, 'doctor is content')
+        except ContainerError as error:
+            raise ContainerError(f'{error}: {json.dumps(seen, indent=1)}') from error
+
+    def named(self, fault):
+        """The document once it names the fault: what the service notices in the background takes a moment."""
+        last = {}
+
+        def there():
+            document = self.examine()
+            check = next(each for each in document['checks'] if each['id'] == fault.check)
+            last.update(check)
+            says = all(word.lower() in check['seen'].lower() for word in fault.cause)
+            return document if check['state'] == fault.state and says else None
+        try:
+            return poll(there, 8, f'{fault.check} is {fault.state} and says {fault.cause}')
+        except ContainerError as error:
+            raise ContainerError(f'{error}: {json.dumps(last)}') from error
+
+    def injected(self, fault):
+        self.box.run(fault.inject)
+        if fault.client:
+            self.box.run('curl', '-sS', '--max-time', '10', '--cacert', SYSTEM_STORE, f'https://{MODEL_HOST}/', user='antigravity-ls', check=False)
+        document = self.named(fault)
+        check = next(each for each in document['checks'] if each['id'] == fault.check)
+        self.assertSays(check['remedy'] or '', *fault.remedy)
+        also = set(self.failed(document)) - {fault.check} - set(fault.others)
+        self.assertEqual({}, {name: self.failed(document)[name] for name in also}, 'fails without being the cause')
+
+    def undo(self, fault):
+        if fault.undo:
+            self.box.run(fault.undo)
+        if fault.name == 'upstream-refuses':
+            self.world.restart_upstream()
+
+    def each(self, faults):
+        self.assertWell()
+        for fault in faults:
+            with self.subTest(fault.name):
+                try:
+                    self.injected(fault)
+                finally:
+                    self.undo(fault)
+                self.assertWell()
+
+    def test_units(self):
+        self.world.start()
+        self.each(UNITS)
+
+    def test_machine_and_configuration(self):
+        self.world.start()
+        self.each(MACHINE)
+
+    def test_trust(self):
+        self.world.start()
+        self.each(TRUST)
+
+    def test_network_and_capture(self):
+        self.world.start()
+        self.each(NETWORK)
+
+    def test_language_server(self):
+        self.world.start()
+        self.each(LANGUAGE_SERVER)
+
+    def test_nothing_is_measured_because_of_it(self):
+        self.world.start()
+        self.world.client('--count', '1')
+        self.assertCounted()
+        before = self.world.usage_http()['totals']
+        document = self.examine()
+        # What a client of a test sends is no language server's call, and is said so.
+        self.assertEqual([], [name for name in self.failed(document) if not name.startswith('calls.')])
+        by_id = {check['id']: check for check in document['checks']}
+        for check in ('capture.ipv4', 'capture.ipv6', 'capture.quic'):
+            self.assertEqual('ok', by_id[check]['state'], by_id[check])
+        self.assertEqual(before, self.world.usage_http()['totals'])
+        self.assertCounted()
+        status = self.world.status_document()['interception']
+        self.assertEqual((0, 0), (status['client_refused'], status['client_failed']))
+
+    def test_who_is_not_root_is_told_what_it_takes(self):
+        self.world.start()
+        said = self.box.run('antigravity-proxy', 'doctor', '--json', user='dev', check=False)
+        checks = {check['id']: check for check in json.loads(said.out)['checks']}
+        for check in ('capture.ipv4', 'capture.quic', 'trust.key'):
+            self.assertEqual(('unknown', 'run as root: sudo antigravity-proxy doctor'),
+                             (checks[check]['state'], checks[check]['remedy']))
+        self.assertEqual([], [check for check, found in checks.items() if found['state'] == 'failed'])
+
+    def test_text_fits_a_terminal(self):
+        self.world.start()
+        text = self.box.run('antigravity-proxy', 'doctor', check=False).out
+        for line in text.splitlines():
+            self.assertTrue(len(line) <= 80 or ' ' not in line.strip(), line)
+
+
+class DoctorWithIdes(Doctor):
+    """What shows only while an IDE is looked for."""
+
+    test_units = test_machine_and_configuration = test_trust = test_network_and_capture = None
+    test_language_server = test_nothing_is_measured_because_of_it = None
+    test_who_is_not_root_is_told_what_it_takes = test_text_fits_a_terminal = None
+
+    def setUp(self):
+        super().setUp()
+        self.world.configure(mode='managed')
+
+    def test_no_ide_is_waited_for_and_no_fault(self):
+        self.world.start()
+        self.injected(Fault('no-ide', 'ls.running', 'true', '', ('waiting for',), ('start the IDE',), state='unknown'))
+
+    def test_two_users_have_to_be_chosen_from(self):
+        self.box.run('id other >/dev/null 2>&1 || useradd --create-home --shell /bin/bash other')
+        self.world.start_ide()
+        self.world.start_ide(user='other', name='fake-ide-other')
+        self.addCleanup(self.box.run, 'systemctl stop fake-ide fake-ide-other', check=False)
+        self.world.wait_ide()
+        self.world.wait_ide('fake-ide-other')
+        self.world.start()
+        self.injected(Fault('two-users', 'ls.running', 'true', '', ('several users', 'dev', 'other'), ('language_server.user',),
+                            ('service.problems',)))
+
+    def test_a_language_server_that_ends_each_time(self):
+        self.world.start_ide()
+        self.addCleanup(self.world.stop_ide)
+        self.world.wait_ide()
+        # The IDE's own, of the same program, runs by now.
+        self.world.language_server_knobs(start_exit=3)
+        self.world.start()
+        self.injected(Fault('ls-crash-loop', 'ls.running', 'true', '', ('language server', 'exit status 3'), ('ls status',), ('service.problems',)))
+
+    def test_processes_that_cannot_be_seen(self):
+        """As /proc mounted with hidepid; the finder's unit has a /proc of its own here."""
+        folder = '/etc/systemd/system/antigravity-proxy-finder.service.d'
+        again = 'systemctl daemon-reload; systemctl restart antigravity-proxy-finder'
+        self.world.start()
+        self.addCleanup(self.box.run, f'rm -rf {folder}; {again}')
+        self.injected(Fault('hidepid', 'machine.proc',
+                            f'mkdir -p {folder}; printf "[Service]\\nProtectProc=invisible\\n" > {folder}/60-test.conf; {again}', '',
+                            ('hidepid',), ('SupplementaryGroups',), ('service.problems', 'ls.running')))
+
+
+class DoctorOfForeignRules(Doctor):
+    """Rules of iptables, which anybody may flush."""
+
+    backend = 'iptables'
+    test_units = test_machine_and_configuration = test_trust = test_network_and_capture = None
+    test_language_server = test_nothing_is_measured_because_of_it = None
+    test_who_is_not_root_is_told_what_it_takes = test_text_fits_a_terminal = None
+
+    def test_rules_that_others_flush(self):
+        self.world.start()
+        self.each([Fault('rules-flushed', 'capture.repairs', 'iptables -t nat -F OUTPUT', f'{STOP}; systemctl stop {HELPER}; {START}',
+                         ('removed our rules', 'IPv4 nat'), ('firewall.backend',))])
