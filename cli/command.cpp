@@ -11,6 +11,8 @@
 #include "cli/language_server_command.h"
 #include "cli/line.h"
 #include "cli/login_command.h"
+#include "cli/monitor_command.h"
+#include "cli/monitor_host.h"
 #include "cli/policy_command.h"
 #include "cli/render.h"
 #include "cli/replay_command.h"
@@ -71,6 +73,11 @@ Output program(const Line& line, Daemon& daemon, bool /*color*/) {
   return run_program(line, daemon, host);
 }
 
+Output monitor(const Line& line, Daemon& daemon, bool /*color*/) {
+  SystemMonitorHost host;
+  return run_monitor(line, daemon, host);
+}
+
 struct Runner {
   std::string_view word;  // the first of the verb
   Output (*run)(const Line& line, Daemon& daemon, bool color);
@@ -83,7 +90,7 @@ constexpr Runner kRunners[] = {
     {"ls", run_language_server}, {"policy", run_policy}, {"config", run_config},
     {"doctor", run_doctor},      {"cleanup", cleanup},   {"ide-patch", run_ide_patch},
     {"complete", run_complete},  {"version", version},   {"top", run_top},
-    {"capture", run_capture},    {"guard", run_guard},
+    {"capture", run_capture},    {"guard", run_guard},   {"monitor", monitor},
 };
 
 // Of what the line names, as far as it names something.

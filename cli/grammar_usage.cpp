@@ -58,6 +58,17 @@ std::vector<Verb> usage_verbs() {
           .is_filtered = true,
       },
       {
+          .name = "monitor",
+          .about = "records as they come, one JSON document a line",
+          .details =
+              "Shows the calls that end from now on, with and without --json as NDJSON. After a "
+              "restart of the service it goes on where it was; when the service has not come back "
+              "after a minute it ends. SIGINT, SIGTERM and a reader that has gone end it with 0.",
+          .exits = service_exits({{Exit::ok, "it was ended, or nobody reads any more"},
+                                  {Exit::failed, "failed, or too many streams are open"}}),
+          .examples = {"antigravity-proxy monitor | jq .usage.total"},
+      },
+      {
           .name = "quota",
           .about = "what is left of your quota, per model and window",
           .details = "Of the login that the language server uses; pools where the language server "

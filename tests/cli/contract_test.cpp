@@ -49,6 +49,7 @@ const std::map<std::string_view, Sample>& samples() {
       {"usage", {{"session"}, kAll}},
       {"records", {{}, kAll}},
       {"export", {{"--format", "json", "--output", "/dev/null"}, std::nullopt}},
+      {"monitor", {{}, kAll}},
       {"quota", {{}, kAll}},
       {"guard", {{"--min-remaining", "20%"}, kAll}},
       {"models", {{}, kAll}},
