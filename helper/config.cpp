@@ -1,6 +1,5 @@
 #include "helper/config.h"
 
-#include "common/config/schema.h"
 #include "helper/core/arguments.h"
 #include "helper/core/errc.h"
 #include "helper/os/trusted_file.h"
@@ -130,6 +129,11 @@ Result<> check_trusted(const std::string& path) {
 }
 
 }  // namespace
+
+std::vector<config::Row> settings_rows() {
+  Targets targets;
+  return schema_for(&targets).rows();
+}
 
 Result<core::Settings> parse_settings(const std::string& text, const std::string& name) {
   Targets targets;

@@ -1,9 +1,11 @@
 #pragma once
 
 #include "common/base/result.h"
+#include "common/config/schema.h"
 #include "helper/core/settings.h"
 
 #include <string>
+#include <vector>
 
 namespace agp::helper {
 
@@ -14,5 +16,8 @@ namespace agp::helper {
 /// The same for text that was read already. @param name how faults call the file.
 [[nodiscard]] Result<core::Settings> parse_settings(const std::string& text,
                                                     const std::string& name);
+
+/// The keys of helper.yaml, for the manual.
+[[nodiscard]] std::vector<config::Row> settings_rows();
 
 }  // namespace agp::helper

@@ -2,9 +2,11 @@
 
 #include "helper/core/errc.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -93,6 +95,31 @@ TEST(HelperConfig, RefusesAFileThatOthersCanChange) {
   EXPECT_EQ(settings.error().code, core::Errc::configuration);
   std::remove(path.c_str());
   ::rmdir(directory.c_str());
+}
+
+TEST(HelperConfig, TheManualKnowsEveryKeyAndWhatItIsAbout) {
+  std::ifstream file(AGP_HELPER_MANUAL);
+  ASSERT_TRUE(file);
+  std::string manual(std::istreambuf_iterator<char>(file), {});
+  manual.erase(std::remove(manual.begin(), manual.end(), '\\'), manual.end());
+  const auto rows = settings_rows();
+  EXPECT_GE(rows.size(), 6U);
+  std::size_t keys = 0;
+  for (auto at = manual.find("\n.TP\n.B "); at != std::string::npos;
+       at = manual.find("\n.TP\n.B ", at + 1)) {
+    ++keys;
+  }
+  EXPECT_EQ(keys, rows.size()) << "a key that there is not";
+  for (const auto& row : rows) {
+    const auto at = manual.find("\n.TP\n.B " + row.key + "\n");
+    ASSERT_NE(at, std::string::npos) << row.key;
+    const auto entry = manual.substr(at, manual.find("\n.", manual.find(".br\n", at) + 4) - at);
+    EXPECT_NE(entry.find(row.about), std::string::npos) << row.key;
+    EXPECT_NE(entry.find(row.range), std::string::npos) << row.key;
+    if (row.type != "list of paths") {  // those of each machine are told in words
+      EXPECT_NE(entry.find("default: " + row.fallback), std::string::npos) << row.key;
+    }
+  }
 }
 
 TEST(HelperConfig, AMissingFileMeansTheDefaults) {
