@@ -59,7 +59,7 @@ export async function follow(onRecord, onState) {
       pause = SHORTEST_PAUSE / 2;
       onState(null);
     });
-    if (document.hidden) continue;
+    if (fault === null) continue;
     onState(fault);
     await new Promise((resume) => setTimeout(resume, pause));
   }
@@ -80,7 +80,7 @@ function untilVisible() {
   });
 }
 
-// Until the stream ends, or nobody looks any more; says why.
+// Until the stream ends, and says why; null: nobody looked any more.
 async function read(after, onEvent, onOpen) {
   const stop = new AbortController();
   const look = () => document.hidden && stop.abort();
@@ -97,7 +97,7 @@ async function read(after, onEvent, onOpen) {
       parser.feed(value).forEach(onEvent);
     }
   } catch {
-    return unreachable();
+    return stop.signal.aborted ? null : unreachable();
   } finally {
     document.removeEventListener('visibilitychange', look);
   }
