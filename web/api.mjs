@@ -12,9 +12,9 @@ export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone?.replace('E
 
 /** @param {string} path @param {Record<string, string|number>} query @returns {Promise<{data?: any, fault?: Fault}>} */
 export async function ask(path, query = {}) {
-  const parameters = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
+  const parameters = String(new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)])));
   try {
-    const answer = await fetch(`${path}${parameters.size ? `?${parameters}` : ''}`, { headers: { Accept: 'application/json' } });
+    const answer = await fetch(`${path}${parameters && `?${parameters}`}`, { headers: { Accept: 'application/json' } });
     return answer.ok ? { data: await answer.json() } : { fault: await faultOf(answer) };
   } catch {
     return { fault: unreachable() };

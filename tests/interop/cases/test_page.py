@@ -30,7 +30,10 @@ window.fetch = async (...asked) => {
   return new Response(replaced, { status: answer.status });
 };
 """
-SEEN = "document.querySelectorAll('#models tbody tr, #welcome:not([hidden])').length > 0 && document.getElementById('version').textContent"
+# Each part has its answer. What comes last under load is not the same every time.
+SEEN = """document.getElementById('version').textContent && document.getElementById('quota').textContent
+  && document.querySelector('#models tbody tr, #welcome:not([hidden])') && document.querySelector('#cascades tbody tr, #cascades .empty')
+  && document.getElementById('latest').textContent && document.querySelector('#live.on')"""
 
 
 class Framing(http.server.BaseHTTPRequestHandler):
