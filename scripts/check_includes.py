@@ -41,11 +41,13 @@ ARROWS = {
     'daemon/ls': (BASE, LOG, *READERS, 'daemon/control'),
     # A process of its own around one part of daemon/ls.
     'daemon/finder': (BASE, LOG, 'daemon/ls'),
-    'daemon/ledger': (BASE, LOG, 'daemon/usage'),
+    # Samples of a quota and what follows from them: values and cores, kept by the ledger.
+    'daemon/quota': (BASE, 'daemon/usage'),
+    'daemon/ledger': (BASE, LOG, 'daemon/usage', 'daemon/quota'),
     'daemon/io': (BASE, LOG, 'daemon/relay', 'daemon/rewrite', 'daemon/tls', 'daemon/control', 'daemon/ledger',
                   'daemon/usage', 'daemon/policy'),
     'daemon/metrics': (BASE, 'daemon/usage', 'daemon/ledger'),
-    'daemon/api': (BASE, LOG, 'daemon/usage', 'daemon/ledger', 'daemon/metrics'),
+    'daemon/api': (BASE, LOG, 'daemon/usage', 'daemon/quota', 'daemon/ledger', 'daemon/metrics'),
     # The bus offers what HTTP offers: the same pure handlers answer both.
     'daemon/bus': (BASE, LOG, 'common/bus', 'daemon/control', 'daemon/usage', 'daemon/ledger',
                    'daemon/api'),
