@@ -86,6 +86,7 @@ type Knobs struct {
 	QuotaSummary  string `json:"quota_summary"` // auto | on | off
 	QuotaBuckets  string `json:"quota_buckets"` // BUCKET=FRACTION
 	QuotaNested   bool   `json:"quota_nested"`  // remaining.remainingFraction
+	QuotaTokens   int    `json:"quota_tokens"`  // that a whole quota is good for, 0: nothing uses it up
 	RetryInfos    bool   `json:"retry_infos"`   // era: every attempt in chatModel.retryInfos
 	OwnLogin      bool   `json:"own_login"`     // era: logged in without an extension server
 	HubPage       bool   `json:"hub_page"`      // the hub's / gives its token away

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -27,6 +28,29 @@ func fractions(text string) ([]share, error) {
 	return out, nil
 }
 
+// charge counts what a call used against the quotas.
+func (s *Server) charge(m model, tokens int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used[m.enum] += tokens
+}
+
+// left of a quota that was so full at the start, after what the models in question used.
+func (s *Server) left(start float64, counts func(model) bool) float64 {
+	if s.knobs.QuotaTokens == 0 {
+		return start
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	used := int64(0)
+	for _, m := range s.models() {
+		if counts(m) {
+			used += s.used[m.enum]
+		}
+	}
+	return math.Max(0, start-float64(used)/float64(s.knobs.QuotaTokens))
+}
+
 // quotaInfo of a model; nil when the answers have none.
 func (s *Server) quotaInfo(m model) object {
 	switch s.knobs.QuotaAnswers {
@@ -42,6 +66,7 @@ func (s *Server) quotaInfo(m model) object {
 			fraction = share.fraction
 		}
 	}
+	fraction = s.left(fraction, func(other model) bool { return other.enum == m.enum })
 	out := object{"resetTime": s.knobs.QuotaReset}
 	if fraction != 0 || !s.knobs.OmitZero { // U33
 		out["remainingFraction"] = fraction
@@ -131,7 +156,9 @@ func (s *Server) retrieveUserQuotaSummary(context.Context, []byte) (object, erro
 		if strings.HasSuffix(share.name, "weekly") {
 			bucket["displayName"] = "Weekly Limit"
 		}
-		fraction, known := share.fraction, share.fraction != 0 || !s.knobs.OmitZero
+		third := strings.HasPrefix(share.name, "3p")
+		fraction := s.left(share.fraction, func(m model) bool { return m.thirdParty() == third })
+		known := fraction != 0 || !s.knobs.OmitZero
 		if s.knobs.QuotaAnswers == "placeholder" {
 			fraction, known = 1, true
 		} else {
@@ -146,7 +173,7 @@ func (s *Server) retrieveUserQuotaSummary(context.Context, []byte) (object, erro
 			to["remainingFraction"] = fraction
 		}
 		group := groups[0]
-		if strings.HasPrefix(share.name, "3p") {
+		if third {
 			group = groups[1]
 		}
 		buckets, _ := group["buckets"].([]object)

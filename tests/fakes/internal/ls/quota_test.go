@@ -15,6 +15,12 @@ func quotas(list any) map[string]object {
 	return out
 }
 
+// left of a model, as GetUserStatus says.
+func (r *rig) left(model string) float64 {
+	out, _ := quotas(dig(r.must("GetUserStatus", object{}), "userStatus", "cascadeModelConfigData", "clientModelConfigs"))[model]["remainingFraction"].(float64)
+	return out
+}
+
 func TestQuotaIsTheSameInEveryMethod(t *testing.T) {
 	r := launch(t, "e3", func(k *Knobs) { k.Quota = "MODEL_PLACEHOLDER_M18=0+gemini-3.6-flash-high=0.25" })
 	for method, path := range map[string][]any{
@@ -78,6 +84,23 @@ func TestTheHubSumsItsQuotaUp(t *testing.T) {
 	}
 	r = launch(t, "e1", func(k *Knobs) { k.QuotaSummary = "on" })
 	r.must("RetrieveUserQuotaSummary", object{})
+}
+
+func TestAQuotaFallsByWhatWasUsed(t *testing.T) {
+	r := launch(t, "e3", func(k *Knobs) { k.QuotaTokens, k.QuotaSummary = 1000, "on" })
+	before := r.left("MODEL_PLACEHOLDER_M18")
+	if got := r.must("GetModelResponse", object{"prompt": "x", "model": "MODEL_PLACEHOLDER_M18"}); got["response"] == "" {
+		t.Fatal(got)
+	}
+	after := r.left("MODEL_PLACEHOLDER_M18")
+	if before != 0.8 || after >= before || r.left("MODEL_PLACEHOLDER_M26") != 0.8 {
+		t.Errorf("%v, then %v", before, after)
+	}
+	groups := dig(r.must("RetrieveUserQuotaSummary", object{}), "response", "groups")
+	gemini, third := dig(groups, 0, "buckets", 0, "remainingFraction"), dig(groups, 1, "buckets", 0, "remainingFraction")
+	if gemini.(float64) >= 0.75 || third != 0.5 {
+		t.Errorf("%v, %v", gemini, third)
+	}
 }
 
 func TestLoggedOutThereIsNothing(t *testing.T) {

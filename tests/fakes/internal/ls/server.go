@@ -52,6 +52,7 @@ type Server struct {
 	refresh    string
 	login      chan struct{} // closed at the first login
 	cascades   map[string]*cascade
+	used       map[string]int64 // tokens by the enum of the model
 	workspaces []string
 	settings   object
 	beat       time.Time
@@ -66,7 +67,7 @@ type Server struct {
 func New(program string, f Flags, k Knobs, stdin io.Reader, log io.Writer) (*Server, error) {
 	now := time.Now()
 	s := &Server{flags: f, knobs: k, agy: filepath.Base(program) == "agy", log: log, exit: make(chan int, 4),
-		login: make(chan struct{}), cascades: map[string]*cascade{}, started: now, beat: now,
+		login: make(chan struct{}), cascades: map[string]*cascade{}, used: map[string]int64{}, started: now, beat: now,
 		session: fmt.Sprint(-now.UnixNano()), endpoint: f.Endpoint, extPort: f.ExtensionPort}
 	var err error
 	if s.faults, err = newFaults(k.Fail); err != nil {

@@ -246,6 +246,7 @@ func (s *Server) generate(ctx context.Context, request object, r *reply, grown f
 	if r.finish == "" {
 		return fmt.Errorf("stream ended without a finish reason")
 	}
+	s.charge(r.model, r.usage["promptTokenCount"]+r.usage["candidatesTokenCount"]+r.usage["thoughtsTokenCount"])
 	return nil
 }
 
