@@ -1,5 +1,6 @@
 #include "daemon/ledger/codec.h"
 
+#include <bit>
 #include <map>
 #include <set>
 #include <type_traits>
@@ -12,6 +13,7 @@ namespace {
 constexpr std::uint8_t kOwnerlessRecordFormat = 1;  // read, never written
 constexpr std::uint8_t kConfirmationFormat = 2;
 constexpr std::uint8_t kRecordFormat = 3;  // format 1 and behind it the owner
+constexpr std::uint8_t kQuotaSampleFormat = 4;
 
 class Encoder {
  public:
@@ -28,6 +30,7 @@ class Encoder {
   void operator()(std::uint32_t value) { number(value); }
   void operator()(std::uint16_t value) { number(value); }
   void operator()(bool value) { number(value ? 1 : 0); }
+  void operator()(double value) { number(std::bit_cast<std::uint64_t>(value)); }
   void operator()(usage::Micros value) {
     number(static_cast<std::uint64_t>(value.time_since_epoch().count()));
   }
@@ -100,6 +103,7 @@ class Decoder {
   void operator()(std::uint32_t& value) { narrow(value); }
   void operator()(std::uint16_t& value) { narrow(value); }
   void operator()(bool& value) { value = number() != 0; }
+  void operator()(double& value) { value = std::bit_cast<double>(number()); }
   void operator()(usage::Micros& value) {
     value = usage::Micros(std::chrono::microseconds(static_cast<std::int64_t>(number())));
   }
@@ -276,6 +280,23 @@ void fields(Code& code, T& confirmation) {
   code(confirmation.step_index);
 }
 
+template <class Code, class T>
+requires std::is_same_v<std::remove_const_t<T>, quota::Sample>
+void fields(Code& code, T& sample) {
+  code(sample.series.owner_uid);
+  code(sample.series.kind);
+  code(sample.series.id);
+  code(sample.series.name);
+  code(sample.series.window);
+  code(sample.point.at);
+  code(sample.point.remaining);
+  code(sample.point.resets_at);
+}
+
+bool is_share(double value) {
+  return value >= 0 && value <= 1;  // false for what is no number
+}
+
 template <class... T>
 bool decode_all(Bytes octets, T&... values) {
   Decoder decoder(octets);
@@ -298,6 +319,12 @@ void encode(const Confirmation& confirmation, std::string& out) {
   encoder(confirmation);
 }
 
+void encode(const quota::Sample& sample, std::string& out) {
+  out += static_cast<char>(kQuotaSampleFormat);
+  Encoder encoder(out);
+  encoder(sample);
+}
+
 std::optional<Entry> decode(Bytes octets, std::optional<std::uint32_t> ls_uid) {
   if (octets.empty()) {
     return std::nullopt;
@@ -305,6 +332,7 @@ std::optional<Entry> decode(Bytes octets, std::optional<std::uint32_t> ls_uid) {
   const auto rest = octets.subspan(1);
   usage::Record record;
   Confirmation confirmation;
+  quota::Sample sample;
   switch (octets.front()) {
     case kOwnerlessRecordFormat:
       if (!decode_all(rest, record)) {
@@ -320,6 +348,10 @@ std::optional<Entry> decode(Bytes octets, std::optional<std::uint32_t> ls_uid) {
     case kConfirmationFormat:
       return decode_all(rest, confirmation) ? std::optional<Entry>(std::move(confirmation))
                                             : std::nullopt;
+    case kQuotaSampleFormat:
+      return decode_all(rest, sample) && is_share(sample.point.remaining)
+                 ? std::optional<Entry>(std::move(sample))
+                 : std::nullopt;
     default:
       return std::nullopt;
   }

@@ -11,12 +11,13 @@
 /// What the ledger is handed, as octets for the spool.
 namespace agp::ledger {
 
-using Entry = std::variant<usage::Record, Confirmation>;
+using Entry = std::variant<usage::Record, Confirmation, quota::Sample>;
 
 /// Every field but `sequence`. The first octet names the format: a change of what follows is a
 /// new number, and decode() goes on reading the older ones.
 void encode(const usage::Record& record, std::string& out);
 void encode(const Confirmation& confirmation, std::string& out);
+void encode(const quota::Sample& sample, std::string& out);
 
 /// Nothing when the octets are not exactly one whole entry of a known format.
 /// @param ls_uid  account of our language servers. Formats from before there were owners do not say

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/result.h"
+#include "daemon/quota/sample.h"
 #include "daemon/usage/record.h"
 
 #include <chrono>
@@ -137,6 +138,13 @@ struct Confirmation {
   std::optional<std::uint64_t> step_index;
 };
 
+struct QuotaQuery {
+  std::optional<usage::Micros> since;                // inclusive
+  std::optional<usage::Micros> until;                // exclusive
+  std::optional<std::vector<std::uint32_t>> owners;  // as of Filter
+  bool with_one_before = false;  // and the last point before `since` of each series
+};
+
 struct Summary {
   std::uint64_t records = 0;  // ever kept, those included of which only sums are left
   std::optional<usage::Micros> last_started_at;
@@ -183,6 +191,10 @@ class Ledger {
   /// never waits for the disk.
   virtual void confirm(Confirmation confirmation) = 0;
 
+  /// What was left of a quota. Any thread, never waits for the disk. Of equal ones in a row only
+  /// the first and the last are kept, of all of them the newest.
+  virtual void append_quota(quota::Sample sample) = 0;
+
   /// Waits until everything appended before is committed or lost; false when `limit` passed first.
   [[nodiscard]] virtual bool flush(std::chrono::milliseconds limit) = 0;
 
@@ -191,6 +203,8 @@ class Ledger {
   [[nodiscard]] virtual Result<Page> records(const PageQuery& query) = 0;
   [[nodiscard]] virtual Result<Summary> summary() = 0;
   [[nodiscard]] virtual Result<Totals> totals() = 0;
+  /// Series without a point in that time are left out.
+  [[nodiscard]] virtual Result<std::vector<quota::Course>> quota(const QuotaQuery& query) = 0;
 
   [[nodiscard]] virtual Health health() const = 0;
 

@@ -1,5 +1,6 @@
 #include "daemon/ledger/retention.h"
 
+#include "daemon/ledger/quota_samples.h"
 #include "daemon/ledger/rollup.h"
 
 #include <algorithm>
@@ -79,6 +80,11 @@ class Step {
       return done.error();
     }
     return static_cast<std::uint64_t>(database_.changes());
+  }
+
+  /// Of quotas no sums are kept: what is too old is gone.
+  [[nodiscard]] Result<std::uint64_t> delete_samples(usage::Micros limit) {
+    return ledger::delete_samples(database_, limit);
   }
 
   /// Adds the oldest quarter-hours before `limit`, the start of a day, to their days. No record of
@@ -196,9 +202,13 @@ Result<AgeingStep> age(Step& step, const Retention& retention, usage::Micros now
   if (!aged) {
     return aged.error();
   }
+  auto samples = step.delete_samples(now - retention.raw);
+  if (!samples) {
+    return samples.error();
+  }
   out.aged = *aged;
-  out.has_more = out.aged != 0;
-  if (out.aged != 0) {
+  out.has_more = out.aged != 0 || *samples != 0;
+  if (out.has_more) {
     return out;
   }
   // All records before raw_limit are gone, late ones too.

@@ -13,7 +13,7 @@
 namespace agp::ledger {
 
 struct Retention {
-  std::chrono::days raw{90};               // records older than this are deleted
+  std::chrono::days raw{90};               // records and samples older than this are deleted
   std::chrono::days quarters{400};         // sums older than this are added up by UTC day
   std::optional<std::uint64_t> max_bytes;  // of the file; the oldest records go before it is full
 };

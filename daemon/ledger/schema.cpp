@@ -175,10 +175,31 @@ CREATE INDEX rollup_key_parts
 DROP TABLE agp_ls_account;
 )sql";
 
+// What was left of the quota of a login at some moment. A share that is not known has no row.
+constexpr const char* kStep5 = R"sql(
+CREATE TABLE quota_series (
+  id INTEGER PRIMARY KEY,
+  owner_uid INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  quota_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  window TEXT NOT NULL,
+  UNIQUE (owner_uid, kind, quota_id, name, window)
+) STRICT;
+CREATE TABLE quota_sample (
+  series INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  remaining REAL NOT NULL CHECK (remaining BETWEEN 0 AND 1),
+  resets_at INTEGER,
+  PRIMARY KEY (series, at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX quota_sample_at ON quota_sample (at);
+)sql";
+
 }  // namespace
 
 std::span<const char* const> schema_steps() {
-  static const char* const steps[] = {kStep1, kStep2, rollup_schema_step().c_str(), kStep4};
+  static const char* const steps[] = {kStep1, kStep2, rollup_schema_step().c_str(), kStep4, kStep5};
   return steps;
 }
 

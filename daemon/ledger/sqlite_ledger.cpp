@@ -4,6 +4,7 @@
 #include "common/log/log.h"
 #include "daemon/ledger/file.h"
 #include "daemon/ledger/questions.h"
+#include "daemon/ledger/quota_samples.h"
 #include "daemon/ledger/writer.h"
 
 #include <algorithm>
@@ -114,6 +115,12 @@ void SqliteLedger::confirm(Confirmation confirmation) {
   std::string octets;
   encode(confirmation, octets);
   accept(Entry(std::move(confirmation)), octets);
+}
+
+void SqliteLedger::append_quota(quota::Sample sample) {
+  std::string octets;
+  encode(sample, octets);
+  accept(Entry(std::move(sample)), octets);
 }
 
 void SqliteLedger::accept(Entry entry, const std::string& octets) {
@@ -438,6 +445,11 @@ Result<Summary> SqliteLedger::summary() {
 
 Result<Totals> SqliteLedger::totals() {
   return with_reader<Totals>([](sqlite::Database& database) { return ask_totals(database); });
+}
+
+Result<std::vector<quota::Course>> SqliteLedger::quota(const QuotaQuery& query) {
+  return with_reader<std::vector<quota::Course>>(
+      [&](sqlite::Database& database) { return ask_quota(database, query); });
 }
 
 Health SqliteLedger::health() const {

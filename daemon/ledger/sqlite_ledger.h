@@ -63,11 +63,13 @@ class SqliteLedger final : public Ledger {
 
   void append(usage::Record record) override;
   void confirm(Confirmation confirmation) override;
+  void append_quota(quota::Sample sample) override;
   [[nodiscard]] bool flush(std::chrono::milliseconds limit) override;
   [[nodiscard]] Result<Report> usage(const Query& query) override;
   [[nodiscard]] Result<Page> records(const PageQuery& query) override;
   [[nodiscard]] Result<Summary> summary() override;
   [[nodiscard]] Result<Totals> totals() override;
+  [[nodiscard]] Result<std::vector<quota::Course>> quota(const QuotaQuery& query) override;
   [[nodiscard]] Health health() const override;
   void subscribe(std::function<void(const usage::Record&)> committed) override;
 

@@ -2,6 +2,7 @@
 
 #include "common/log/log.h"
 #include "daemon/ledger/file.h"
+#include "daemon/ledger/quota_samples.h"
 #include "daemon/ledger/rollup.h"
 #include "daemon/ledger/row.h"
 
@@ -14,6 +15,16 @@ namespace {
 
 const Confirmation* confirmation_in(const Entry& entry) {
   return std::get_if<Confirmation>(&entry);
+}
+
+std::vector<const quota::Sample*> samples_in(std::span<const Entry> batch) {
+  std::vector<const quota::Sample*> out;
+  for (const auto& entry : batch) {
+    if (const auto* sample = std::get_if<quota::Sample>(&entry)) {
+      out.push_back(sample);
+    }
+  }
+  return out;
 }
 
 bool has_confirmation(std::span<const Entry> batch) {
@@ -136,6 +147,11 @@ Result<Writer::Outcome> Writer::try_write(std::span<Entry> batch) {
         }
       }
     }
+  }
+  auto sampled =
+      keep_samples(*database_, samples_in(batch), most_samples(options_.retention.max_bytes));
+  if (!sampled) {
+    return sampled.error();
   }
   auto committed = database_->exec("COMMIT");
   if (!committed) {

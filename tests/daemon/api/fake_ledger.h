@@ -18,6 +18,7 @@ class FakeLedger final : public ledger::Ledger {
   void confirm(ledger::Confirmation confirmation) override {
     confirmed.push_back(std::move(confirmation));
   }
+  void append_quota(quota::Sample sample) override { sampled.push_back(std::move(sample)); }
   bool flush(std::chrono::milliseconds) override { return true; }
   Result<ledger::Report> usage(const ledger::Query& query) override {
     asked = query;
@@ -29,6 +30,10 @@ class FakeLedger final : public ledger::Ledger {
   }
   Result<ledger::Summary> summary() override { return ledger::Summary{}; }
   Result<ledger::Totals> totals() override { return ledger::Totals{}; }
+  Result<std::vector<quota::Course>> quota(const ledger::QuotaQuery& query) override {
+    asked_quota = query;
+    return courses;
+  }
   [[nodiscard]] ledger::Health health() const override { return {}; }
   void subscribe(std::function<void(const usage::Record&)> committed) override {
     subscribers.push_back(std::move(committed));
@@ -36,8 +41,11 @@ class FakeLedger final : public ledger::Ledger {
 
   Result<ledger::Report> report = ledger::Report{};
   Result<ledger::Page> page = ledger::Page{};
+  Result<std::vector<quota::Course>> courses = std::vector<quota::Course>{};
   ledger::Query asked;
   ledger::PageQuery asked_page;
+  ledger::QuotaQuery asked_quota;
+  std::vector<quota::Sample> sampled;
   std::vector<ledger::Confirmation> confirmed;
   std::vector<std::function<void(const usage::Record&)>> subscribers;
 };

@@ -33,6 +33,7 @@ class MemoryLedger final : public ledger::Ledger {
     }
   }
   void confirm(ledger::Confirmation) override {}
+  void append_quota(quota::Sample) override {}
   bool flush(std::chrono::milliseconds) override { return true; }
   Result<ledger::Report> usage(const ledger::Query& query) override {
     const std::lock_guard lock(mutex_);
@@ -90,6 +91,9 @@ class MemoryLedger final : public ledger::Ledger {
     return summary;
   }
   Result<ledger::Totals> totals() override { return ledger::Totals{}; }
+  Result<std::vector<quota::Course>> quota(const ledger::QuotaQuery&) override {
+    return std::vector<quota::Course>{};
+  }
   [[nodiscard]] ledger::Health health() const override { return {}; }
   void subscribe(std::function<void(const usage::Record&)> committed) override {
     const std::lock_guard lock(mutex_);

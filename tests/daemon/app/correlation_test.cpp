@@ -15,11 +15,15 @@ class FakeLedger final : public ledger::Ledger {
   void confirm(ledger::Confirmation confirmation) override {
     confirmed.push_back(std::move(confirmation));
   }
+  void append_quota(quota::Sample) override {}
   bool flush(std::chrono::milliseconds) override { return true; }
   Result<ledger::Report> usage(const ledger::Query&) override { return ledger::Report{}; }
   Result<ledger::Page> records(const ledger::PageQuery&) override { return ledger::Page{}; }
   Result<ledger::Summary> summary() override { return ledger::Summary{}; }
   Result<ledger::Totals> totals() override { return ledger::Totals{}; }
+  Result<std::vector<quota::Course>> quota(const ledger::QuotaQuery&) override {
+    return std::vector<quota::Course>{};
+  }
   [[nodiscard]] ledger::Health health() const override { return {}; }
   void subscribe(std::function<void(const usage::Record&)>) override {}
 

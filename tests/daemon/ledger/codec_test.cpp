@@ -3,6 +3,7 @@
 #include "tests/daemon/ledger/full_record.h"
 #include "tests/daemon/ledger/support.h"
 
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -31,6 +32,31 @@ TEST(LedgerCodec, KeepsWhatIsNotKnownAsNotKnown) {
   const auto entry = decode(as_bytes(octets_of(record)));
   ASSERT_TRUE(entry);
   EXPECT_EQ(std::get<usage::Record>(*entry), record);
+}
+
+quota::Sample some_sample() {
+  return {{1000, quota::Kind::pool, "gemini-5h", "Gemini Models", "5h"},
+          {test::at(test::kMorning), 0.1, test::at(test::kMorning + 60)}};
+}
+
+TEST(LedgerCodec, KeepsASampleOfAQuotaToTheLastBit) {
+  auto sample = some_sample();
+  auto entry = decode(as_bytes(octets_of(sample)));
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(std::get<quota::Sample>(*entry), sample);
+  sample.point.resets_at.reset();
+  entry = decode(as_bytes(octets_of(sample)));
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(std::get<quota::Sample>(*entry), sample);
+}
+
+TEST(LedgerCodec, RefusesWhatIsNoShareOfAQuota) {
+  for (const double wrong : {-0.1, 1.1, std::numeric_limits<double>::quiet_NaN(),
+                             std::numeric_limits<double>::infinity()}) {
+    auto sample = some_sample();
+    sample.point.remaining = wrong;
+    EXPECT_FALSE(decode(as_bytes(octets_of(sample)))) << wrong;
+  }
 }
 
 // Format 1 is format 3 without what stands behind the record.

@@ -61,6 +61,16 @@ class LedgerKill : public ::testing::Test {
     return number;
   }
 
+  void append(SqliteLedger& ledger, int number) const {
+    if (is_of_quotas_) {
+      ledger.append_quota(
+          {{1000, quota::Kind::model, "flash", "flash", ""},
+           {test::at(test::kMorning + number), number % 2 == 0 ? 0.5 : 0.25, std::nullopt}});
+    } else {
+      ledger.append(test::call(test::id_of(number), "flash", 3, 4));
+    }
+  }
+
   // Appends and ends only by a signal.
   [[noreturn]] void run_child(const test::Faults& faults, int most) {
     test::set_faults(faults);
@@ -73,7 +83,7 @@ class LedgerKill : public ::testing::Test {
         }
       }
       const int number = next_number();
-      ledger->append(test::call(test::id_of(number), "flash", 3, 4));
+      append(*ledger, number);
       told_->returned = number + 1;
     }
   }
@@ -121,6 +131,7 @@ class LedgerKill : public ::testing::Test {
   test::TempDir dir_;
   Told* told_ = nullptr;
   std::uint64_t spool_bytes_ = 256 * 1024;
+  bool is_of_quotas_ = false;  // what the child appends
 };
 
 TEST_F(LedgerKill, AtRandomMomentsEveryRecordIsThereExactlyOnce) {
@@ -142,6 +153,26 @@ TEST_F(LedgerKill, BeforeEachChangeOfAFileEveryRecordIsThereExactlyOnce) {
   }
   expect_exactly_once();
   EXPECT_GT(told_->returned, 0);
+}
+
+TEST_F(LedgerKill, AtRandomMomentsEverySampleOfAQuotaIsThereToo) {
+  is_of_quotas_ = true;
+  std::mt19937 random(9);
+  for (int round = 0; round < rounds(20); ++round) {
+    run_and_kill(
+        {}, 1'000'000,
+        Moment{static_cast<int>(random() % 150), std::chrono::microseconds(random() % 3'000)});
+  }
+  auto ledger = SqliteLedger::start(options());
+  const auto courses = ledger->quota({});
+  ASSERT_TRUE(courses && courses->size() == 1) << courses.error().text();
+  const auto& points = courses->front().points;
+  ASSERT_GE(points.size(), static_cast<std::size_t>(told_->returned.load()));
+  EXPECT_GT(told_->returned, rounds(20));
+  for (int number = 0; number < told_->returned; ++number) {
+    ASSERT_EQ(points[static_cast<std::size_t>(number)].at, test::at(test::kMorning + number))
+        << "each once, in order";
+  }
 }
 
 // The ledger cannot be written at all: what was appended is in the spool of process after process.

@@ -4,6 +4,7 @@
 #include "daemon/ledger/ledger.h"
 #include "daemon/ledger/questions.h"
 #include "daemon/ledger/row.h"
+#include "daemon/ledger/schema.h"
 #include "daemon/ledger/writer.h"
 #include "tests/daemon/ledger/fault_vfs.h"
 #include "tests/daemon/ledger/support.h"
@@ -193,6 +194,30 @@ TEST(LedgerMigration, AnOldCallThatIsTiedAfterwardsLeavesNoSumsBehind) {
   EXPECT_EQ(total_for(*database, 1000), 1U);
   EXPECT_EQ(total_for(*database, 990), 0U);
   EXPECT_EQ(total_for(*database, std::nullopt), 21U);
+}
+
+TEST(LedgerMigration, ALedgerWithoutSamplesOfQuotasGetsRoomForThem) {
+  const test::TempDir dir;
+  test::make_version_3(dir.file(), {{1000, "", 1}});
+  {
+    auto old = sqlite::Database::open(dir.file(), SQLITE_OPEN_READWRITE);
+    ASSERT_TRUE(old);
+    std::string step = schema_steps()[3];
+    step.replace(step.find(kLsUid), std::string_view(kLsUid).size(), "990");
+    ASSERT_TRUE(old->exec(step.c_str()));
+    ASSERT_TRUE(old->exec("PRAGMA user_version = 4"));
+  }
+  {
+    Writer writer({dir.file(), {}, 990});
+    std::vector<Entry> batch{quota::Sample{{1000, quota::Kind::model, "m", "m", ""},
+                                           {test::at(test::kMorning), 0.5, std::nullopt}}};
+    const auto done = writer.write(batch);
+    ASSERT_TRUE(done) << done.error().text();
+  }
+  EXPECT_EQ(ask(dir.file(), "PRAGMA user_version"), current_version());
+  EXPECT_EQ(ask(dir.file(), "SELECT count(*) FROM quota_sample"), 1);
+  EXPECT_EQ(ask(dir.file(), "SELECT count(*) FROM record WHERE owner_uid = 1000"), 1);
+  EXPECT_EQ(ask(dir.file() + ".backup-v4", "PRAGMA user_version"), 4);
 }
 
 // True when the child got to the end before the n-th change of a file.
