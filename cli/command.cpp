@@ -20,6 +20,7 @@
 #include "cli/run_host.h"
 #include "cli/top_command.h"
 #include "cli/usage_command.h"
+#include "cli/why_command.h"
 
 #include <algorithm>
 #include <cassert>
@@ -90,7 +91,8 @@ constexpr Runner kRunners[] = {
     {"ls", run_language_server}, {"policy", run_policy}, {"config", run_config},
     {"doctor", run_doctor},      {"cleanup", cleanup},   {"ide-patch", run_ide_patch},
     {"complete", run_complete},  {"version", version},   {"top", run_top},
-    {"capture", run_capture},    {"guard", run_guard},   {"monitor", monitor},
+    {"capture", run_capture},    {"guard", run_guard},   {"why", run_why},
+    {"monitor", monitor},
 };
 
 // Of what the line names, as far as it names something.

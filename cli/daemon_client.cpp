@@ -313,6 +313,11 @@ Answer<std::string> BusDaemon::quota() {
   return call("Quota", patience_);
 }
 
+Answer<std::string> BusDaemon::why(const std::map<std::string, std::string>& query) {
+  return call("Why", patience_,
+              [&](sd_bus_message* message) { return fill_query(message, query); });
+}
+
 Answer<std::string> BusDaemon::models() {
   return call("Models", patience_);
 }

@@ -44,6 +44,8 @@ class Daemon {
   [[nodiscard]] virtual Answer<std::uint64_t> export_records(
       const std::map<std::string, std::string>& query, int into) = 0;
   [[nodiscard]] virtual Answer<std::string> quota() = 0;
+  [[nodiscard]] virtual Answer<std::string> why(
+      const std::map<std::string, std::string>& query) = 0;
   [[nodiscard]] virtual Answer<std::string> models() = 0;
   [[nodiscard]] virtual Answer<std::string> sessions() = 0;
   [[nodiscard]] virtual Answer<std::string> policy() = 0;
@@ -77,6 +79,7 @@ class BusDaemon final : public Daemon {
   [[nodiscard]] Answer<std::uint64_t> export_records(
       const std::map<std::string, std::string>& query, int into) override;
   [[nodiscard]] Answer<std::string> quota() override;
+  [[nodiscard]] Answer<std::string> why(const std::map<std::string, std::string>& query) override;
   [[nodiscard]] Answer<std::string> models() override;
   [[nodiscard]] Answer<std::string> sessions() override;
   [[nodiscard]] Answer<std::string> policy() override;

@@ -98,6 +98,19 @@ std::vector<Verb> usage_verbs() {
           .examples = {"antigravity-proxy guard --min-remaining 20% && ./long-job"},
       },
       {
+          .name = "why",
+          .about = "what your quota went on: its falls, and the calls of that time",
+          .details =
+              "How far each quota of your login fell, when, and which calls were measured "
+              "meanwhile: their tokens by model, kind and conversation, those with the most tokens "
+              "first. It says what it cannot know, such as what was used on another device.\n"
+              "With --json it is the document of GET /v1/why.",
+          .options = {{"--window", "TIME", Kind::text,
+                       "up to now: 5h, 90m, 2d; a minute to seven days (default: 5h)"}},
+          .exits = service_exits(),
+          .examples = {"antigravity-proxy why --window 24h"},
+      },
+      {
           .name = "models",
           .about = "the models that your language server offers",
           .details = "They have the name that requests give.\n"

@@ -1,5 +1,6 @@
 #include "daemon/api/login_api.h"
 
+#include "daemon/api/quota_history.h"
 #include "daemon/api/rfc3339.h"
 #include "daemon/api/utf8.h"
 
@@ -60,6 +61,23 @@ void put_allowance(json::object& out, const ls::Allowance& allowance, usage::Mic
       resets_at && !is_over ? json::value(seconds_between(now, *resets_at)) : json::value(nullptr);
 }
 
+// Of what is known now; how it went before says nothing about a share that is not.
+void put_forecast(json::object& out,
+                  const std::vector<quota::Course>& history,
+                  quota::Kind kind,
+                  const std::string& id,
+                  usage::Micros now) {
+  out["forecast"] = nullptr;
+  if (out["remaining_fraction"].is_null()) {
+    return;
+  }
+  for (const auto& course : history) {
+    if (course.series.kind == kind && course.series.id == id) {
+      out["forecast"] = forecast_value(quota::forecast(course.points, now));
+    }
+  }
+}
+
 json::object plan_value(const ls::Plan& plan) {
   return {{"name", text_or_null(plan.name)},
           {"tier_id", text_or_null(plan.tier_id)},
@@ -69,22 +87,23 @@ json::object plan_value(const ls::Plan& plan) {
                                            : json::value(nullptr)}};
 }
 
-json::array models_value(const ls::Account& account, usage::Micros now) {
+json::array models_value(const QuotaAnswer& quota, usage::Micros now) {
   json::array out;
-  for (const auto& each : account.models) {
+  for (const auto& each : quota.account->models) {
     json::object model{{"id", each.id},
                        {"name", text_or_null(each.model.label)},
                        {"slot", text_or_null(each.model.enum_name)},
                        {"disabled", each.model.is_disabled}};
     put_allowance(model, each.allowance, now);
+    put_forecast(model, quota.history, quota::Kind::model, each.id, now);
     out.push_back(std::move(model));
   }
   return out;
 }
 
-json::array pools_value(const ls::Account& account, usage::Micros now) {
+json::array pools_value(const QuotaAnswer& quota, usage::Micros now) {
   json::array out;
-  for (const auto& pool : account.pools) {
+  for (const auto& pool : quota.account->pools) {
     json::array buckets;
     for (const auto& each : pool.buckets) {
       json::object bucket{{"id", each.id},
@@ -92,6 +111,7 @@ json::array pools_value(const ls::Account& account, usage::Micros now) {
                           {"description", text_or_null(each.description)},
                           {"window", text_or_null(each.window)}};
       put_allowance(bucket, each.allowance, now);
+      put_forecast(bucket, quota.history, quota::Kind::pool, each.id, now);
       buckets.push_back(std::move(bucket));
     }
     out.push_back(json::object{{"name", text_or_null(pool.name)}, {"buckets", std::move(buckets)}});
@@ -167,8 +187,8 @@ Document quota_document(const std::variant<QuotaAnswer, ApiError>& answer,
   out["problem"] = problem_value(quota.problem);
   out["uid"] = quota.owner ? json::value(*quota.owner) : json::value(nullptr);
   out["plan"] = plan_value(quota.account->plan);
-  out["models"] = models_value(*quota.account, now);
-  out["pools"] = pools_value(*quota.account, now);
+  out["models"] = models_value(quota, now);
+  out["pools"] = pools_value(quota, now);
   return json::serialize(out) + "\n";
 }
 

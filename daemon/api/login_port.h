@@ -5,6 +5,7 @@
 #include "daemon/api/status.h"
 #include "daemon/ls/quota.h"
 #include "daemon/ls/session_list.h"
+#include "daemon/quota/sample.h"
 #include "daemon/usage/record.h"
 
 #include <cstdint>
@@ -24,7 +25,8 @@ struct QuotaAnswer {
   std::shared_ptr<const ls::Account> account;  // never null
   std::optional<std::uint32_t> owner;          // uid; nobody else may see it
   usage::Micros read_at{};
-  std::optional<Problem> problem;  // why it could not be read anew: it may be out of date
+  std::optional<Problem> problem;      // why it could not be read anew: it may be out of date
+  std::vector<quota::Course> history;  // of that owner, as far back as a forecast asks for
 };
 
 struct ModelsAnswer {

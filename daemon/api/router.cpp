@@ -1,6 +1,7 @@
 #include "daemon/api/router.h"
 
 #include "daemon/api/page.h"
+#include "daemon/api/quota_history.h"
 #include "daemon/api/schemas.h"
 #include "daemon/api/usage_api.h"
 
@@ -22,6 +23,8 @@ enum class Endpoint {
   status,
   metrics,
   quota,
+  quota_history,
+  why,
   models,
   model,
   sessions,
@@ -45,6 +48,8 @@ constexpr Entry kEntries[] = {
     {"/v1/status", "GET", Endpoint::status},
     {"/metrics", "GET", Endpoint::metrics},
     {"/v1/quota", "GET", Endpoint::quota},
+    {"/v1/quota/history", "GET", Endpoint::quota_history},
+    {"/v1/why", "GET", Endpoint::why},
     {"/v1/models", "GET", Endpoint::models},
     {"/v1/sessions", "GET", Endpoint::sessions},
     {"/v1/responses", "POST", Endpoint::responses},
@@ -173,6 +178,35 @@ Step records_step(const Request& request, const Visibility& who, usage::Micros n
   }};
 }
 
+Response ledger_document(const Result<std::string>& document) {
+  if (!document) {
+    return ledger_failed(document.error());
+  }
+  Response response;
+  response.body = *document;
+  return response;
+}
+
+Step quota_history_step(const Request& request, const Visibility& who, usage::Micros now) {
+  auto query = parse_quota_history_question(request.query, who, now);
+  if (!query) {
+    return invalid_query(query.error());
+  }
+  return LedgerJob{[query = std::move(*query), now](ledger::Ledger& ledger) {
+    return ledger_document(quota_history_document(ledger, query, now));
+  }};
+}
+
+Step why_step(const Request& request, const Visibility& who, usage::Micros now) {
+  auto question = parse_why_question(request.query, who, now);
+  if (!question) {
+    return invalid_query(question.error());
+  }
+  return LedgerJob{[question = std::move(*question), now](ledger::Ledger& ledger) {
+    return ledger_document(why_document(ledger, question, now));
+  }};
+}
+
 Step export_step(const Request& request, const Visibility& who, usage::Micros now) {
   auto question = parse_export_question(request.query, who, now);
   if (!question) {
@@ -229,15 +263,16 @@ Route route_head(const Request& request, const Visibility& who) {
     return route;
   }
   if (entry == nullptr) {
-    route.refusal = ApiError{404,
-                             "invalid_request_error",
-                             "not_found",
-                             "there is nothing at this path",
-                             "known are /, /health, /metrics, /v1/usage, /v1/usage/records, "
-                             "/v1/usage/stream, /v1/usage/export, /v1/schemas/NAME, /v1/status, "
-                             "/v1/quota, /v1/models, /v1/sessions, /v1/responses and "
-                             "/v1/chat/completions",
-                             ""};
+    route.refusal = ApiError{
+        404,
+        "invalid_request_error",
+        "not_found",
+        "there is nothing at this path",
+        "known are /, /health, /metrics, /v1/usage, /v1/usage/records, "
+        "/v1/usage/stream, /v1/usage/export, /v1/schemas/NAME, /v1/status, "
+        "/v1/quota, /v1/quota/history, /v1/why, /v1/models, /v1/sessions, /v1/responses and "
+        "/v1/chat/completions",
+        ""};
     return route;
   }
   if (!takes(*entry, request.method)) {
@@ -296,6 +331,10 @@ Step handle(const Request& request, const Visibility& who, usage::Micros now) {
       return MetricsJob{{metrics::negotiate(request.header("Accept")), who.sees_totals}};
     case Endpoint::quota:
       return LoginJob{LoginJob::About::quota, who, {}};
+    case Endpoint::quota_history:
+      return quota_history_step(request, who, now);
+    case Endpoint::why:
+      return why_step(request, who, now);
     case Endpoint::models:
       return LoginJob{LoginJob::About::models, who, {}};
     case Endpoint::model:

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMostRecords = 1000;
 constexpr std::size_t kLongestValue = 1024;
 constexpr std::size_t kMostParameters = 32;
+constexpr std::chrono::days kHistory(7);
 
 constexpr const char* kFilters =
     "since, until, timezone, model, cascade, provider, host, kind, uid";
@@ -245,6 +246,48 @@ Result<ledger::PageQuery> parse_records_question(const Parameters& parameters,
   }
   query.filter = std::move(reader->filter);
   return query;
+}
+
+Result<ledger::QuotaQuery> parse_quota_history_question(const Parameters& parameters,
+                                                        const Visibility& who,
+                                                        usage::Micros now) {
+  auto reader = Reader::open(parameters, who);
+  if (!reader) {
+    return reader.error();
+  }
+  if (auto times = reader->read_times(now); !times) {
+    return times.error();
+  }
+  if (auto known = reader->finish("since, until, timezone"); !known) {
+    return known.error();
+  }
+  ledger::QuotaQuery query;
+  query.since = reader->filter.since.value_or(now - kHistory);
+  query.until = reader->filter.until;
+  query.owners = std::move(reader->filter.owners);
+  return query;
+}
+
+Result<WhyQuestion> parse_why_question(const Parameters& parameters,
+                                       const Visibility& who,
+                                       usage::Micros now) {
+  auto reader = Reader::open(parameters, who);
+  if (!reader) {
+    return reader.error();
+  }
+  const auto window = reader->take("window").value_or("5h");
+  if (auto known = reader->finish("window"); !known) {
+    return known.error();
+  }
+  const auto since = parse_time("-" + window, now);
+  if (!since || now - *since < std::chrono::minutes(1) || now - *since > kHistory) {
+    return refused("window: expected a time from 1m to 7d such as 5h, got " + in_quotes(window));
+  }
+  WhyQuestion question;
+  question.since = *since;
+  question.until = now;
+  question.owners = std::move(reader->filter.owners);
+  return question;
 }
 
 const char* content_type(ExportFormat format) {

@@ -34,6 +34,22 @@ struct UsageQuestion {
                                                                const Visibility& who,
                                                                usage::Micros now);
 
+/// since (default -7d), until and timezone.
+[[nodiscard]] Result<ledger::QuotaQuery> parse_quota_history_question(const Parameters& parameters,
+                                                                      const Visibility& who,
+                                                                      usage::Micros now);
+
+struct WhyQuestion {
+  usage::Micros since{};
+  usage::Micros until{};
+  std::optional<std::vector<std::uint32_t>> owners;
+};
+
+/// window: the time up to now, "5h" (default), "90m", "2d"; a minute to seven days.
+[[nodiscard]] Result<WhyQuestion> parse_why_question(const Parameters& parameters,
+                                                     const Visibility& who,
+                                                     usage::Micros now);
+
 enum class ExportFormat { csv, json, ndjson };
 [[nodiscard]] const char* content_type(ExportFormat format);
 /// "antigravity-proxy-usage.csv" and so on, for Content-Disposition.

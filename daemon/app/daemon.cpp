@@ -15,6 +15,7 @@
 #include "daemon/app/listening.h"
 #include "daemon/app/live_policy.h"
 #include "daemon/app/logins.h"
+#include "daemon/app/quota_sampler.h"
 #include "daemon/app/readiness.h"
 #include "daemon/app/record_count.h"
 #include "daemon/app/status_report.h"
@@ -182,6 +183,7 @@ class Daemon {
   std::unique_ptr<ls::LsDriver> driver_;
   std::unique_ptr<Turns> turns_;
   std::unique_ptr<ls::QuotaReader> quota_reader_;
+  std::unique_ptr<QuotaSampler> quota_sampler_;
   std::unique_ptr<Logins> logins_;
   std::unique_ptr<api::KeyFile> keys_;
   std::unique_ptr<daemon_bus::DaemonObject> object_;
@@ -572,19 +574,40 @@ std::optional<std::uint32_t> Daemon::session_uid() const {
 void Daemon::make_logins() {
   Logins::Sources from;
   from.now = wall_clock;
+  from.ledger = ledger_.get();
+  from.pool = &pool_;
   logins_ = std::make_unique<Logins>(std::move(from));
 }
 
 void Daemon::start_quota_reader(const ls::EndpointSource* source) {
+  quota_sampler_ =
+      std::make_unique<QuotaSampler>(control_.get_executor(), ledger_.get(), config_.quota_every);
   ls::QuotaReader::Options options;
   options.owner = [this] {
     return session_uid();
   };
+  if (config_.quota_every > 0ms) {
+    options.pace.after_success = std::min<std::chrono::steady_clock::duration>(
+        options.pace.after_success, config_.quota_every);
+  }
+  options.on_answer = [this](const ls::QuotaReading& reading) {
+    quota_sampler_->on_answer(reading);
+  };
   quota_reader_ =
       std::make_unique<ls::QuotaReader>(control_.get_executor(), source, std::move(options));
+  quota_sampler_->ask(quota_reader_.get());
   logins_->ask(quota_reader_.get(),
                [this] { return supervisor_ ? supervisor_->sessions() : ls::SessionList(); });
   telemetry_->tell_quota_of(quota_reader_.get());
+  ledger_->subscribe([this](const usage::Record& record) {
+    if (record.api == usage::Api::code_assist && record.owner_uid) {
+      asio::post(control_, [this, owner = record.owner_uid] {
+        if (owner == session_uid()) {
+          quota_sampler_->on_call();
+        }
+      });
+    }
+  });
 }
 
 api::VisibilityRules Daemon::visibility() {
@@ -785,6 +808,9 @@ void Daemon::carry_out(StopOrder::Step step) {
 // Streams first: the language server is stopped once those of its streams that are alive have
 // ended, or had their time. What it dials meanwhile waits in the backlog for the next process.
 void Daemon::drain() {
+  if (quota_sampler_) {
+    quota_sampler_->stop();
+  }
   log::info("stopping, live streams may end", {{"OPEN", interception_->counters().open.load()}});
   drain_limit_.expires_after(config_.limits.drain_timeout);
   drain_limit_.async_wait([this](boost::system::error_code ec) {

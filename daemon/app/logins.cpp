@@ -8,8 +8,15 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 namespace agp::app {
 namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::days kLongestWindow(8);  // a week, and a little more
 
 usage::Micros to_micros(std::chrono::system_clock::time_point at) {
   return std::chrono::time_point_cast<std::chrono::microseconds>(at);
@@ -37,6 +44,11 @@ api::ModelsAnswer catalogue(usage::Micros now, api::Problem problem) {
   out.known_since = now;
   out.problem = std::move(problem);
   return out;
+}
+
+asio::awaitable<Result<std::vector<quota::Course>>> ask_ledger(ledger::Ledger* ledger,
+                                                               ledger::QuotaQuery query) {
+  co_return ledger->quota(query);
 }
 
 }  // namespace
@@ -77,7 +89,21 @@ boost::asio::awaitable<std::variant<api::QuotaAnswer, api::ApiError>> Logins::qu
   if (reading->problem) {
     out.problem = problem_of(explain(*reading->problem));
   }
+  if (reading->owner && from_.ledger != nullptr) {
+    out.history = co_await history(*reading->owner);
+  }
   co_return out;
+}
+
+// A ledger in trouble costs the forecast; status says what is wrong with it.
+asio::awaitable<std::vector<quota::Course>> Logins::history(std::uint32_t owner) {
+  ledger::QuotaQuery query;
+  query.owners = std::vector<std::uint32_t>{owner};
+  query.since = from_.now() - kLongestWindow;
+  auto task = ask_ledger(from_.ledger, std::move(query));
+  auto courses =
+      co_await asio::co_spawn(from_.pool->get_executor(), std::move(task), asio::use_awaitable);
+  co_return courses ? std::move(*courses) : std::vector<quota::Course>();
 }
 
 boost::asio::awaitable<api::ModelsAnswer> Logins::models() {

@@ -1,11 +1,16 @@
 #pragma once
 
 #include "daemon/api/login_port.h"
+#include "daemon/ledger/ledger.h"
 #include "daemon/ls/quota_reader.h"
 
+#include <cstdint>
 #include <functional>
 #include <utility>
 #include <variant>
+#include <vector>
+
+#include <boost/asio/thread_pool.hpp>
 
 namespace agp::app {
 
@@ -17,6 +22,8 @@ class Logins final : public api::LoginPort {
     ls::QuotaReader* reader = nullptr;  // null: there is no language server and will be none
     std::function<ls::SessionList()> sessions;  // empty: nobody looks for any
     std::function<usage::Micros()> now;
+    ledger::Ledger* ledger = nullptr;          // how the quota went; null: no forecast
+    boost::asio::thread_pool* pool = nullptr;  // where the ledger is asked
   };
 
   explicit Logins(Sources from) : from_(std::move(from)) {}
@@ -33,6 +40,8 @@ class Logins final : public api::LoginPort {
   [[nodiscard]] ls::SessionList sessions() override;
 
  private:
+  boost::asio::awaitable<std::vector<quota::Course>> history(std::uint32_t owner);
+
   Sources from_;
 };
 

@@ -7,6 +7,7 @@
 #include "common/bus/polkit.h"
 #include "common/log/log.h"
 #include "daemon/api/login_api.h"
+#include "daemon/api/quota_history.h"
 #include "daemon/api/record_export.h"
 #include "daemon/api/usage_api.h"
 #include "daemon/bus/export_output.h"
@@ -81,6 +82,25 @@ asio::awaitable<Result<ledger::Report>> ask_ledger(ledger::Ledger* ledger, ledge
 
 asio::awaitable<Result<ledger::Page>> ask_page(ledger::Ledger* ledger, ledger::PageQuery query) {
   co_return ledger->records(query);
+}
+
+// A document of the ledger: what parses its question, and what answers it.
+template <class Question>
+struct LedgerDocument {
+  Result<Question> (*parse)(const api::Parameters&, const api::Visibility&, usage::Micros now);
+  Result<std::string> (*answer)(ledger::Ledger&, const Question&, usage::Micros now);
+};
+
+constexpr LedgerDocument<ledger::QuotaQuery> kQuotaHistory{&api::parse_quota_history_question,
+                                                           &api::quota_history_document};
+constexpr LedgerDocument<api::WhyQuestion> kWhy{&api::parse_why_question, &api::why_document};
+
+template <class Question>
+asio::awaitable<Result<std::string>> ask_document(ledger::Ledger* ledger,
+                                                  LedgerDocument<Question> about,
+                                                  Question question,
+                                                  usage::Micros now) {
+  co_return about.answer(*ledger, question, now);
 }
 
 // The caller waits and owns what the pointers point to.
@@ -277,6 +297,48 @@ class DaemonObject::Object final
       co_return refuse(reply, page.error());
     }
     reply.returnResults(api::render_records(*page, now));
+  }
+
+  void QuotaHistory(sdbus::Result<std::string>&& reply,
+                    std::map<std::string, std::string> query) override {
+    accept_document(std::move(reply), std::move(query), kQuotaHistory);
+  }
+  void Why(sdbus::Result<std::string>&& reply, std::map<std::string, std::string> query) override {
+    accept_document(std::move(reply), std::move(query), kWhy);
+  }
+
+  template <class Question>
+  void accept_document(sdbus::Result<std::string>&& reply,
+                       std::map<std::string, std::string> query,
+                       LedgerDocument<Question> about) {
+    accept(std::move(reply), [about, query = std::move(query)](std::shared_ptr<Object> self,
+                                                               std::string sender, auto r) {
+      api::Parameters parameters(query.begin(), query.end());
+      return self->document(std::move(sender), std::move(r), std::move(parameters), about);
+    });
+  }
+
+  template <class Question>
+  asio::awaitable<void> document(std::string sender,
+                                 sdbus::Result<std::string> reply,
+                                 api::Parameters parameters,
+                                 LedgerDocument<Question> about) {
+    auto who = co_await identify(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    const auto now = ports_.now();
+    auto question = about.parse(parameters, *who, now);
+    if (!question) {
+      co_return refuse(reply, question.error());
+    }
+    auto task = ask_document(ports_.ledger, about, std::move(*question), now);
+    auto made =
+        co_await asio::co_spawn(ports_.pool->get_executor(), std::move(task), asio::use_awaitable);
+    if (!made) {
+      co_return refuse(reply, made.error());
+    }
+    reply.returnResults(*made);
   }
 
   void Export(sdbus::Result<std::uint64_t>&& reply,

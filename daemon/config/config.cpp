@@ -77,6 +77,10 @@ Schema proxy_schema(Config* config, RawLists* raw) {
   schema.text("language_server.user", &config->language_server_user, "auto",
               "User whose IDE session is used; auto: the only one that runs the IDE. While "
               "several do, auto uses none, and status asks for a name here.");
+  schema.duration("language_server.quota_every", &config->quota_every, "5m", 0ms, 24h,
+                  "How often the quota is looked at for its history while calls are measured, "
+                  "once more after the last of them, and not without any; 0s: only when somebody "
+                  "asks.");
   schema.integer<std::uint16_t>(
       "language_server.attach_port", &config->attached_ls.port, 0, 0, 65'535,
       "HTTPS port on 127.0.0.1 of a language server that is driven although somebody else started "

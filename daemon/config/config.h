@@ -85,7 +85,8 @@ struct Config {
   std::vector<ReverseEndpoint> capture_reverse;
   Upstream upstream;
   LanguageServerMode language_server_mode = LanguageServerMode::managed;
-  std::string language_server_user;  // "auto": the only user whose IDE is running
+  std::string language_server_user;         // "auto": the only user whose IDE is running
+  std::chrono::milliseconds quota_every{};  // 0: only when somebody asks
   AttachedLs attached_ls;
   Ledger ledger;
   std::vector<cost::PriceOverride> cost_prices;

@@ -106,6 +106,9 @@ asio::awaitable<void> QuotaReader::look(std::shared_ptr<const Endpoint> endpoint
   const auto now = std::chrono::steady_clock::now();
   if (account) {
     store_.on_answer(instance, std::move(*account), now, options_.now());
+    if (options_.on_answer) {
+      options_.on_answer(*store_.reading());
+    }
   } else {
     store_.on_failure(instance, account.error(), now);
   }

@@ -29,6 +29,8 @@ class QuotaReader {
     /// On whose behalf the language server runs; nothing while nobody's.
     std::function<std::optional<std::uint32_t>()> owner;
     std::function<std::chrono::system_clock::time_point()> now = std::chrono::system_clock::now;
+    /// Told of each answer, once. Empty: nobody is.
+    std::function<void(const QuotaReading&)> on_answer;
   };
 
   /// @param source  outlives the reader and every call.

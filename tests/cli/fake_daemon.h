@@ -33,6 +33,10 @@ class FakeDaemon final : public Daemon {
     return export_answer;
   }
   Answer<std::string> quota() override { return quota_answer; }
+  Answer<std::string> why(const std::map<std::string, std::string>& query) override {
+    asked = query;
+    return why_answer;
+  }
   Answer<std::string> models() override { return models_answer; }
   Answer<std::string> sessions() override { return sessions_answer; }
   Answer<std::string> policy() override { return policy_answer; }
@@ -65,6 +69,7 @@ class FakeDaemon final : public Daemon {
   Answer<std::uint64_t> export_answer = std::uint64_t{0};
   Answer<std::string> quota_answer = R"({"state":"current","problem":null,"models":[]})";
   Answer<std::string> models_answer = R"({"object":"list","data":[]})";
+  Answer<std::string> why_answer = R"({"measured":{"calls":0},"quotas":[],"notes":[]})";
   Answer<std::string> sessions_answer = R"({"sessions":[]})";
   Answer<std::string> policy_answer;
   Answer<std::string> check_answer;

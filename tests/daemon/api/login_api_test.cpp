@@ -93,6 +93,29 @@ TEST(QuotaDocument, WhatWasLeftOfAWindowSaysNothingAfterItsEnd) {
   EXPECT_TRUE(models[3].at("resets_at").is_null());
 }
 
+TEST(QuotaDocument, AForecastStandsBesideWhatIsKnownAndNowhereElse) {
+  const auto course = [](quota::Kind kind, const char* id) {
+    quota::Course out{{1000, kind, id, id, ""}, {}};
+    for (const int minute : {-60, -30, -1}) {
+      out.points.push_back({kNow + std::chrono::minutes(minute), 0.5 - 0.004 * (minute + 60),
+                            kNow + std::chrono::hours(4)});
+    }
+    return out;
+  };
+  auto answer = quota();
+  answer.history = {course(quota::Kind::model, "a-b"), course(quota::Kind::model, "placeholder"),
+                    course(quota::Kind::pool, "p-5h"), course(quota::Kind::pool, "over")};
+  const auto document = parsed(quota_document(answer, all(), kNow));
+  const auto& models = document.at("models").as_array();
+  EXPECT_EQ(models[0].at("forecast").at("basis_seconds"), 59 * 60);
+  EXPECT_NEAR(models[0].at("forecast").at("rate_per_hour").as_double(), 0.24, 1e-9);
+  EXPECT_EQ(models[0].at("forecast").at("empty_at"), "2026-11-22T05:05:00Z");
+  EXPECT_TRUE(models[1].at("forecast").is_null()) << "a share that is not known";
+  EXPECT_TRUE(models[2].at("forecast").is_null()) << "that is a pool of the same name";
+  const auto& bucket = document.at("pools").as_array()[0].at("buckets").as_array()[0];
+  EXPECT_TRUE(bucket.at("forecast").is_object());
+}
+
 TEST(QuotaDocument, IsForItsOwnerAndThoseWhoSeeAll) {
   EXPECT_EQ(status_of(quota_document(quota(), user(1000), kNow)), 200U);
   EXPECT_EQ(status_of(quota_document(quota(), user(1001), kNow)), 403U);

@@ -88,6 +88,24 @@ TEST(Router, WhatIsKnownOfLoginsIsAskedFor) {
   EXPECT_FALSE(route_head(request("GET", "/v1/quota"), root()).openai_shape);
 }
 
+TEST(Router, HowQuotasWentIsReadFromTheLedger) {
+  test::FakeLedger ledger;
+  for (const auto& [path, schema] :
+       {std::pair("/v1/quota/history", "quota-history.v1"), std::pair("/v1/why", "why.v1")}) {
+    EXPECT_EQ(refusal_for(request("GET", path), root()), 0U) << path;
+    EXPECT_EQ(refusal_for(request("POST", path), root()), 405U) << path;
+    EXPECT_EQ(refusal_for(request("GET", path), Visibility{}), 401U) << path;
+    const auto answer = run(request("GET", path), ledger);
+    EXPECT_EQ(answer.status, 200U);
+    EXPECT_NE(answer.body.find(schema), std::string::npos) << answer.body;
+    auto wrong = request("GET", path);
+    wrong.query = {{"colour", "red"}};
+    EXPECT_EQ(run(wrong, ledger).status, 400U) << path;
+  }
+  ledger.courses = Error{ledger::Errc::damaged, "test"};
+  EXPECT_EQ(run(request("GET", "/v1/why"), ledger).status, 503U);
+}
+
 TEST(Router, AnUnknownKeyIsToldHowToGetOne) {
   Visibility who;
   who.access = Visibility::Access::unknown_key;

@@ -1,4 +1,5 @@
 #include "daemon/api/login_api.h"
+#include "daemon/api/quota_history.h"
 #include "daemon/api/record_csv.h"
 #include "daemon/api/record_export.h"
 #include "daemon/api/record_json.h"
@@ -15,8 +16,8 @@
 #include <utility>
 #include <variant>
 
-// Answers of the API for tests in another language: NAME is record, records, usage, csv, quota
-// or sessions.
+// Answers of the API for tests in another language: NAME is record, records, usage, csv, quota,
+// quota-history, why or sessions.
 
 namespace agp::api {
 namespace {
@@ -74,6 +75,20 @@ std::string text_of(const Document& document) {
   return text == nullptr ? std::get<ApiError>(document).message : *text;
 }
 
+quota::Point quota_point(int minute, double remaining) {
+  return {kNow + std::chrono::minutes(minute), remaining, kNow + std::chrono::hours(1)};
+}
+
+std::vector<quota::Course> courses() {
+  auto endless = quota_point(-30, 0);
+  endless.resets_at.reset();
+  return {{{1000, quota::Kind::pool, "p-5h", "P", "5h"},
+           {quota_point(-60, 0.9), quota_point(-40, 0.8), quota_point(-2, 0.4)}},
+          {{1000, quota::Kind::model, "a", "a", ""},
+           {quota_point(-60, 0.9), quota_point(-30, 0.85), quota_point(-1, 0.8)}},
+          {{1000, quota::Kind::model, "c", "c", ""}, {endless}}};
+}
+
 std::string quota_document_sample() {
   auto account = std::make_shared<ls::Account>();
   account->plan.name = "Pro";
@@ -88,7 +103,30 @@ std::string quota_document_sample() {
   answer.owner = 1000;
   answer.read_at = kNow;
   answer.problem = Problem{"language_server_silent", "m", "r"};
+  answer.history = courses();
   return text_of(quota_document(answer, all(), kNow));
+}
+
+std::string quota_history_sample() {
+  test::FakeLedger ledger;
+  ledger.courses = courses();
+  return *quota_history_document(ledger, {}, kNow);
+}
+
+std::string why_sample() {
+  test::FakeLedger ledger;
+  ledger.courses = courses();
+  ledger::Page page;
+  page.records.resize(2);
+  for (auto& record : page.records) {
+    record.owner_uid = 1000;
+    record.ended_at = kNow - std::chrono::minutes(50);
+  }
+  page.records[0].usage.emplace();
+  page.records[0].usage->total = 7;
+  page.records[0].model = "m";
+  ledger.page = page;
+  return *why_document(ledger, {kNow - std::chrono::hours(5), kNow, std::nullopt}, kNow);
 }
 
 std::string sessions_document_sample() {
@@ -119,6 +157,10 @@ int main(int argc, char** argv) {
     out = agp::api::usage_document();
   } else if (name == "quota") {
     out = agp::api::quota_document_sample();
+  } else if (name == "quota-history") {
+    out = agp::api::quota_history_sample();
+  } else if (name == "why") {
+    out = agp::api::why_sample();
   } else if (name == "sessions") {
     out = agp::api::sessions_document_sample();
   }

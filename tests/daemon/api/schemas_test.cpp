@@ -39,7 +39,8 @@ void expect_same_members(const json::object& value, const json::value& described
 }
 
 TEST(Schemas, AreFoundByEachOfTheirNames) {
-  EXPECT_EQ(schema_names(), "quota.v1, record.v1, records.v1, sessions.v1, usage.v1");
+  EXPECT_EQ(schema_names(),
+            "quota-history.v1, quota.v1, record.v1, records.v1, sessions.v1, usage.v1, why.v1");
   EXPECT_EQ(find_schema("usage.v1"), find_schema("usage.v1.json"));
   EXPECT_EQ(find_schema("usage.v1"), find_schema("antigravity-proxy.usage.v1"));
   EXPECT_EQ(find_schema("usage.v2"), std::nullopt);

@@ -18,7 +18,7 @@ except ImportError:
     print('python3-jsonschema is not installed')
     sys.exit(77)
 
-NAMES = ('quota.v1', 'record.v1', 'records.v1', 'sessions.v1', 'usage.v1')
+NAMES = ('quota-history.v1', 'quota.v1', 'record.v1', 'records.v1', 'sessions.v1', 'usage.v1', 'why.v1')
 
 
 def closed(schema):
@@ -80,7 +80,7 @@ def main(argv):
         for record in records:
             validators['record.v1'].validate(record)
         validators['records.v1'].validate(json.loads(sample(program, 'records')))
-        for name in ('quota', 'sessions', 'usage'):
+        for name in ('quota', 'quota-history', 'sessions', 'usage', 'why'):
             validators[f'{name}.v1'].validate(json.loads(sample(program, name)))
     # The schemas refuse what is wrong: a count that is unknown is never a word or a negative number.
     for change in ({'sequence': -1}, {'usage': {}}, {'outcome': 'fine'}, {'model': 7}, {'schema': 'x'}):

@@ -148,5 +148,39 @@ TEST(StreamQuestion, GoesOnWhereTheReaderWas) {
   EXPECT_FALSE(parse_stream_question({{"since", "today"}}, std::nullopt, someone()));
 }
 
+TEST(QuotaQuestion, IsOfTheLastSevenDaysAndTheOwnLogin) {
+  const auto query = parse_quota_history_question({}, someone(), kNow);
+  ASSERT_TRUE(query);
+  EXPECT_EQ(query->since, kNow - std::chrono::days(7));
+  EXPECT_FALSE(query->until);
+  EXPECT_EQ(query->owners, someone().uids);
+  EXPECT_FALSE(query->with_one_before);
+  const auto other = parse_quota_history_question(
+      {{"since", "2026-11-01"}, {"until", "-1h"}, {"timezone", "Europe/Berlin"}}, root(), kNow);
+  ASSERT_TRUE(other);
+  EXPECT_EQ(other->since, usage::Micros(std::chrono::seconds(1'793'487'600)));
+  EXPECT_EQ(other->until, kNow - std::chrono::hours(1));
+  EXPECT_FALSE(other->owners);
+  EXPECT_FALSE(parse_quota_history_question({{"model", "m"}}, root(), kNow));
+  EXPECT_FALSE(parse_quota_history_question({{"since", "soon"}}, root(), kNow));
+}
+
+TEST(WhyQuestion, IsOfAWindowUpToNow) {
+  const auto usual = parse_why_question({}, someone(), kNow);
+  ASSERT_TRUE(usual);
+  EXPECT_EQ(usual->since, kNow - std::chrono::hours(5));
+  EXPECT_EQ(usual->until, kNow);
+  EXPECT_EQ(usual->owners, someone().uids);
+  EXPECT_EQ(parse_why_question({{"window", "7d"}}, root(), kNow)->since,
+            kNow - std::chrono::days(7));
+  for (const char* wrong : {"", "5", "30s", "8d", "-5h", "h", "today", "2026-11-01", "now"}) {
+    const auto refused = parse_why_question({{"window", wrong}}, root(), kNow);
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().code, ledger::Errc::invalid_query);
+    EXPECT_TRUE(refused.error().context.starts_with("window: ")) << wrong;
+  }
+  EXPECT_FALSE(parse_why_question({{"since", "-5h"}}, root(), kNow));
+}
+
 }  // namespace
 }  // namespace agp::api

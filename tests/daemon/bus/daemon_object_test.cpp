@@ -242,6 +242,33 @@ TEST_F(DaemonObjectTest, QuotaModelsAndSessionsAreTheDocumentsOfTheApi) {
   EXPECT_NE(document_of(cli::BusDaemon().sessions()).find("\"kind\":\"ide\""), std::string::npos);
 }
 
+TEST_F(DaemonObjectTest, HowQuotasWentIsTheDocumentOfTheApiForTheSenderAlone) {
+  rules_.daemon_uid = ::geteuid() + 1;
+  ledger_.courses = std::vector<quota::Course>{
+      {{1000, quota::Kind::model, "flash", "flash", ""}, {{usage::Micros(), 0.5, std::nullopt}}}};
+  start();
+  const Client client;
+  sd_bus_message* reply = nullptr;
+  ASSERT_GE(sd_bus_call_method(client.get(), kBusName, kObjectPath, kBusName, "QuotaHistory",
+                               nullptr, &reply, "a{ss}", 1, "since", "-24h"),
+            0);
+  const char* history = nullptr;
+  ASSERT_GE(sd_bus_message_read(reply, "s", &history), 0);
+  EXPECT_NE(std::string(history).find("\"name\":\"flash\""), std::string::npos) << history;
+  sd_bus_message_unref(reply);
+  const auto owners =
+      ::geteuid() == 0 ? std::nullopt : std::optional(std::vector<std::uint32_t>{::geteuid()});
+  EXPECT_EQ(ledger_.asked_quota.owners, owners);
+  const auto why = document_of(cli::BusDaemon().why({{"window", "1h"}}));
+  EXPECT_NE(why.find("antigravity-proxy.why.v1"), std::string::npos) << why;
+  EXPECT_EQ(ledger_.asked_page.filter.owners, owners);
+  const auto wrong = cli::BusDaemon().why({{"window", "long"}});
+  const auto* failure = std::get_if<cli::Failure>(&wrong);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_EQ(failure->exit, cli::Exit::data);
+  EXPECT_NE(failure->message.find("window"), std::string::npos) << failure->message;
+}
+
 TEST_F(DaemonObjectTest, WithoutALoginTheAnswerSaysWhatToDo) {
   rules_.daemon_uid = ::geteuid();
   start();
