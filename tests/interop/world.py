@@ -23,6 +23,7 @@ import urllib.request
 from pathlib import Path
 
 PROXIED, DIRECT, DAEMON = 20001, 20002, 20003
+OWNER = 'agp-owner'  # the name of PROXIED
 UPSTREAM, GRPC, LAB, LAB_DIRECT = '203.0.113.10', '203.0.113.20', '203.0.113.40', '203.0.113.41'
 INTERCEPT = 8742
 # capture.connect, listen.connect, and what stands for MODEL_HOST, LAB_HOST, h1.example.test in cleartext.
@@ -127,6 +128,10 @@ class World:
         hosts.write_text('\n'.join(lines) + '\n')
         subprocess.run(['mount', '--make-rprivate', '/'], check=True)
         subprocess.run(['mount', '--bind', str(hosts), '/etc/hosts'], check=True)
+        # And the one whose IDE it is has a name.
+        passwd = self.scratch / 'passwd'
+        passwd.write_text(Path('/etc/passwd').read_text() + f'{OWNER}:x:{PROXIED}:{PROXIED}::/nonexistent:/usr/sbin/nologin\n')
+        subprocess.run(['mount', '--bind', str(passwd), '/etc/passwd'], check=True)
 
     def spawn(self, name, *command, uid=None, env=None):
         log = open(self.scratch / f'{name}.log', 'ab')
