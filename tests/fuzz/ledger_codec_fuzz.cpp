@@ -23,6 +23,10 @@ bool is_same(const ledger::Entry& a, const ledger::Entry& b) {
     const auto* other = std::get_if<usage::Record>(&b);
     return other != nullptr && *record == *other;
   }
+  if (const auto* sample = std::get_if<quota::Sample>(&a)) {
+    const auto* other = std::get_if<quota::Sample>(&b);
+    return other != nullptr && *sample == *other;
+  }
   const auto& confirmation = std::get<ledger::Confirmation>(a);
   const auto* other = std::get_if<ledger::Confirmation>(&b);
   return other != nullptr && confirmation.response_id == other->response_id &&
