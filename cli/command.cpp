@@ -16,6 +16,7 @@
 #include "cli/policy_command.h"
 #include "cli/render.h"
 #include "cli/replay_command.h"
+#include "cli/report_command.h"
 #include "cli/run_command.h"
 #include "cli/run_host.h"
 #include "cli/top_command.h"
@@ -92,7 +93,7 @@ constexpr Runner kRunners[] = {
     {"doctor", run_doctor},      {"cleanup", cleanup},   {"ide-patch", run_ide_patch},
     {"complete", run_complete},  {"version", version},   {"top", run_top},
     {"capture", run_capture},    {"guard", run_guard},   {"why", run_why},
-    {"monitor", monitor},
+    {"report", run_report},      {"monitor", monitor},
 };
 
 // Of what the line names, as far as it names something.

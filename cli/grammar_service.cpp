@@ -196,6 +196,26 @@ std::vector<Verb> service_verbs() {
                     {Exit::unavailable, "the service cannot be reached"}},
       },
       {
+          .name = "report",
+          .about = "writes what a bug report needs, without secrets and names",
+          .details =
+              "Into one JSON document: versions, units, doctor, status, the configuration and the "
+              "newest 200 lines of the journal (as root more of it can be read). Values of the "
+              "configuration that could be secrets, users, home directories, identifiers, "
+              "addresses "
+              "and host names are taken out. Shows all of it first and asks; nothing is sent "
+              "anywhere.",
+          .options = {{"--output", "FILE", Kind::file,
+                       "where to, never over another file (default: antigravity-proxy-report.json "
+                       "here)"},
+                      {"--yes", "", Kind::text,
+                       "do not show and ask; needed where there is no terminal"}},
+          .exits = {{Exit::ok, "written"},
+                    {Exit::failed, "not written"},
+                    {Exit::usage, "the command line is wrong, or there is nobody to ask"}},
+          .examples = {"sudo antigravity-proxy report"},
+      },
+      {
           .name = "cleanup",
           .about = "removes every trace of the service, whatever is left of it",
           .details =
