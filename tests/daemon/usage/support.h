@@ -48,7 +48,9 @@ inline Record read(const Exchange& exchange, const std::vector<std::size_t>& cut
   feed_to(exchange.body.size());
   Call::End end;
   end.body_complete = exchange.body_complete;
-  return call.finish(end);
+  Record record = call.finish(end);
+  record.pace.reset();  // noise comes in chunks as well; pace_test looks at it
+  return record;
 }
 
 inline Record read(Wire wire,
