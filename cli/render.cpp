@@ -144,8 +144,14 @@ std::string request_rules_text(const json::object& document, const Style& style)
 std::string refusals_text(const json::object& document, const Style& style) {
   std::string out;
   const auto& seen = part_of(document, "interception");
-  for (const auto& [key, what] : {std::pair{"refused_by_client", "programs refuse our certificate"},
-                                  std::pair{"refused_by_upstream", "its certificate is refused"}}) {
+  struct Side {
+    const char* key;
+    const char* id;
+    const char* what;
+  };
+  for (const auto& [key, id, what] :
+       {Side{"refused_by_client", "refused-by-client", "programs refuse our certificate"},
+        Side{"refused_by_upstream", "refused-by-upstream", "its certificate is refused"}}) {
     const auto* value = find(seen, key);
     const auto* hosts = value == nullptr ? nullptr : value->if_array();
     if (hosts == nullptr) {
@@ -153,9 +159,10 @@ std::string refusals_text(const json::object& document, const Style& style) {
     }
     for (const auto& host : *hosts) {
       if (const auto* object = host.if_object()) {
-        out += "\n" + painted(style, "1;33", "Refused: ") + text_of(*object, "host") + ": " + what +
-               ", " + number_text(*object, "count") + " times, last at " +
-               text_of(*object, "last_at") + "\n Remedy: " + text_of(*object, "remedy") + "\n";
+        out += "\n" + painted(style, "1;33", "Refused ") + "(" + id +
+               "): " + text_of(*object, "host") + ": " + what + ", " +
+               number_text(*object, "count") + " times, last at " + text_of(*object, "last_at") +
+               "\n Remedy: " + text_of(*object, "remedy") + "\n";
       }
     }
   }
@@ -172,8 +179,9 @@ std::string problems_text(const json::object& document, const Style& style) {
   for (const auto& problem : *problems) {
     if (const auto* object = problem.if_object()) {
       const bool waits = is_waiting(*object);
-      out += "\n" + painted(style, waits ? "1;33" : "1;31", waits ? "Waiting: " : "Problem: ") +
-             text_of(*object, "message") + "\n Remedy: " + text_of(*object, "remedy") + "\n";
+      out += "\n" + painted(style, waits ? "1;33" : "1;31", waits ? "Waiting " : "Problem ") + "(" +
+             text_of(*object, "code") + "): " + text_of(*object, "message") +
+             "\n Remedy: " + text_of(*object, "remedy") + "\n";
     }
   }
   return out;
@@ -201,8 +209,10 @@ Answer<StatusText> render_status(std::string_view document, const Style& style) 
   const auto state = text_of(root, "state");
   out.is_degraded = state == "degraded";
   const char* color = state == "ok" ? "1;32" : (out.is_degraded ? "1;31" : "1;33");
+  // Health first: what somebody has to do must not scroll away.
   out.text = "antigravity-proxy " + text_of(root, "version") + ": " + painted(style, color, state) +
-             "\n\n";
+             "\n" + problems_text(root, style) + refusals_text(root, style) +
+             request_rules_text(root, style) + "\n";
   const auto& sockets = part_of(root, "sockets");
   std::vector<Row> rows = {
       {"  Capture", capture_text(root)},
@@ -229,8 +239,7 @@ Answer<StatusText> render_status(std::string_view document, const Style& style) 
   if (find(sockets, "reverse") != nullptr && joined(sockets, "reverse") != joined({}, "")) {
     rows.push_back({"  Reverse", joined(sockets, "reverse")});
   }
-  out.text += table_of(rows, 2) + request_rules_text(root, style) + refusals_text(root, style) +
-              problems_text(root, style);
+  out.text += table_of(rows, 2);
   return out;
 }
 

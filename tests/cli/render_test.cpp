@@ -83,8 +83,9 @@ TEST(Render, StatusNamesProblemsWithTheirRemedies) {
   EXPECT_TRUE(text->is_degraded);
   EXPECT_NE(text->text.find("not active (mode service; IPv4 unknown, IPv6 yes)"), std::string::npos)
       << text->text;
-  EXPECT_NE(text->text.find("Problem: no iptables\n Remedy: apt install iptables\n"),
+  EXPECT_NE(text->text.find("Problem (x): no iptables\n Remedy: apt install iptables\n"),
             std::string::npos);
+  EXPECT_LT(text->text.find("Problem (x)"), text->text.find("Capture")) << "health comes first";
 }
 
 TEST(Render, WhatIsOnlyWaitedForIsNotCalledAProblem) {
@@ -95,10 +96,10 @@ TEST(Render, WhatIsOnlyWaitedForIsNotCalledAProblem) {
   const auto* text = std::get_if<StatusText>(&answer);
   ASSERT_NE(text, nullptr);
   EXPECT_FALSE(text->is_degraded);
-  EXPECT_NE(text->text.find("Waiting: waiting for the IDE\n Remedy: start the IDE\n"),
+  EXPECT_NE(text->text.find("Waiting (ide): waiting for the IDE\n Remedy: start the IDE\n"),
             std::string::npos)
       << text->text;
-  EXPECT_EQ(text->text.find("Problem:"), std::string::npos) << text->text;
+  EXPECT_EQ(text->text.find("Problem "), std::string::npos) << text->text;
 }
 
 TEST(Render, StatusShowsThePolicyAndThatRequestsAreChanged) {
