@@ -163,7 +163,8 @@ class Sources {
   [[nodiscard]] virtual std::vector<Endpoint> endpoints() = 0;
   [[nodiscard]] virtual Answer<Helper> helper() = 0;
   [[nodiscard]] virtual Trust trust() = 0;
-  /// As this user, verified against the system's certificates: whether there is a way to a host.
+  /// As the service's account, or this user where that is not possible, verified against the
+  /// system's certificates: whether there is a way to a host.
   [[nodiscard]] virtual Reaches upstream(const Configuration& configuration) = 0;
   /// As the language server's account, verified against the bundle alone. Needs root.
   [[nodiscard]] virtual Reaches captured(const Configuration& configuration) = 0;

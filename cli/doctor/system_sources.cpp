@@ -8,6 +8,8 @@
 #include "cli/doctor/reach.h"
 #include "cli/doctor/trust_source.h"
 
+#include <optional>
+
 #include <pwd.h>
 #include <unistd.h>
 
@@ -15,7 +17,14 @@ namespace agp::cli::doctor {
 namespace {
 
 constexpr const char* kConfiguration = "/etc/antigravity-proxy";
+constexpr const char* kServiceAccount = "antigravity-proxy";
 constexpr const char* kLanguageServerAccount = "antigravity-ls";
+
+std::optional<ChildAccount> account_named(const char* name) {
+  const auto* entry = ::getpwnam(name);
+  return entry == nullptr ? std::nullopt
+                          : std::optional(ChildAccount{entry->pw_uid, entry->pw_gid});
+}
 
 Reaches not_tried(const char* why) {
   Reaches out;
@@ -68,13 +77,15 @@ Trust SystemSources::trust() {
 }
 
 Reaches SystemSources::upstream(const Configuration& configuration) {
+  // As the service, where we may: it is who connects, and root reads nothing from the network.
+  const auto account = is_root() ? account_named(kServiceAccount) : std::nullopt;
   if (configuration.proxy_host) {
-    return try_to_reach({*configuration.proxy_host, configuration.proxy_port, {}, false, {}});
+    return try_to_reach({*configuration.proxy_host, configuration.proxy_port, {}, false, account});
   }
   if (configuration.inspected_host.empty()) {
     return not_tried("no host is inspected by its exact name");
   }
-  ReachPlan plan{configuration.inspected_host, 443, {TrustPaths().system_store}, false, {}};
+  ReachPlan plan{configuration.inspected_host, 443, {TrustPaths().system_store}, false, account};
   if (configuration.extra_ca_file) {
     plan.trusted_files.push_back(*configuration.extra_ca_file);
   }
@@ -82,18 +93,14 @@ Reaches SystemSources::upstream(const Configuration& configuration) {
 }
 
 Reaches SystemSources::captured(const Configuration& configuration) {
-  const auto* account = ::getpwnam(kLanguageServerAccount);
-  if (account == nullptr) {
+  const auto account = account_named(kLanguageServerAccount);
+  if (!account) {
     return not_tried("there is no account antigravity-ls");
   }
   if (configuration.inspected_host.empty()) {
     return not_tried("no host is inspected by its exact name");
   }
-  return try_to_reach({configuration.inspected_host,
-                       443,
-                       {TrustPaths().bundle},
-                       true,
-                       ChildAccount{account->pw_uid, account->pw_gid}});
+  return try_to_reach({configuration.inspected_host, 443, {TrustPaths().bundle}, true, account});
 }
 
 }  // namespace agp::cli::doctor

@@ -64,10 +64,11 @@ UNITS = (
           f'systemctl unmask --runtime {DAEMON}; {START}', ('is masked',), ('systemctl unmask',), FOLLOWS_STOP),
     Fault('unit-faulty', 'units.service',
           f'{STOP}; mkdir -p $(dirname {UNIT_DROP_IN}); printf "[Service]\\nExecStart=\\n" > {UNIT_DROP_IN}; systemctl daemon-reload',
-          f'rm {UNIT_DROP_IN}; systemctl daemon-reload; {START}', ('bad-setting',), ('systemctl cat',), FOLLOWS_STOP),
+          f'rm -r $(dirname {UNIT_DROP_IN}); systemctl daemon-reload; {START}', ('bad-setting',), ('systemctl cat',), FOLLOWS_STOP),
     Fault('unit-not-reloaded', 'units.reload',
-          f'mkdir -p $(dirname {UNIT_DROP_IN}); printf "[Service]\\nNice=1\\n" > {UNIT_DROP_IN}',
-          f'rm {UNIT_DROP_IN}; systemctl daemon-reload', ('antigravity-proxy.service changed',), ('daemon-reload',)),
+          # systemd looks again only into directories that were there when it read the units.
+          f'mkdir -p $(dirname {UNIT_DROP_IN}); systemctl daemon-reload; printf "[Service]\\nNice=1\\n" > {UNIT_DROP_IN}',
+          f'rm -r $(dirname {UNIT_DROP_IN}); systemctl daemon-reload', ('antigravity-proxy.service changed',), ('daemon-reload',)),
     Fault('port-8741-taken', 'units.ports', squatter('127.0.0.1:8741'), NO_SQUATTER,
           ('127.0.0.1:8741 is taken by openssl', 'uid 0'), ('stop that program',), (*FOLLOWS_STOP, 'units.sockets')),
     Fault('port-8741-taken-ipv6', 'units.ports', squatter('[::1]:8741'), NO_SQUATTER,
@@ -167,8 +168,8 @@ LANGUAGE_SERVER = (
 )
 
 
-class Doctor(Case):
-    """One machine that is well before and after each fault."""
+class Faults(Case):
+    """A machine that is well before and after each fault."""
 
     def examine(self):
         said = self.box.run('antigravity-proxy', 'doctor', '--json', check=False, timeout=120)
@@ -233,6 +234,10 @@ class Doctor(Case):
                     self.undo(fault)
                 self.assertWell()
 
+
+class Doctor(Faults):
+    """With the service, and no language server of its own."""
+
     def test_units(self):
         self.world.start()
         self.each(UNITS)
@@ -285,12 +290,8 @@ class Doctor(Case):
             self.assertTrue(len(line) <= 80 or ' ' not in line.strip(), line)
 
 
-class DoctorWithIdes(Doctor):
+class DoctorWithIdes(Faults):
     """What shows only while an IDE is looked for."""
-
-    test_units = test_machine_and_configuration = test_trust = test_network_and_capture = None
-    test_language_server = test_nothing_is_measured_because_of_it = None
-    test_who_is_not_root_is_told_what_it_takes = test_text_fits_a_terminal = None
 
     def setUp(self):
         super().setUp()
@@ -331,13 +332,10 @@ class DoctorWithIdes(Doctor):
                             ('hidepid',), ('SupplementaryGroups',), ('service.problems', 'ls.running')))
 
 
-class DoctorOfForeignRules(Doctor):
+class DoctorOfForeignRules(Faults):
     """Rules of iptables, which anybody may flush."""
 
     backend = 'iptables'
-    test_units = test_machine_and_configuration = test_trust = test_network_and_capture = None
-    test_language_server = test_nothing_is_measured_because_of_it = None
-    test_who_is_not_root_is_told_what_it_takes = test_text_fits_a_terminal = None
 
     def test_rules_that_others_flush(self):
         self.world.start()
