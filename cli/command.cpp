@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "cli/ca_command.h"
 #include "cli/capture_command.h"
 #include "cli/cleanup_command.h"
 #include "cli/cleanup_machine.h"
@@ -86,14 +87,30 @@ struct Runner {
 };
 
 constexpr Runner kRunners[] = {
-    {"status", status},          {"usage", run_usage},   {"records", run_records},
-    {"export", run_export},      {"quota", run_login},   {"models", run_login},
-    {"sessions", run_login},     {"replay", replay},     {"run", program},
-    {"ls", run_language_server}, {"policy", run_policy}, {"config", run_config},
-    {"doctor", run_doctor},      {"cleanup", cleanup},   {"ide-patch", run_ide_patch},
-    {"complete", run_complete},  {"version", version},   {"top", run_top},
-    {"capture", run_capture},    {"guard", run_guard},   {"why", run_why},
-    {"report", run_report},      {"monitor", monitor},
+    {"status", status},
+    {"usage", run_usage},
+    {"records", run_records},
+    {"export", run_export},
+    {"quota", run_login},
+    {"models", run_login},
+    {"sessions", run_login},
+    {"replay", replay},
+    {"run", program},
+    {"ls", run_language_server},
+    {"policy", run_policy},
+    {"config", run_config},
+    {"doctor", run_doctor},
+    {"cleanup", cleanup},
+    {"ide-patch", run_ide_patch},
+    {"complete", run_complete},
+    {"version", version},
+    {"top", run_top},
+    {"capture", run_capture},
+    {"guard", run_guard},
+    {"why", run_why},
+    {"ca", run_ca},
+    {"report", run_report},
+    {"monitor", monitor},
 };
 
 // Of what the line names, as far as it names something.

@@ -378,4 +378,12 @@ Answer<std::string> BusDaemon::stop_capture() {
   return call("StopCapture", kHumanPatience);
 }
 
+Answer<std::string> BusDaemon::ca() {
+  return call("Ca", patience_);
+}
+
+Answer<std::string> BusDaemon::rotate_ca() {
+  return call("RotateCa", kHumanPatience);
+}
+
 }  // namespace agp::cli

@@ -64,6 +64,8 @@ class Daemon {
   /// Answers once it is as asked, or known that it cannot be for now.
   [[nodiscard]] virtual Answer<std::string> start_capture() = 0;
   [[nodiscard]] virtual Answer<std::string> stop_capture() = 0;
+  [[nodiscard]] virtual Answer<std::string> ca() = 0;
+  [[nodiscard]] virtual Answer<std::string> rotate_ca() = 0;
 };
 
 /// Over the system bus, blocking.
@@ -96,6 +98,8 @@ class BusDaemon final : public Daemon {
   [[nodiscard]] Answer<std::string> capture() override;
   [[nodiscard]] Answer<std::string> start_capture() override;
   [[nodiscard]] Answer<std::string> stop_capture() override;
+  [[nodiscard]] Answer<std::string> ca() override;
+  [[nodiscard]] Answer<std::string> rotate_ca() override;
 
  private:
   std::chrono::milliseconds patience_;

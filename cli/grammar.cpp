@@ -40,6 +40,7 @@ const std::vector<Verb>& grammar() {
 
 const std::vector<VerbGroup>& verb_groups() {
   static const std::vector<VerbGroup> kGroups = {
+      {"ca", "the certificate authority of this machine"},
       {"capture", "whether model calls are measured"},
       {"ls", "the language server of the service"},
       {"policy", "what is opened, passed on or blocked"},

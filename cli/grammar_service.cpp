@@ -22,6 +22,14 @@ std::vector<ExitRule> policy_exits(std::string_view failed) {
           {Exit::refused, "not allowed"}};
 }
 
+constexpr std::string_view kCaDetails =
+    "Programs whose calls are measured see certificates that it signed. It can sign for the "
+    "inspected hosts alone, and its key stays with the service.\n"
+    "While it is rotated both are trusted, until the language server has been restarted between "
+    "two turns; then the new one alone. Programs that \"run\" started before do not trust the new "
+    "one: start them again. Rotate is an administrator's: it asks for a password, unless root "
+    "asks.";
+
 constexpr std::string_view kCaptureDetails =
     "Of the account antigravity-ls, and of commands that \"run\" starts. Off stops the language "
     "server of the service, which never runs unmeasured, and releases the redirect; what else runs "
@@ -99,6 +107,18 @@ std::vector<Verb> service_verbs() {
                     {Exit::cannot_execute, "the program cannot be executed"},
                     {Exit::not_found, "the program is not found"}},
           .examples = {"antigravity-proxy run -- antigravity ."},
+      },
+      {
+          .name = "ca show",
+          .about = "its certificate, the names it can sign for, the bundle that programs trust",
+          .details = kCaDetails,
+          .exits = service_exits(),
+      },
+      {
+          .name = "ca rotate",
+          .about = "makes a new one with a new key; open streams go on",
+          .details = kCaDetails,
+          .exits = service_exits({{Exit::failed, "the old one stays, or is still being replaced"}}),
       },
       {
           .name = "capture on",

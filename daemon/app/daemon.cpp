@@ -4,11 +4,13 @@
 #include "common/base/ulid.h"
 #include "common/bus/connection.h"
 #include "common/log/log.h"
+#include "daemon/api/ca_report.h"
 #include "daemon/api/http_server.h"
 #include "daemon/api/key_file.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/times.h"
 #include "daemon/app/attached_ls.h"
+#include "daemon/app/ca_rotation.h"
 #include "daemon/app/correlation.h"
 #include "daemon/app/helper_over_bus.h"
 #include "daemon/app/interception.h"
@@ -61,16 +63,18 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr auto kGoodbye = 5s;       // for turns to be cancelled, and readers of streams to be told
-constexpr auto kStreamGrace = 1s;   // for what ends because the language server has stopped
-constexpr auto kHelperPause = 1s;   // whoever stops the helper for good stops us as well
-constexpr auto kStateLook = 5s;     // for changes of the status that nobody tells
-constexpr auto kReadyLimit = 20s;   // a helper that does not answer must not fail the start
-constexpr auto kLedgerGrace = 10s;  // then what they cost must reach the disk
-constexpr auto kStopReserve = 60s;  // language server and ledger, on top of limits.drain_timeout
-constexpr auto kMostCores = 64U;    // unless `workers` says more
+constexpr auto kGoodbye = 5s;      // for turns to be cancelled, and readers of streams to be told
+constexpr auto kStreamGrace = 1s;  // for what ends because the language server has stopped
+constexpr auto kHelperPause = 1s;  // whoever stops the helper for good stops us as well
+constexpr auto kStateLook = 5s;    // for changes of the status that nobody tells
+constexpr auto kBundlePause = 100ms;  // while the life cycle has it written
+constexpr auto kReadyLimit = 20s;     // a helper that does not answer must not fail the start
+constexpr auto kLedgerGrace = 10s;    // then what they cost must reach the disk
+constexpr auto kStopReserve = 60s;    // language server and ledger, on top of limits.drain_timeout
+constexpr auto kMostCores = 64U;      // unless `workers` says more
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr const char* kLsAccount = "antigravity-ls";
+constexpr const char* kBundle = "/run/antigravity-proxy-helper/ca-bundle.pem";
 constexpr const char* kGroup = "antigravity-proxy";
 
 usage::Micros wall_clock() {
@@ -133,6 +137,9 @@ class Daemon {
   void order_language_server(daemon_bus::LanguageServerOrder order);
   void order_capture(bool wanted);
   void tell_changes_now_and_then();
+  CaRotation::Ports rotation_ports();
+  asio::awaitable<Result<>> trust(std::string pem);
+  api::CaReport ca_report() const;
   Result<> attach_ls();
   void drive(const ls::EndpointSource* source);
   void make_logins();
@@ -188,6 +195,7 @@ class Daemon {
   std::unique_ptr<api::KeyFile> keys_;
   std::unique_ptr<daemon_bus::DaemonObject> object_;
   std::unique_ptr<api::HttpServer> http_;
+  std::unique_ptr<CaRotation> rotation_;
   std::unique_ptr<Watchdog> watchdog_;
   asio::signal_set signals_{control_};
   asio::steady_timer verify_{control_};
@@ -413,6 +421,15 @@ Result<> Daemon::start_bus() {
   ports.order_language_server = [this](daemon_bus::LanguageServerOrder order) {
     order_language_server(order);
   };
+  ports.ca = [this] {
+    return ca_report();
+  };
+  ports.rotate_ca = [this] {
+    if (rotation_ && !stop_order_.is_stopping()) {
+      log::notice("somebody asks for another certificate authority");
+      rotation_->begin(authority_);
+    }
+  };
   ports.order_capture = [this](bool wanted) {
     order_capture(wanted);
   };
@@ -494,6 +511,88 @@ void Daemon::order_language_server(daemon_bus::LanguageServerOrder order) {
       supervisor_->request(Order::restart);
       break;
   }
+}
+
+CaRotation::Ports Daemon::rotation_ports() {
+  CaRotation::Ports ports;
+  ports.make = [this] {
+    return tls::Authority::create_next(options_.state_dir, config_.policy->inspected(),
+                                       std::chrono::system_clock::now());
+  };
+  ports.adopt = [this] {
+    return tls::Authority::adopt_next(options_.state_dir);
+  };
+  ports.discard = [this] {
+    tls::Authority::discard_next(options_.state_dir);
+  };
+  ports.trust = [this](std::string pem) {
+    return trust(std::move(pem));
+  };
+  ports.use = [this](std::shared_ptr<const tls::Authority> next) {
+    policy_->use_authority(next);
+    authority_ = std::move(next);
+    is_authority_replaced_ = false;
+  };
+  ports.has_language_server = [this] {
+    return supervisor_->lifecycle().has_language_server();
+  };
+  ports.starts = [this] {
+    return supervisor_->starts();
+  };
+  ports.is_busy = [this] {
+    return turns_->are_under_way();
+  };
+  ports.restart_language_server = [this] {
+    const auto& lifecycle = supervisor_->lifecycle();
+    if (!lifecycle.is_held() && !lifecycle.is_released()) {  // else it ends by itself
+      supervisor_->request(ls::Supervisor::Order::restart);
+    }
+  };
+  ports.on_change = [this] {
+    object_->tell_changes();
+  };
+  return ports;
+}
+
+// One that the life cycle writes at this moment would replace it with the certificate of before.
+asio::awaitable<Result<>> Daemon::trust(std::string pem) {
+  asio::steady_timer pause(control_);
+  while (supervisor_->phase() == control::Phase::ensuring_bundle) {
+    pause.expires_after(kBundlePause);
+    auto [ec] = co_await pause.async_wait(kTuple);
+    if (ec || stop_order_.is_stopping()) {
+      co_return Error(asio::error::operation_aborted, "the service stops");
+    }
+  }
+  supervisor_->set_trusted(pem);
+  auto asked = helper_->ensure_trust_bundle(std::move(pem));
+  co_return co_await std::move(asked);
+}
+
+api::CaReport Daemon::ca_report() const {
+  const auto micros = [](tls::Time at) {
+    return std::chrono::time_point_cast<std::chrono::microseconds>(at);
+  };
+  const auto certificate = [&](const tls::Authority& authority) {
+    return api::CaReport::Certificate{authority.subject(), authority.fingerprint(),
+                                      micros(authority.not_before()),
+                                      micros(authority.not_after())};
+  };
+  api::CaReport report;
+  report.certificate = certificate(*authority_);
+  report.renew_at = micros(authority_->renew_at());
+  report.permitted = authority_->permitted();
+  report.file = options_.state_dir + "/ca/ca.pem";
+  report.bundle = kBundle;
+  if (rotation_) {
+    report.problem = rotation_->problem();
+    if (rotation_->step() != CaRotation::Step::none) {
+      const auto& next = rotation_->next();
+      report.rotation = api::CaReport::Rotation{
+          to_string(rotation_->step()), next ? std::optional(certificate(*next)) : std::nullopt};
+    }
+  }
+  return report;
 }
 
 // What the disk, the clock or a signal changes has no event of its own.
@@ -717,6 +816,8 @@ Result<> Daemon::start() {
       return done;
     }
     start_supervisor();
+    rotation_ = std::make_unique<CaRotation>(control_.get_executor(), pool_.get_executor(),
+                                             rotation_ports());
     tell_changes_now_and_then();
   } else if (config_.attached_ls.port != 0) {
     if (auto done = attach_ls(); !done) {
@@ -784,6 +885,9 @@ void Daemon::on_signal() {
 void Daemon::stop() {
   if (!stop_order_.is_stopping()) {
     readiness_.stop();
+    if (rotation_) {
+      rotation_->stop();
+    }
     carry_out(stop_order_.on_request());
   }
 }

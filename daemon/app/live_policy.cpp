@@ -41,6 +41,13 @@ PolicyReload::Ports LivePolicy::ports(const daemon_config::Files& files) {
   return ports;
 }
 
+void LivePolicy::use_authority(const std::shared_ptr<const tls::Authority>& authority) {
+  for (std::size_t i = 0; i < surroundings_.size(); ++i) {
+    interception_->post_to(
+        i, [each = surroundings_[i], authority] { each->replace_authority(authority); });
+  }
+}
+
 void LivePolicy::attend() {
   signal_.add(SIGHUP);
   await_signal();

@@ -29,6 +29,9 @@ class LivePolicy {
              std::vector<io::PolicySurroundings*> surroundings,
              const Readiness* readiness);
 
+  /// Leaves of every worker are of this issuer from now on.
+  void use_authority(const std::shared_ptr<const tls::Authority>& authority);
+
   /// Heeds SIGHUP from now on.
   void attend();
 

@@ -68,7 +68,7 @@ void add_own_problems(const StatusSources& from, usage::Micros now, api::StatusR
   if (now >= to_micros(from.authority->renew_at())) {
     report.problems.push_back({"ca_expiring",
                                "The certificate authority is past two thirds of its life",
-                               "systemctl restart antigravity-proxy"});
+                               "antigravity-proxy ca rotate"});
   }
   if (from.keys_fault) {
     report.problems.push_back(

@@ -2,6 +2,7 @@
 
 #include "daemon/ls/errors.h"
 
+#include <memory>
 #include <utility>
 #include <variant>
 
@@ -41,6 +42,8 @@ boost::asio::awaitable<api::TurnOutcome> Turns::run(api::TurnRequest request,
   wanted.cascade_id = std::move(request.cascade_id);
   wanted.max_output_tokens = request.max_output_tokens;
   TurnTranslator translator(listener);
+  ++under_way_;
+  const std::shared_ptr<void> ends(nullptr, [this](void*) { --under_way_; });
   const auto result = co_await driver_->run_turn(std::move(wanted), &translator);
   co_return translator.outcome(result);
 }

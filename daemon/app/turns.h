@@ -17,9 +17,11 @@ class Turns final : public api::TurnPort {
   explicit Turns(ls::LsDriver* driver) : driver_(driver) {}
   [[nodiscard]] boost::asio::awaitable<api::TurnOutcome> run(api::TurnRequest request,
                                                              api::TurnListener* listener) override;
+  [[nodiscard]] bool are_under_way() const { return under_way_ > 0; }
 
  private:
   ls::LsDriver* driver_;
+  std::size_t under_way_ = 0;
 };
 
 /// What the driver tells, in the words of the API.

@@ -565,6 +565,45 @@ class DaemonObject::Object final
     reply.returnResults(api::render_capture(ports_.status(), ports_.now()));
   }
 
+  void Ca(sdbus::Result<std::string>&& reply) override {
+    accept(std::move(reply), [](std::shared_ptr<Object> self, std::string sender, auto r) {
+      return self->ca(std::move(sender), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> ca(std::string sender, sdbus::Result<std::string> reply) {
+    auto who = co_await identify(std::move(sender));
+    if (!who) {
+      co_return refuse(reply, who.error());
+    }
+    reply.returnResults(api::render_ca(ports_.ca(), ports_.now()));
+  }
+
+  void RotateCa(sdbus::Result<std::string>&& reply) override {
+    accept(std::move(reply), [](std::shared_ptr<Object> self, std::string sender, auto r) {
+      return self->rotate_ca(std::move(sender), std::move(r));
+    });
+  }
+
+  asio::awaitable<void> rotate_ca(std::string sender, sdbus::Result<std::string> reply) {
+    std::string action = kActionRotateCa;
+    auto allowed = co_await authority_->check(std::move(sender), std::move(action));
+    if (!allowed) {
+      co_return refuse(reply, allowed.error());
+    }
+    ports_.rotate_ca();
+    const auto settled = [this] {
+      return !ports_.ca().rotation;
+    };
+    auto carried_out = wait_for(settled);
+    co_await std::move(carried_out);
+    const auto report = ports_.ca();
+    if (!report.problem.empty()) {
+      co_return refuse(reply, Error(bus::Errc::failed, "not replaced: " + report.problem));
+    }
+    reply.returnResults(api::render_ca(report, ports_.now()));
+  }
+
   // The same documents as HTTP; what a hint says there is a part of the text here.
   static void answer(const sdbus::Result<std::string>& reply, const api::Document& document) {
     if (const auto* refusal = std::get_if<api::ApiError>(&document)) {

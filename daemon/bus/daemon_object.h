@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/result.h"
+#include "daemon/api/ca_report.h"
 #include "daemon/api/login_port.h"
 #include "daemon/api/status.h"
 #include "daemon/api/visibility.h"
@@ -23,6 +24,7 @@ namespace agp::daemon_bus {
 inline constexpr char kBusName[] = "org.antigravityproxy.Daemon1";
 inline constexpr char kActionReloadPolicy[] = "org.antigravityproxy.reload-policy";
 inline constexpr char kActionControlCapture[] = "org.antigravityproxy.control-capture";
+inline constexpr char kActionRotateCa[] = "org.antigravityproxy.rotate-ca";
 inline constexpr char kActionControlLanguageServer[] =
     "org.antigravityproxy.control-language-server";
 inline constexpr char kObjectPath[] = "/org/antigravityproxy/Daemon1";
@@ -44,6 +46,9 @@ struct DaemonPorts {
   std::function<void(LanguageServerOrder)> order_language_server;
   /// Begins to switch capture on or off; `status` says when that is done.
   std::function<void(bool wanted)> order_capture;
+  std::function<api::CaReport()> ca;
+  /// Begins to replace the certificate authority; `ca` says when that is done.
+  std::function<void()> rotate_ca;
   api::VisibilityRules visibility;
   std::function<usage::Micros()> now;
 };

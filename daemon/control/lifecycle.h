@@ -88,6 +88,10 @@ class Lifecycle {
   [[nodiscard]] bool is_released() const { return released_; }
   /// Capture is as it was asked for, or it is known that this takes longer.
   [[nodiscard]] bool is_capture_settled() const;
+  /// A language server runs, or is about to be started or stopped.
+  [[nodiscard]] bool has_language_server() const {
+    return phase_ == Phase::starting || !ls_id_.empty();
+  }
   /// Ends of its own in a row, without running for a while in between.
   [[nodiscard]] unsigned crashes() const { return crashes_; }
   [[nodiscard]] bool is_crash_loop() const;

@@ -28,6 +28,12 @@ class PolicySurroundings final : public relay::Surroundings {
     policy_ = std::move(policy);
     sessions_.clear();
   }
+  /// Leaves from now on are of this issuer; on the worker's own thread.
+  void replace_authority(std::shared_ptr<const tls::Authority> authority) {
+    leaves_.replace_authority(authority);
+    authority_ = std::move(authority);
+    answering_.reset();
+  }
   /// What a connection that begins now goes by to its end.
   [[nodiscard]] const std::shared_ptr<const policy::Policy>& policy() const { return policy_; }
 

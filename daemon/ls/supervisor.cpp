@@ -386,6 +386,7 @@ asio::awaitable<void> Supervisor::start(control::StartLs command) {
   // Before it can make a call. When the start fails it may run all the same, for that user.
   tell_tenant(session_->uid);
   started_.reset();  // word of the end of the one before may still be on its way
+  ++starts_;
   auto started = co_await helper_->start_language_server(std::move(spec));
   if (started) {
     endpoint->instance = started->id;

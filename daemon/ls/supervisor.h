@@ -68,6 +68,12 @@ class Supervisor final : public EndpointSource {
   [[nodiscard]] bool is_capture_settled() const {
     return !pending_ && lifecycle_.is_capture_settled();
   }
+  /// What the trust bundle gets from the next time on that it is written.
+  void set_trusted(std::string certificates_pem) {
+    options_.ca_certificate_pem = std::move(certificates_pem);
+  }
+  /// Language servers that the helper was asked to start so far.
+  [[nodiscard]] std::uint64_t starts() const { return starts_; }
   /// Whether the last order has been carried out, as far as that does not wait for others.
   [[nodiscard]] bool is_settled() const { return !pending_ && lifecycle_.is_settled(); }
 
@@ -136,6 +142,7 @@ class Supervisor final : public EndpointSource {
   std::vector<control::ReportProblem> problems_;
   std::uint16_t next_port_;
   control::Phase told_phase_ = control::Phase::idle;
+  std::uint64_t starts_ = 0;
   bool is_stopped_ = false;
 };
 

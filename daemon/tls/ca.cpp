@@ -28,6 +28,9 @@ constexpr auto kLife = 24h * 365;
 constexpr auto kBackdated = 1h;  // for clients whose clock is behind
 constexpr const char* kKeyFile = "ca.key";
 constexpr const char* kCertificateFile = "ca.pem";
+// Of the one that is to follow. The certificate is written last: where it is, the pair is whole.
+constexpr const char* kNextKeyFile = "next.key";
+constexpr const char* kNextCertificateFile = "next.pem";
 constexpr std::size_t kMaxFileBytes = 64U << 10U;
 
 Result<UniqueFd> open_directory(const std::string& path) {
@@ -107,6 +110,44 @@ Result<> replace_file(int directory, const std::string& name, std::string_view t
     return errno_error("storing " + name);
   }
   return {};
+}
+
+Result<UniqueFd> open_store(const std::string& state_dir) {
+  const auto state = open_directory(state_dir);
+  if (!state) {
+    return state.error();
+  }
+  auto directory = open_directory(state_dir + "/ca");
+  if (!directory) {
+    return directory;
+  }
+  // Where nothing can be written an authority that is right can still be used.
+  struct stat found = {};
+  if (::fstat(directory->get(), &found) != 0 ||
+      ((found.st_mode & 07777U) != 0700 && ::fchmod(directory->get(), 0700) != 0)) {
+    return errno_error("mode of " + state_dir + "/ca");
+  }
+  return directory;
+}
+
+void remove_next(int directory) {
+  (void)::unlinkat(directory, kNextCertificateFile, 0);  // there may be none
+  (void)::unlinkat(directory, kNextKeyFile, 0);
+}
+
+// The key first: while its certificate has the old name, the step is not done.
+Result<bool> put_next_in_place(int directory) {
+  if (::faccessat(directory, kNextCertificateFile, F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+    remove_next(directory);
+    return false;
+  }
+  if ((::renameat(directory, kNextKeyFile, directory, kKeyFile) != 0 && errno != ENOENT) ||
+      ::fsync(directory) != 0 ||
+      ::renameat(directory, kNextCertificateFile, directory, kCertificateFile) != 0 ||
+      ::fsync(directory) != 0) {
+    return errno_error("putting the next issuer in place");
+  }
+  return true;
 }
 
 bool push_subtree(STACK_OF(GENERAL_SUBTREE) * &list, int type, ASN1_STRING* value) {
@@ -263,7 +304,8 @@ class AuthorityStore {
 
   /// What is stored, or the reason why it is of no use.
   [[nodiscard]] Result<std::shared_ptr<Authority>> load(std::string& unusable_because) const;
-  [[nodiscard]] Result<std::shared_ptr<Authority>> create() const;
+  [[nodiscard]] Result<std::shared_ptr<Authority>> create(const char* key_file,
+                                                          const char* certificate_file) const;
 
  private:
   [[nodiscard]] std::string judge(const Authority& authority) const;
@@ -364,13 +406,16 @@ Result<std::shared_ptr<Authority>> AuthorityStore::finish(KeyPtr key,
   authority->fingerprint_ = fingerprint_of(certificate.get());
   authority->certificate_ = std::move(certificate);
   authority->pem_ = std::move(*pem);
+  authority->permitted_ = domains_;
+  authority->not_before_ = *not_before;
   authority->not_after_ = *not_after;
   authority->renew_at_ = *not_before + (*not_after - *not_before) * 2 / 3;
   authority->inspected_ = inspected_;
   return authority;
 }
 
-Result<std::shared_ptr<Authority>> AuthorityStore::create() const {
+Result<std::shared_ptr<Authority>> AuthorityStore::create(const char* key_file,
+                                                          const char* certificate_file) const {
   auto key = make_p256_key();
   if (!key) {
     return key.error();
@@ -388,10 +433,10 @@ Result<std::shared_ptr<Authority>> AuthorityStore::create() const {
     return authority;
   }
   // A crash between the two leaves a pair that does not match, which load() notices.
-  if (auto stored = replace_file(directory_, kKeyFile, key_pem->expose(), 0600); !stored) {
+  if (auto stored = replace_file(directory_, key_file, key_pem->expose(), 0600); !stored) {
     return stored.error();
   }
-  if (auto stored = replace_file(directory_, kCertificateFile, (*authority)->pem(), 0644);
+  if (auto stored = replace_file(directory_, certificate_file, (*authority)->pem(), 0644);
       !stored) {
     return stored.error();
   }
@@ -401,25 +446,19 @@ Result<std::shared_ptr<Authority>> AuthorityStore::create() const {
 Result<Authority::Opened> Authority::open_or_create(const std::string& state_dir,
                                                     std::span<const config::HostPattern> inspected,
                                                     Time now) {
-  const auto state = open_directory(state_dir);
-  if (!state) {
-    return state.error();
-  }
-  const auto directory = open_directory(state_dir + "/ca");
+  const auto directory = open_store(state_dir);
   if (!directory) {
     return directory.error();
   }
-  // Where nothing can be written an authority that is right can still be used.
-  struct stat found = {};
-  if (::fstat(directory->get(), &found) != 0 ||
-      ((found.st_mode & 07777U) != 0700 && ::fchmod(directory->get(), 0700) != 0)) {
-    return errno_error("mode of " + state_dir + "/ca");
-  }
+  // Where it cannot be put in place the one before is still there.
+  const auto is_next = put_next_in_place(directory->get());
   const AuthorityStore store(directory->get(), inspected, now);
   Opened opened;
   auto authority = store.load(opened.renewed_because);
   if (!authority) {
-    authority = store.create();
+    authority = store.create(kKeyFile, kCertificateFile);
+  } else if (is_next && *is_next) {
+    opened.renewed_because = "the service ended while it was being replaced";
   }
   if (!authority) {
     return Error(authority.error().code,
@@ -427,6 +466,47 @@ Result<Authority::Opened> Authority::open_or_create(const std::string& state_dir
   }
   opened.authority = std::move(*authority);
   return opened;
+}
+
+Result<std::shared_ptr<const Authority>> Authority::create_next(
+    const std::string& state_dir, std::span<const config::HostPattern> inspected, Time now) {
+  const auto directory = open_store(state_dir);
+  if (!directory) {
+    return directory.error();
+  }
+  remove_next(directory->get());
+  auto made =
+      AuthorityStore(directory->get(), inspected, now).create(kNextKeyFile, kNextCertificateFile);
+  if (!made) {
+    return made.error();
+  }
+  return std::shared_ptr<const Authority>(std::move(*made));
+}
+
+Result<> Authority::adopt_next(const std::string& state_dir) {
+  const auto directory = open_store(state_dir);
+  if (!directory) {
+    return directory.error();
+  }
+  const auto done = put_next_in_place(directory->get());
+  return done ? Result<>() : Result<>(done.error());
+}
+
+void Authority::discard_next(const std::string& state_dir) {
+  if (const auto directory = open_store(state_dir)) {
+    remove_next(directory->get());
+  }
+}
+
+std::string Authority::subject() const {
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  if (!bio || X509_NAME_print_ex(bio.get(), X509_get_subject_name(certificate_.get()), 0,
+                                 XN_FLAG_ONELINE & ~XN_FLAG_SPC_EQ) < 0) {
+    return {};
+  }
+  char* data = nullptr;
+  const auto size = BIO_get_mem_data(bio.get(), &data);
+  return {data, static_cast<std::size_t>(size)};
 }
 
 bool Authority::covers(std::string_view host) const {

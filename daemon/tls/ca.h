@@ -28,7 +28,8 @@ class Authority {
   };
 
   /// Uses what is in `state_dir`/ca (`ca.key`, `ca.pem`), or makes it anew when it is missing,
-  /// damaged, readable by others, for other hosts, expired, or past two thirds of its life. A bad
+  /// damaged, readable by others, for other hosts, expired, or past two thirds of its life. One
+  /// that was to follow takes its place first. A bad
   /// issuer is therefore never a reason not to start. Creates the directories with mode 0700.
   /// Blocks on the disk.
   /// @return an error only when the directory cannot be written or OpenSSL fails.
@@ -36,11 +37,25 @@ class Authority {
                                                      std::span<const config::HostPattern> inspected,
                                                      Time now);
 
+  /// Makes the authority that is to follow the one in use, beside it, and stores it.
+  [[nodiscard]] static Result<std::shared_ptr<const Authority>> create_next(
+      const std::string& state_dir, std::span<const config::HostPattern> inspected, Time now);
+  /// The next one is the one in use from now on; the key of the one before is gone. What a crash
+  /// interrupts here open_or_create() finishes.
+  [[nodiscard]] static Result<> adopt_next(const std::string& state_dir);
+  /// There shall be no next one.
+  static void discard_next(const std::string& state_dir);
+
   /// Lower-case host without trailing dot is on the list of inspected names.
   [[nodiscard]] bool covers(std::string_view host) const;
 
   /// The certificate: what clients must trust. No key in it.
   [[nodiscard]] const std::string& pem() const { return pem_; }
+  /// "O=antigravity-proxy, CN=..."
+  [[nodiscard]] std::string subject() const;
+  /// The domains that it can sign for, with everything below them.
+  [[nodiscard]] const std::vector<std::string>& permitted() const { return permitted_; }
+  [[nodiscard]] Time not_before() const { return not_before_; }
   [[nodiscard]] Time not_after() const { return not_after_; }
   /// From here on open_or_create() makes a new one.
   [[nodiscard]] Time renew_at() const { return renew_at_; }
@@ -67,6 +82,8 @@ class Authority {
   CertificatePtr certificate_;
   std::string pem_;
   std::string fingerprint_;
+  std::vector<std::string> permitted_;
+  Time not_before_;
   Time not_after_;
   Time renew_at_;
   std::vector<config::HostPattern> inspected_;

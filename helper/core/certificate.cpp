@@ -5,6 +5,7 @@
 #include <array>
 #include <ctime>
 #include <memory>
+#include <utility>
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
@@ -19,6 +20,7 @@ constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
 constexpr std::string_view kWhiteSpace = " \t\r\n";
 constexpr std::string_view kBundleHead =
     "# Written by antigravity-proxy for its language servers; not for anything else.\n";
+constexpr std::size_t kMostCertificates = 2;
 constexpr std::int64_t kMaxLifetimeSeconds = 400LL * 24 * 3600;
 
 template <auto Free>
@@ -156,9 +158,33 @@ Result<TrustedCertificate> check_certificate(std::string_view pem, std::int64_t 
   return TrustedCertificate{std::move(*encoded), *until};
 }
 
-std::string compose_bundle(const TrustedCertificate& ours, std::string_view system_certificates) {
+Result<std::vector<TrustedCertificate>> check_certificates(std::string_view pem, std::int64_t now) {
+  if (pem.size() > kMaxCertificateBytes) {
+    return refused("is larger than 8192 bytes");
+  }
+  std::vector<TrustedCertificate> checked;
+  do {
+    const auto end = pem.find(kEnd);
+    const auto size = end == std::string_view::npos ? pem.size() : end + kEnd.size();
+    auto one = check_certificate(pem.substr(0, size), now);
+    if (!one) {
+      return one.error();
+    }
+    if (checked.size() == kMostCertificates) {
+      return refused("comes with more than one other");
+    }
+    checked.push_back(std::move(*one));
+    pem.remove_prefix(size);
+  } while (pem.find_first_not_of(kWhiteSpace) != std::string_view::npos);
+  return checked;
+}
+
+std::string compose_bundle(std::span<const TrustedCertificate> ours,
+                           std::string_view system_certificates) {
   std::string bundle(kBundleHead);
-  bundle += ours.pem;
+  for (const auto& each : ours) {
+    bundle += each.pem;
+  }
   bundle += system_certificates;
   return bundle;
 }

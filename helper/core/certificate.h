@@ -3,8 +3,10 @@
 #include "common/base/result.h"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// What may be put into the trust bundle. The one part of the helper that reads a structured
 /// format from its caller, which is why it is small and uses nothing but libcrypto's reader.
@@ -23,11 +25,16 @@ struct TrustedCertificate {
 /// @return Errc::certificate with what is wrong; never any of the input.
 [[nodiscard]] Result<TrustedCertificate> check_certificate(std::string_view pem, std::int64_t now);
 
+/// @param pem  one such certificate, or two: while the authority is replaced both are trusted.
+/// @return in their order, with the error of the first that is none.
+[[nodiscard]] Result<std::vector<TrustedCertificate>> check_certificates(std::string_view pem,
+                                                                         std::int64_t now);
+
 /// The bundle: ours first, then the system's.
-[[nodiscard]] std::string compose_bundle(const TrustedCertificate& ours,
+[[nodiscard]] std::string compose_bundle(std::span<const TrustedCertificate> ours,
                                          std::string_view system_certificates);
 
-/// Our certificate out of a bundle, checked again.
+/// Our first certificate out of a bundle, checked again.
 [[nodiscard]] Result<TrustedCertificate> certificate_of_bundle(std::string_view bundle,
                                                                std::int64_t now);
 

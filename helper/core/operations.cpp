@@ -155,9 +155,9 @@ Result<bool> Operations::remove_redirect() {
 }
 
 Result<BundleOutcome> Operations::ensure_trust_bundle(const std::string& pem) {
-  auto certificate = check_certificate(pem, ports_.now());
-  if (!certificate) {
-    return certificate.error();
+  auto certificates = check_certificates(pem, ports_.now());
+  if (!certificates) {
+    return certificates.error();
   }
   auto system = ports_.trust->system_certificates();
   if (!system) {
@@ -167,7 +167,7 @@ Result<BundleOutcome> Operations::ensure_trust_bundle(const std::string& pem) {
   if (!lock) {
     return lock.error();
   }
-  const std::string wanted = compose_bundle(*certificate, *system);
+  const std::string wanted = compose_bundle(*certificates, *system);
   BundleOutcome outcome{ports_.trust->bundle_path(), sha256_hex(wanted), false};
   // A bundle that cannot be read as ours is replaced, not followed.
   auto seen = ports_.trust->read_bundle();

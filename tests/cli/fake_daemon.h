@@ -60,6 +60,8 @@ class FakeDaemon final : public Daemon {
   Answer<std::string> capture() override { return capture_ordered("status"); }
   Answer<std::string> start_capture() override { return capture_ordered("on"); }
   Answer<std::string> stop_capture() override { return capture_ordered("off"); }
+  Answer<std::string> ca() override { return ca_ordered("show"); }
+  Answer<std::string> rotate_ca() override { return ca_ordered("rotate"); }
 
   Answer<std::string> status_answer = R"({"state":"ok","version":"1.0","problems":[]})";
   Answer<std::string> usage_answer =
@@ -78,6 +80,7 @@ class FakeDaemon final : public Daemon {
   std::optional<IdePatchChange> ide_patch_change;
   Answer<std::string> server_answer;
   Answer<std::string> capture_answer;
+  Answer<std::string> ca_answer;
   std::vector<std::string> orders;
   std::map<std::string, std::string> asked;
   std::vector<std::string> checked;
@@ -86,6 +89,10 @@ class FakeDaemon final : public Daemon {
   Answer<std::string> ordered(const std::string& order) {
     orders.push_back(order);
     return server_answer;
+  }
+  Answer<std::string> ca_ordered(const std::string& order) {
+    orders.push_back(order);
+    return ca_answer;
   }
   Answer<std::string> capture_ordered(const std::string& order) {
     orders.push_back(order);

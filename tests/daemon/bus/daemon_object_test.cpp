@@ -117,6 +117,20 @@ class DaemonObjectTest : public ::testing::Test {
                                                       : "restart ";
       looks_until_settled_ = 2;
     };
+    ports.ca = [this] {
+      api::CaReport report;
+      report.certificate.sha256 = "ab12";
+      report.problem = ca_problem_;
+      if (looks_until_settled_ > 0) {
+        --looks_until_settled_;
+        report.rotation = api::CaReport::Rotation{"switching", std::nullopt};
+      }
+      return report;
+    };
+    ports.rotate_ca = [this] {
+      ++rotations_;
+      looks_until_settled_ = 2;
+    };
     ports.order_capture = [this](bool wanted) {
       is_captured_ = wanted;
       looks_until_settled_ = 2;
@@ -193,6 +207,8 @@ class DaemonObjectTest : public ::testing::Test {
   std::optional<FakePolkit> polkit_;
   std::atomic<int> reloads_{0};
   bool is_captured_ = true;      // of the object's thread while that runs
+  std::string ca_problem_;       // the same
+  int rotations_ = 0;            // the same
   std::string orders_;           // of the object's thread while that runs
   int looks_until_settled_ = 0;  // the same
   std::thread thread_;
@@ -730,6 +746,39 @@ TEST_F(DaemonObjectTest, APolkitThatSaysNoKeepsCaptureAsItIs) {
     EXPECT_EQ(failure->exit, cli::Exit::refused);
   }
   EXPECT_NE(document_of(cli::BusDaemon().capture()).find("\"active\":true"), std::string::npos);
+}
+
+TEST_F(DaemonObjectTest, TheAuthorityIsShownAndPolkitDecidesWhetherItIsReplaced) {
+  start_polkit(true);
+  start();
+  const auto shown = document_of(cli::BusDaemon().ca());
+  EXPECT_NE(shown.find("antigravity-proxy.ca.v1"), std::string::npos) << shown;
+  EXPECT_TRUE(polkit_->actions.empty());
+  const auto rotated = document_of(cli::BusDaemon().rotate_ca());
+  EXPECT_NE(rotated.find("\"rotation\":null"), std::string::npos) << "it waits: " << rotated;
+  EXPECT_EQ(rotations_, 1);
+  EXPECT_EQ(polkit_->actions, std::vector<std::string>{"org.antigravityproxy.rotate-ca"});
+}
+
+TEST_F(DaemonObjectTest, ARotationThatFailsIsAFailure) {
+  ca_problem_ = "the disk is full";
+  start_polkit(true);
+  start();
+  const auto answer = cli::BusDaemon().rotate_ca();
+  const auto* failure = std::get_if<cli::Failure>(&answer);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_EQ(failure->exit, cli::Exit::failed);
+  EXPECT_NE(failure->message.find("the disk is full"), std::string::npos);
+}
+
+TEST_F(DaemonObjectTest, APolkitThatSaysNoKeepsTheAuthority) {
+  start_polkit(false);
+  start();
+  const auto answer = cli::BusDaemon().rotate_ca();
+  const auto* failure = std::get_if<cli::Failure>(&answer);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_EQ(failure->exit, cli::Exit::refused);
+  EXPECT_EQ(rotations_, 0);
 }
 
 TEST_F(DaemonObjectTest, ThePolicyIsShownAndAsked) {

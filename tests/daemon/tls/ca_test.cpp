@@ -261,5 +261,80 @@ TEST(Authority, CoversTheListAndNothingElse) {
   EXPECT_FALSE(opened.authority->covers("x.api.openai.com"));
 }
 
+// The one that follows.
+
+std::shared_ptr<const Authority> make_next(const StateDirectory& dir) {
+  auto made = Authority::create_next(dir.path(), patterns(kHosts), kNow);
+  EXPECT_TRUE(made) << made.error().text();
+  return made ? *made : nullptr;
+}
+
+TEST(NextAuthority, IsBesideTheOneInUseUntilItIsAdopted) {
+  const StateDirectory dir;
+  const auto before = open(dir).authority;
+  const auto next = make_next(dir);
+  EXPECT_NE(next->fingerprint(), before->fingerprint());
+  EXPECT_EQ(read(dir.path() + "/ca/ca.pem"), before->pem());
+  EXPECT_EQ(mode_of(dir.path() + "/ca/next.key"), 0600U);
+  ASSERT_TRUE(Authority::adopt_next(dir.path()));
+  EXPECT_FALSE(std::filesystem::exists(dir.path() + "/ca/next.key"));
+  EXPECT_FALSE(std::filesystem::exists(dir.path() + "/ca/next.pem"));
+  const auto after = open(dir);
+  EXPECT_EQ(after.authority->fingerprint(), next->fingerprint());
+  EXPECT_EQ(after.renewed_because, "");
+}
+
+TEST(NextAuthority, WhatACrashInterruptsIsFinishedOrForgotten) {
+  // As far as it got: the files of the next one, and which authority is used then.
+  struct Case {
+    bool has_key;
+    bool has_certificate;
+    bool is_adopted;
+  };
+  for (const auto& [has_key, has_certificate, is_adopted] :
+       {Case{true, false, false}, Case{true, true, true}, Case{false, true, true}}) {
+    const StateDirectory dir;
+    const auto before = open(dir).authority;
+    const auto next = make_next(dir);
+    const auto ca = dir.path() + "/ca/";
+    if (!has_certificate) {
+      std::filesystem::remove(ca + "next.pem");
+    }
+    if (!has_key) {
+      std::filesystem::rename(ca + "next.key", ca + "ca.key");
+    }
+    const auto after = open(dir);
+    EXPECT_EQ(after.authority->fingerprint(),
+              is_adopted ? next->fingerprint() : before->fingerprint());
+    EXPECT_EQ(after.renewed_because.empty(), !is_adopted);
+    EXPECT_FALSE(std::filesystem::exists(ca + "next.key"));
+    EXPECT_FALSE(std::filesystem::exists(ca + "next.pem"));
+  }
+}
+
+TEST(NextAuthority, OneThatIsDiscardedIsGone) {
+  const StateDirectory dir;
+  const auto before = open(dir).authority;
+  (void)make_next(dir);
+  Authority::discard_next(dir.path());
+  EXPECT_EQ(open(dir).authority->fingerprint(), before->fingerprint());
+}
+
+TEST(NextAuthority, AdoptingNoneChangesNothing) {
+  const StateDirectory dir;
+  const auto before = open(dir).authority;
+  EXPECT_TRUE(Authority::adopt_next(dir.path()));
+  EXPECT_EQ(open(dir).authority->fingerprint(), before->fingerprint());
+}
+
+TEST(Authority, SaysWhoItIsAndWhatItSignsFor) {
+  const StateDirectory dir;
+  const auto authority = open(dir).authority;
+  EXPECT_TRUE(authority->subject().starts_with("O=antigravity-proxy, CN=antigravity-proxy local "))
+      << authority->subject();
+  EXPECT_EQ(authority->permitted(), (std::vector<std::string>{"api.openai.com", "googleapis.com"}));
+  EXPECT_EQ(authority->not_before(), kNow - 1h);
+}
+
 }  // namespace
 }  // namespace agp::tls

@@ -100,10 +100,45 @@ TEST(Certificate, RefusesDatesThatAreNotNow) {
   expect_refused(make_pem(wanted), "400 days");
 }
 
+// threat-model 50
+TEST(Certificates, AreOneOrTwoAndNothingElse) {
+  const auto first = make_pem();
+  const auto second = make_pem();
+  const auto one = check_certificates(first, now());
+  ASSERT_TRUE(one) << one.error().text();
+  EXPECT_EQ(one->size(), 1U);
+  const auto two = check_certificates(first + "\n" + second, now());
+  ASSERT_TRUE(two) << two.error().text();
+  ASSERT_EQ(two->size(), 2U);
+  EXPECT_EQ(two->front().pem, first);
+  EXPECT_EQ(two->back().pem, second);
+
+  TestCertificate expired;
+  expired.until = -3600;
+  for (const auto& wrong :
+       {std::string(), first + second + first, first + "# comment", "x" + first + second,
+        first + "x" + second, first + make_pem(expired), std::string(8193, ' '),
+        first + "-----BEGIN PRIVATE KEY-----\nAA\n-----END PRIVATE KEY-----\n"}) {
+    const auto refused = check_certificates(wrong, now());
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().code, Errc::certificate);
+  }
+}
+
+TEST(Bundle, HasBothWhileTheAuthorityIsReplaced) {
+  const auto ours = check_certificates(make_pem() + make_pem(), now());
+  ASSERT_TRUE(ours);
+  const auto bundle = compose_bundle(*ours, "SYSTEM\n");
+  EXPECT_NE(bundle.find((*ours)[1].pem + "SYSTEM\n"), std::string::npos);
+  const auto found = certificate_of_bundle(bundle, now());
+  ASSERT_TRUE(found) << found.error().text();
+  EXPECT_EQ(found->pem, ours->front().pem);
+}
+
 TEST(Bundle, HasOursAndTheSystems) {
   const auto ours = check_certificate(make_pem(), now());
   ASSERT_TRUE(ours);
-  const auto bundle = compose_bundle(*ours, "SYSTEM\n");
+  const auto bundle = compose_bundle(std::span(&*ours, 1), "SYSTEM\n");
   EXPECT_TRUE(bundle.ends_with("SYSTEM\n"));
   const auto found = certificate_of_bundle(bundle, now());
   ASSERT_TRUE(found) << found.error().text();
