@@ -9,7 +9,7 @@
 AGP_BASE_PACKAGES=systemd,systemd-sysv,dbus,iproute2,ca-certificates
 AGP_BUILD_PACKAGES='build-essential ccache fakeroot debhelper'
 # What the system tests use beside the package's own dependencies.
-AGP_RUNTIME_PACKAGES='polkitd iptables curl jq procps openssl sudo'
+AGP_RUNTIME_PACKAGES='polkitd iptables curl jq procps openssl libglib2.0-bin sudo'
 runtime_packages() { # SUITE
   echo "$AGP_RUNTIME_PACKAGES"
   [ "$1" = bookworm ] || echo python3-openai # Debian 12 has none
