@@ -16,12 +16,12 @@ Output run_why(const Line& line, Daemon& daemon, bool color) {
     return failed(*failure, line.json);
   }
   const auto& document = std::get<std::string>(answer);
-  auto rendered = line.json ? Answer<std::string>(document) : render_why(document, {color});
+  auto rendered = render_why(document, {color});
   if (const auto* failure = std::get_if<Failure>(&rendered)) {
-    return failed(*failure, false);
+    return failed(*failure, line.json);
   }
   Output output;
-  output.out = std::get<std::string>(std::move(rendered));
+  output.out = line.json ? document : std::get<std::string>(std::move(rendered));
   return output;
 }
 

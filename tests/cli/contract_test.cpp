@@ -108,7 +108,8 @@ void answer_with(FakeDaemon* daemon, const Answer<std::string>& answer) {
   for (auto* each : {&daemon->status_answer, &daemon->usage_answer, &daemon->records_answer,
                      &daemon->quota_answer, &daemon->models_answer, &daemon->sessions_answer,
                      &daemon->policy_answer, &daemon->check_answer, &daemon->reload_answer,
-                     &daemon->ide_patch_answer, &daemon->server_answer}) {
+                     &daemon->ide_patch_answer, &daemon->server_answer, &daemon->capture_answer,
+                     &daemon->ca_answer, &daemon->why_answer}) {
     *each = answer;
   }
   if (const auto* failure = std::get_if<Failure>(&answer)) {
