@@ -51,7 +51,8 @@ TABLE = (
     ('upgrade', 'configure', 1, VICTIMS, ((H,),), ()),
     ('upgrade', 'restart', 1, VICTIMS, ((H, D),), ()),
     # Debian 13 stops the language server before the daemon.
-    ('upgrade', 'daemon.stop', 1, (H, D, B), (), ((D,),)),
+    # The helper stops at the same time and may be gone by then.
+    ('upgrade', 'daemon.stop', 1, (D, B), (), ((D,),)),
     ('upgrade', 'daemon.exec', 1, (B,), (), ((B,),)),
     # Killed, and stopped before anything has recovered.
     ('end', 'idle', 0, VICTIMS, ((H, D),), ((D, B),)),
