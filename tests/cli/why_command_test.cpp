@@ -1,5 +1,6 @@
 #include "cli/why_command.h"
 
+#include "cli/command.h"
 #include "tests/cli/fake_daemon.h"
 
 #include <algorithm>

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -20,7 +21,8 @@ class TrustSource : public ::testing::Test {
   TrustSource() {
     folder_ = ::mkdtemp(folder_.data());
     paths_ = {folder_ + "/bundle.pem", folder_ + "/system.pem", folder_};
-    write(paths_.bundle, core::compose_bundle({ours_, 0}, ours_ + ours_));
+    const core::TrustedCertificate certificate{ours_, 0};
+    write(paths_.bundle, core::compose_bundle(std::span(&certificate, 1), ours_ + ours_));
     write(paths_.system_store, ours_ + ours_);
     write(folder_ + "/ca.pem", ours_);
     write(folder_ + "/ca.key", "secret");

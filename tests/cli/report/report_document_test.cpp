@@ -1,5 +1,6 @@
 #include "cli/report/report_document.h"
 
+#include "cli/command.h"
 #include "cli/report_command.h"
 #include "tests/cli/doctor/healthy.h"
 
