@@ -20,7 +20,7 @@ Finding trust_certificate(Facts& facts) {
     return no_status();
   }
   const auto end = text_of(*ca, "not_after");
-  // Both are RFC 3339 in UTC with the same number of digits, so text order is time order.
+  // Both are RFC 3339 in UTC: but for parts of a second, text order is time order.
   return end != kUnknown && end > text_of(*status, "generated_at")
              ? ok("valid until " + end)
              : wrong("valid until " + end, "systemctl restart antigravity-proxy makes a new one");

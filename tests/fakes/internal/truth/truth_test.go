@@ -298,3 +298,20 @@ func TestAnInboxComparesEveryOctet(t *testing.T) {
 		}
 	}
 }
+
+func TestTimesAreComparedAsTimes(t *testing.T) {
+	for _, each := range []struct {
+		texts []string
+		want  bool
+	}{
+		{[]string{"2026-11-22T10:00:00Z", "2026-11-22T10:00:00.016301Z", "2026-11-22T10:00:01Z"}, true},
+		{[]string{"2026-11-22T10:00:00Z", "", "2026-11-22T10:00:00Z"}, true},
+		{[]string{"2026-11-22T10:00:00.5Z", "", "2026-11-22T10:00:00Z"}, false},
+		{[]string{"2026-11-22T10:00:00Z", "2026-11-22T10:00:02Z", "2026-11-22T10:00:01Z"}, false},
+		{[]string{"yesterday"}, false},
+	} {
+		if got := inOrder(each.texts...); got != each.want {
+			t.Errorf("%v: %v", each.texts, got)
+		}
+	}
+}
