@@ -51,6 +51,7 @@ class Docs(Case):
             self.box.run('cp', source, path)
         elif hint.startswith('stands for '):
             name, _, command = hint.removeprefix('stands for ').partition(': ')
+            self.addCleanup(self.box.run, f'rm -f /usr/local/bin/{name}')
             self.box.write(f'/usr/local/bin/{name}', f'#!/bin/sh\nexec {command} "$@"\n', 0o755)
         else:
             return False
