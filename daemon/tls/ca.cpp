@@ -31,6 +31,7 @@ constexpr const char* kCertificateFile = "ca.pem";
 // Of the one that is to follow. The certificate is written last: where it is, the pair is whole.
 constexpr const char* kNextKeyFile = "next.key";
 constexpr const char* kNextCertificateFile = "next.pem";
+constexpr const char* kHalfWritten = ".new";  // behind the name of one of these
 constexpr std::size_t kMaxFileBytes = 64U << 10U;
 
 Result<UniqueFd> open_directory(const std::string& path) {
@@ -94,7 +95,7 @@ Result<> write_all(int fd, std::string_view text) {
 
 // The old file or the new one after a crash, never a half.
 Result<> replace_file(int directory, const std::string& name, std::string_view text, mode_t mode) {
-  const std::string temporary = name + ".new";
+  const std::string temporary = name + kHalfWritten;
   (void)::unlinkat(directory, temporary.c_str(), 0);  // left by a crash; open() reports the rest
   const UniqueFd fd(::openat(directory, temporary.c_str(),
                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
@@ -133,6 +134,13 @@ Result<UniqueFd> open_store(const std::string& state_dir) {
 void remove_next(int directory) {
   (void)::unlinkat(directory, kNextCertificateFile, 0);  // there may be none
   (void)::unlinkat(directory, kNextKeyFile, 0);
+}
+
+// What a crash left half written: a key that nobody uses lies nowhere.
+void remove_half_written(int directory) {
+  for (const char* name : {kKeyFile, kCertificateFile, kNextKeyFile, kNextCertificateFile}) {
+    (void)::unlinkat(directory, (std::string(name) + kHalfWritten).c_str(), 0);
+  }
 }
 
 // The key first: while its certificate has the old name, the step is not done.
@@ -450,6 +458,7 @@ Result<Authority::Opened> Authority::open_or_create(const std::string& state_dir
   if (!directory) {
     return directory.error();
   }
+  remove_half_written(directory->get());
   // Where it cannot be put in place the one before is still there.
   const auto is_next = put_next_in_place(directory->get());
   const AuthorityStore store(directory->get(), inspected, now);

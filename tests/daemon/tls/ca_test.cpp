@@ -284,6 +284,18 @@ TEST(NextAuthority, IsBesideTheOneInUseUntilItIsAdopted) {
   EXPECT_EQ(after.renewed_because, "");
 }
 
+TEST(NextAuthority, WhatACrashLeftHalfWrittenIsRemoved) {
+  const StateDirectory dir;
+  const auto before = open(dir).authority;
+  for (const char* name : {"ca.key", "ca.pem", "next.key", "next.pem"}) {
+    std::ofstream(dir.path() + "/ca/" + name + ".new") << "half";
+  }
+  EXPECT_EQ(open(dir).authority->fingerprint(), before->fingerprint());
+  for (const char* name : {"ca.key", "ca.pem", "next.key", "next.pem"}) {
+    EXPECT_FALSE(std::filesystem::exists(dir.path() + "/ca/" + name + ".new")) << name;
+  }
+}
+
 TEST(NextAuthority, WhatACrashInterruptsIsFinishedOrForgotten) {
   // As far as it got: the files of the next one, and which authority is used then.
   struct Case {
