@@ -13,7 +13,7 @@ REPACK = f'''set -e
     sed -i 's/^Version: .*/Version: 99.0/' later/DEBIAN/control
     rm later/DEBIAN/md5sums
     sed -i 's/^Description=.*/Description=A later version/' "$(find later -path '*/systemd/system/antigravity-proxy.service')"
-    dpkg-deb --root-owner-group --build later {LATER}
+    dpkg-deb -z1 --root-owner-group --build later {LATER}
     rm -r later'''
 # Its helper writes what this one's does: rules of another version are made by hand.
 AGE_RULES = '''set -e
