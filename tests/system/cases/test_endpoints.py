@@ -145,6 +145,33 @@ class Reading:
         self.world.wait_usage(1)
         self.assertEqual(1, self.good('/v1/usage', user='dev')['totals']['calls'])
 
+    def test_a_fall_of_the_quota_stands_beside_the_call_that_made_it(self):
+        self.begin(proxy='language_server:\n  quota_every: 1s\n', quota_tokens=1_000_000)
+        self.other_user()
+
+        def points(user='dev'):
+            series = self.good('/v1/quota/history', user=user)['series']
+            return [point for each in series if each['id'] == MODEL for point in each['points']]
+
+        def falls():
+            found = [each for each in self.command('why', user='dev')['quotas'] if each['id'] == MODEL and each['falls']]
+            return found[0] if found else None
+
+        self.assertEqual(200, self.turn('dev')[0])
+        poll(points, 30, 'the quota is looked at because of the call')
+        before = len(points())
+        self.assertEqual(200, self.turn('dev')[0])
+        poll(lambda: len(points()) > before, 30, 'it is looked at again')
+        found = poll(falls, 30, 'it fell')
+        self.assertEqual((0, 0), (found['fell_without_calls'], found['resets']), found)
+        self.assertGreater(found['measured']['total'], 0)
+        self.assertEqual([MODEL], [each['key'] for each in found['by_model']])
+        self.assertIsNotNone(found['by_cascade'][0]['key'], found)
+        self.assertEqual([], points('other'))
+        self.assertEqual([], self.command('why', user='other')['quotas'])
+        shown = self.box.run('antigravity-proxy', 'why', user='dev').out.splitlines()
+        self.assertLessEqual(max(map(len, shown)), 80, shown)
+
     # Who may
 
     def other_user(self):
