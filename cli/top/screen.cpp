@@ -8,6 +8,7 @@
 
 // ncurses' own names are macros: nothing of ours is included behind it.
 #include <ncurses.h>
+#include <poll.h>
 #include <unistd.h>
 
 namespace agp::cli::top {
@@ -89,11 +90,17 @@ class Curses final : public Screen {
       case KEY_RESIZE:
         return Key::resized;
       default:
-        return Key::none;
+        return is_gone() ? Key::quit : Key::none;
     }
   }
 
  private:
+  // A terminal that was closed is not told by a signal where it was not the controlling one.
+  static bool is_gone() {
+    pollfd terminal{STDIN_FILENO, POLLIN, 0};
+    return ::poll(&terminal, 1, 0) > 0 && (terminal.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+  }
+
   static short pair_of(Tone tone) { return static_cast<short>(static_cast<int>(tone) + 1); }
 
   SCREEN* screen_;

@@ -21,10 +21,15 @@ class Top(Case):
     def open(self, *options, user=None, **settings):
         self.process, self.end = self.box.terminal('antigravity-proxy', 'top', '--interval', '1', *options, user=user,
                                                    **settings)
-        self.addCleanup(os.close, self.end)
+        self.addCleanup(self.close)
         self.addCleanup(self.process.wait)
         self.addCleanup(self.process.kill)
         self.seen = b''
+
+    def close(self):
+        if self.end >= 0:
+            os.close(self.end)
+        self.end = -1
 
     def read(self):
         while select.select([self.end], [], [], 0.05)[0]:
@@ -81,9 +86,16 @@ class Top(Case):
     def test_a_signal_that_ends_it_gives_the_terminal_back(self):
         self.open()
         self.wait_for(b'gemini-3-flash')
-        self.box.run('pkill', '-TERM', '-f', 'antigravity-proxy top')
+        self.box.run('pkill', '-TERM', '-f', '^antigravity-proxy top')
         self.ended()
         self.assertIn(LEAVES, self.seen)
+
+    def test_a_terminal_that_is_closed_ends_it(self):
+        self.open()
+        self.wait_for(b'gemini-3-flash')
+        self.close()
+        poll(lambda: self.box.run('pgrep', '-cf', '^antigravity-proxy top', check=False).out.strip() == '0', 20,
+             'nothing goes on without a terminal')
 
     def test_without_a_terminal_it_says_what_to_use(self):
         done = self.box.run('antigravity-proxy', 'top', check=False)
