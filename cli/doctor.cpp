@@ -7,8 +7,6 @@
 #include <utility>
 #include <variant>
 
-#include <boost/json/parse.hpp>
-
 namespace agp::cli {
 namespace {
 
@@ -16,18 +14,6 @@ namespace json = boost::json;
 
 constexpr const char* kNewestCalls = "200";
 constexpr std::string_view kCodeAssist = "cloudcode-pa";
-
-Answer<json::object> parsed(const Answer<std::string>& answer) {
-  if (const auto* failure = std::get_if<Failure>(&answer)) {
-    return *failure;
-  }
-  boost::system::error_code error;
-  auto value = json::parse(std::get<std::string>(answer), error);
-  if (error || !value.is_object()) {
-    return unreadable();
-  }
-  return std::move(value.get_object());
-}
 
 Answer<json::array> list_of(const Answer<std::string>& answer, std::string_view key) {
   const auto document = parsed(answer);

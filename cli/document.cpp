@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <numeric>
 #include <utility>
+#include <variant>
 
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 namespace agp::cli {
@@ -66,6 +68,18 @@ std::string cut_to(const std::string& text, std::size_t width) {
 Failure unreadable() {
   return {Exit::data, "unreadable", "the answer of antigravity-proxy is not understood",
           "command and daemon are of different versions: restart antigravity-proxy"};
+}
+
+Answer<json::object> parsed(const Answer<std::string>& answer) {
+  if (const auto* failure = std::get_if<Failure>(&answer)) {
+    return *failure;
+  }
+  boost::system::error_code error;
+  auto value = json::parse(std::get<std::string>(answer), error);
+  if (error || !value.is_object()) {
+    return unreadable();
+  }
+  return std::move(value.get_object());
 }
 
 const json::value* find(const json::object& object, std::string_view key) {

@@ -19,6 +19,8 @@ inline constexpr const char* kUnknown = "unknown";
 inline constexpr std::size_t kScreen = 80;  // columns of a terminal
 
 [[nodiscard]] Failure unreadable();
+/// The object that an answer is; unreadable() for anything else.
+[[nodiscard]] Answer<boost::json::object> parsed(const Answer<std::string>& answer);
 [[nodiscard]] const boost::json::value* find(const boost::json::object& object,
                                              std::string_view key);
 [[nodiscard]] const boost::json::object* object_in(const boost::json::object& object,

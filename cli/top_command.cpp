@@ -14,7 +14,6 @@
 #include <variant>
 
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 namespace agp::cli {
@@ -26,18 +25,6 @@ constexpr int kDefaultInterval = 2;  // seconds
 constexpr int kLongestInterval = 60;
 constexpr const char* kNewest = "20";  // more than a screen has room for beside the rest
 
-Answer<json::object> parsed(const Answer<std::string>& answer) {
-  if (const auto* failure = std::get_if<Failure>(&answer)) {
-    return *failure;
-  }
-  boost::system::error_code error;
-  auto value = json::parse(std::get<std::string>(answer), error);
-  if (error || !value.is_object()) {
-    return unreadable();
-  }
-  return std::move(value.get_object());
-}
-
 Answer<json::object> today(Daemon& daemon) {
   return parsed(
       daemon.usage({{"group_by", "model"}, {"since", "today"}, {"timezone", local_zone()}}));
@@ -47,7 +34,7 @@ std::string words_of(const Failure& failure) {
   return failure.message + (failure.hint.empty() ? "" : "; " + failure.hint);
 }
 
-// What the service says now; a part that it does not tell stays as it was shown before.
+// What the service says now.
 top::Snapshot look(Daemon& daemon, const TopHost& host) {
   top::Snapshot out;
   out.at = host.seconds();
