@@ -283,6 +283,39 @@ std::optional<bool> datagram_arrives(uid_t uid,
   return is_sent == is_there ? std::optional(is_there) : std::nullopt;
 }
 
+/// Connects to 203.0.113.1:443 as that user, from a port of its own choice. @return the errno
+/// beside a socket that is not connected.
+struct FromPort {
+  FromPort(uid_t uid, std::uint16_t port) {
+    (void)::seteuid(uid);  // what the rules see is who made the socket
+    socket = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::seteuid(0), 0);
+    const int one = 1;
+    (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_port = htons(port);
+    ::inet_pton(AF_INET, "203.0.113.1", &at.sin_addr);
+    EXPECT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0)
+        << std::strerror(errno);
+    at.sin_port = htons(443);
+    failure = ::connect(socket.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0 ? 0 : errno;
+  }
+  UniqueFd socket;
+  int failure = 0;
+};
+
+/// Takes a connection and ends it with a reset, which the other side has seen on return.
+void reset_one(const UniqueFd& listener, const UniqueFd& client) {
+  const int taken = ::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC);
+  const linger at_once{1, 0};
+  (void)::setsockopt(taken, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  ::close(taken);
+  char byte = 0;
+  EXPECT_EQ(::recv(client.get(), &byte, 1, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+}
+
 bool has_connection(const UniqueFd& listener, sockaddr_storage* original = nullptr) {
   pollfd ready{listener.get(), POLLIN, 0};
   if (::poll(&ready, 1, 0) != 1) {
@@ -509,6 +542,37 @@ TEST_P(RedirectNet, OnlyTheLanguageServersTrafficIsRedirected) {
     shell_free(program, {"-t", "nat", "-F", "OUTPUT"});
     EXPECT_EQ(connect_as(kServerUid, c.family, c.outside, 443, SOCK_STREAM), ECONNREFUSED);
   }
+}
+
+// After a reset from the far end connection tracking keeps what it did with the connection for ten
+// seconds, and does the same for whoever opens one from the same port to the same address: for
+// somebody else too. It must fail then, at neither place where it does not belong.
+// threat-model 97
+TEST_P(RedirectNet, APortThatWasSomebodyElsesBeforeAResetTakesNobodyToTheWrongPlace) {
+  Fixture fixture(GetParam());
+  ASSERT_TRUE(fixture.operations.ensure_redirect());
+  const auto intercept = listen_on(AF_INET, "127.0.0.1", 8742);
+  const auto upstream = listen_on(AF_INET, "203.0.113.1", 443);
+  {
+    const FromPort server(kServerUid, 40001);
+    ASSERT_EQ(server.failure, 0);
+    reset_one(intercept, server.socket);
+  }
+  EXPECT_EQ(FromPort(kOtherUid, 40001).failure, ECONNREFUSED);
+  EXPECT_FALSE(has_connection(intercept));
+  EXPECT_FALSE(has_connection(upstream));
+  EXPECT_EQ(FromPort(kOtherUid, 40003).failure, 0);
+  EXPECT_TRUE(has_connection(upstream));
+  {
+    const FromPort other(kOtherUid, 40005);
+    ASSERT_EQ(other.failure, 0);
+    reset_one(upstream, other.socket);
+  }
+  EXPECT_EQ(FromPort(kServerUid, 40005).failure, ECONNREFUSED);
+  EXPECT_FALSE(has_connection(intercept));
+  EXPECT_FALSE(has_connection(upstream));
+  EXPECT_EQ(FromPort(kServerUid, 40007).failure, 0);
+  EXPECT_TRUE(has_connection(intercept));
 }
 
 // threat-model 37
