@@ -82,8 +82,9 @@ sub tcp {
   my $mark = sprintf ':%04X', $port;
   open(my $table, '<', $family == AF_INET ? '/proc/net/tcp' : '/proc/net/tcp6') or die $!;
   while (<$table>) {
-    my (undef, $here, $there) = split;
-    return 'metered' if $here =~ /:2226$/ && substr($there, -5) eq $mark;
+    my (undef, $here, $there, $state) = split;
+    # TIME_WAIT (06) is of an earlier connection, of whoever had this port then: of one that the daemon ended first.
+    return 'metered' if $here =~ /:2226$/ && substr($there, -5) eq $mark && $state ne '06';
   }
   return 'direct';
 }
