@@ -226,18 +226,25 @@ class World:
 
     def begin_session(self, *users):
         """A service manager for each of these people, as a login of theirs would start it."""
+        since = lambda unit: int(self.box.run('systemctl', 'show', '--property=ActiveEnterTimestampMonotonic', '--value', unit).out)
+        uids = [self.box.run('id', '-u', user).out.strip() for user in users]
+        # Where a case killed the system bus, neither logind nor a manager from before comes back to it: nobody would ask the
+        # one, and the other moves nobody into a scope.
+        bus = since('dbus')
+        if any(since(unit) < bus for unit in ('systemd-logind', *(f'user@{uid}' for uid in uids))):
+            self.box.run('rm -f /var/lib/systemd/linger/*; '
+                         "systemctl stop 'user@*.service' 'user-runtime-dir@*.service'", check=False)
         # logind stops the manager of a user whom it knows neither a session nor lingering of, whoever started it. This is what
         # enable-linger does, which asks udev too; Debian 13's fails in a container without it.
         lingering = ' && '.join(f'test -e {user}' for user in users)
         self.box.run(f'mkdir -p /var/lib/systemd/linger && cd /var/lib/systemd/linger\n'
                      f'{{ {lingering}; }} || {{ touch {" ".join(users)} && systemctl restart systemd-logind; }}')
-        for user in users:
-            uid = self.box.run('id', '-u', user).out.strip()
+        for uid in uids:
             self.box.run(f'systemctl start user@{uid}.service')
             poll(lambda uid=uid: self.box.run(
                 f'loginctl show-user {uid} --property=State --value | grep -qxE "lingering|online|active" && '
                 f'systemctl -q is-active user@{uid} && test -S /run/user/{uid}/systemd/private', check=False).code == 0,
-                30, f'the service manager of {user} runs, and stays')
+                30, f'the service manager of {uid} runs, and stays')
 
     def start_ide(self, *arguments, era='', user='dev', name='fake-ide'):
         """The editor's stand-in with its own language server, run by an ordinary user."""
