@@ -41,9 +41,18 @@ Failure no_manager(uid_t user) {
               ", or as root: antigravity-proxy run --user " + name + " -- ..."};
 }
 
-Failure no_scope(const std::string& why) {
+Failure no_scope(const std::string& why, const std::string& remedy = {}) {
   return {Exit::unavailable, "no_scope", "the service manager made no scope: " + why,
-          "see: systemctl --user status"};
+          remedy.empty() ? "see: systemctl --user status" : remedy};
+}
+
+/// A manager of a user asks that of the system to move a process from one session into another. It
+/// does not come back to a system bus that was restarted.
+Failure not_moved(bool is_root) {
+  return no_scope("this process was not moved into it",
+                  is_root ? "see: systemctl status"
+                          : "was the system bus restarted since you logged in? Then: systemctl "
+                            "--user daemon-reexec");
 }
 
 /// The manager's own socket: it needs no session bus, and no environment that su has spoiled.
@@ -183,7 +192,7 @@ std::optional<Failure> SystemRunHost::enter_scope(const std::string& id, uid_t u
     return no_scope(error.text(result));
   }
   if (!wait_until_in(bus.get(), unit)) {
-    return no_scope("this process was not moved into it");
+    return not_moved(is_root);
   }
   return std::nullopt;
 }

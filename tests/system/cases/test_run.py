@@ -241,6 +241,19 @@ class Run(Case):
         self.assertEqual({0: 1}, self.usage_by_uid(1))
         self.assertNoScopeRules()
 
+    def test_a_user_whose_manager_lost_the_system_bus_is_told_what_to_do(self):
+        self.world.start()
+        self.run_as('dev', 'true')
+        self.box.run('systemctl kill --signal=KILL --kill-who=main dbus && systemctl start dbus')
+        # Killed by the kernel, begun again by systemd: either may come a moment later.
+        poll(lambda: self.box.run('busctl', '--system', 'status', check=False).code == 0, 20, 'there is a bus again')
+        self.world.wait_capture(60)
+        output = self.run_as('dev', 'true', check=False)
+        self.assertEqual(69, output.code, output)
+        command = re.search(r'systemctl --user daemon-reexec', output.err).group()
+        self.box.run(command, user='dev', env={'XDG_RUNTIME_DIR': f'/run/user/{self.uid("dev")}'})
+        poll(lambda: self.run_as('dev', 'true', check=False).code == 0, 30, 'it is moved again')
+
     def test_a_stop_takes_everything_back_while_the_command_goes_on(self):
         self.world.start()
         held = self.hold('stays')
