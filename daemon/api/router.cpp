@@ -75,6 +75,18 @@ const Entry* find(const Request& request) {
   return nullptr;
 }
 
+/// For people who mistyped one.
+std::string known_paths() {
+  std::string known;
+  for (const auto& entry : kEntries) {
+    known += (known.empty() ? "" : ", ") + std::string(entry.path);
+  }
+  for (const auto& entry : kPrefixes) {
+    known += ", " + std::string(entry.path) + "NAME";
+  }
+  return known;
+}
+
 bool is_openai(Endpoint endpoint) {
   return endpoint == Endpoint::responses || endpoint == Endpoint::chat_completions ||
          endpoint == Endpoint::models || endpoint == Endpoint::model;
@@ -263,16 +275,12 @@ Route route_head(const Request& request, const Visibility& who) {
     return route;
   }
   if (entry == nullptr) {
-    route.refusal = ApiError{
-        404,
-        "invalid_request_error",
-        "not_found",
-        "there is nothing at this path",
-        "known are /, /health, /metrics, /v1/usage, /v1/usage/records, "
-        "/v1/usage/stream, /v1/usage/export, /v1/schemas/NAME, /v1/status, "
-        "/v1/quota, /v1/quota/history, /v1/why, /v1/models, /v1/sessions, /v1/responses and "
-        "/v1/chat/completions",
-        ""};
+    route.refusal = ApiError{404,
+                             "invalid_request_error",
+                             "not_found",
+                             "there is nothing at this path",
+                             "known are " + known_paths(),
+                             ""};
     return route;
   }
   if (!takes(*entry, request.method)) {

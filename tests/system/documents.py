@@ -3,11 +3,15 @@
 What is fenced as `sh` is run as a user types it. What is fenced as `yaml` and begins with the comment "# /PATH" is written there.
 What is fenced as `text` is what the commands before it print: each line of it is in the output, whatever the numbers are and
 however columns are spaced. Comments of the form <!-- test: WORDS; WORDS --> tell the test what a reader knows without being told:
-they hold for the section (`## `) when no command came before them there, else for the next block.
+they hold for the section (`## `) when no command came before them there, else for the next block. A `picture` is nothing that
+is printed, and what is to be done `elsewhere` is the checkout's: whatever makes the package that the test installs.
 """
 
 import re
 from dataclasses import dataclass, field
+
+
+OF_A_BLOCK = ('elsewhere', 'endless', 'picture', 'soon')
 
 
 @dataclass
@@ -44,10 +48,10 @@ def sections(text):
         elif line.startswith('## '):
             found.append(Section(line[3:].strip()))
         elif match := re.fullmatch(r'<!-- test: (.*?) -->', line.strip()):
-            hints += [hint.strip() for hint in match.group(1).split(';')]
-            if not found[-1].blocks:
-                found[-1].hints += hints
-                hints = []
+            told = [hint.strip() for hint in match.group(1).split(';')]
+            of_section = [] if found[-1].blocks else [hint for hint in told if hint not in OF_A_BLOCK]
+            found[-1].hints += of_section
+            hints += [hint for hint in told if hint not in of_section]
         elif line.startswith('```'):
             kind = line[3:].strip()
             if kind not in ('sh', 'yaml', 'text'):

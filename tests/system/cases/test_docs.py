@@ -1,12 +1,14 @@
 """The documents for people, followed to the letter: every command, every file, and what is said to be printed."""
 
+import subprocess
 from pathlib import Path
 
 from case import Case
 from container import poll
 from documents import missing_lines, sections
 
-DOCS = Path(__file__).resolve().parents[3] / 'docs'
+REPOSITORY = Path(__file__).resolve().parents[3]
+DOCS = REPOSITORY / 'docs'
 HOME = '/home/dev'
 # What the reader has, and the world does not: keys of providers.
 ENV = {'HOME': HOME, 'USER': 'dev', 'GEMINI_API_KEY': 'key-of-nobody', 'OPENAI_API_KEY': 'key-of-nobody'}
@@ -77,13 +79,31 @@ class Docs(Case):
             self.assertIn(text, done.text)
         return done.out
 
+    def fail_at_refusals(self):
+        """curl ends with 0 whatever it is answered. Documents do not say so each time; who follows them sees it."""
+        self.box.write(f'{HOME}/.curlrc', 'fail\n')
+        self.addCleanup(self.box.run, f'rm {HOME}/.curlrc')
+
+    def assertProgramsOfTheCheckout(self, block):
+        """They cannot be run here: they make what is tested here. They are there, and take the options."""
+        for line in block.text.splitlines():
+            sudo, program, *arguments = line.partition('#')[0].split()
+            usage = subprocess.run([REPOSITORY / program, '--help'], capture_output=True, text=True, timeout=30, check=True).stdout
+            self.assertEqual('sudo', sudo)
+            for option in (word for word in arguments if word.startswith('-')):
+                self.assertIn(option, usage)
+
     def follow(self, section):
         for hint in section.hints:
             self.assertTrue(self.hint(hint), f'nobody knows what {hint!r} means')
         before, printed = None, ''
         for block in section.blocks:
             with self.subTest(section=section.title, line=block.line):
-                if block.kind == 'sh':
+                if 'picture' in block.hints:
+                    continue
+                if 'elsewhere' in block.hints:
+                    self.assertProgramsOfTheCheckout(block)
+                elif block.kind == 'sh':
                     before, printed = block, self.run_block(block)
                 elif block.kind == 'text' and 'soon' in block.hints:
                     poll(lambda: not missing_lines(block.text, self.run_block(before)), 30, f'line {block.line}: {block.text}')
@@ -94,12 +114,26 @@ class Docs(Case):
                     self.box.write(block.path, block.text)
 
 
-class Tutorial(Docs):
-    def test_from_nothing_to_the_first_number_and_back(self):
+class FromNothing(Docs):
+    def setUp(self):
+        super().setUp()
         self.world.purge()
         self.box.run(f'cp /opt/antigravity-proxy.deb {HOME}/work/antigravity-proxy_0_amd64.deb')
         self.box.run('rm -rf /etc/antigravity-proxy')
         self.world.configure('managed')  # the way to the upstream's double, which readers have
+
+
+class Readme(FromNothing):
+    def test_from_the_package_to_the_dashboard(self):
+        self.fail_at_refusals()
+        for section in sections((REPOSITORY / 'README.md').read_text(encoding='utf-8')):
+            self.follow(section)
+        # One call through the API, one of the command that run started.
+        self.assertEqual(2, self.assertCounted()['totals']['calls'])
+
+
+class Tutorial(FromNothing):
+    def test_from_nothing_to_the_first_number_and_back(self):
         self.world.start_ide()
         self.world.wait_ide()
         for section in sections((DOCS / 'tutorial.md').read_text(encoding='utf-8')):
@@ -124,3 +158,12 @@ def guide(section):
 for each in sections((DOCS / 'how-to.md').read_text(encoding='utf-8')):
     name = ''.join(letter if letter.isalnum() else '_' for letter in each.title.lower())
     setattr(HowTo, f'test_{name}', guide(each))
+
+
+class Http(Docs):
+    def test_every_example(self):
+        self.fail_at_refusals()
+        self.world.configure('managed')
+        self.world.start(capture=False)
+        for section in sections((DOCS / 'http.md').read_text(encoding='utf-8')):
+            self.follow(section)
