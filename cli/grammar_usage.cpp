@@ -74,6 +74,8 @@ std::vector<Verb> usage_verbs() {
           .details = "Of the login that the language server uses; pools where the language server "
                      "names them. A "
                      "share that is not known is shown as \"unknown\", never as 100 %.\n"
+                     "AT THIS RATE says when it will be empty, in local time, or that it lasts "
+                     "until its reset; it is not there while there is too little to go by.\n"
                      "With --json it is the document of GET /v1/quota.",
           .exits = service_exits(
               {{Exit::failed, "nothing to show, or nothing but what was read earlier"},

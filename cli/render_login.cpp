@@ -1,6 +1,8 @@
 #include "cli/document.h"
+#include "cli/forecast_text.h"
 #include "cli/render.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -106,19 +108,30 @@ std::string problem_text(const json::object& holder, const char* message, const 
              : std::string();
 }
 
-std::vector<Row> model_rows(const json::array& models) {
-  std::vector<Row> rows = {{"MODEL", "LEFT", "RESETS"}};
-  for (const auto& each : models) {
-    if (const auto* model = each.if_object()) {
-      rows.push_back({has_text(*model, "name") ? text_of(*model, "name") : text_of(*model, "id"),
-                      left_text(*model), resets_text(*model)});
+// A column that says nothing of anything is not there.
+std::vector<Row> without_empty_last(std::vector<Row> rows) {
+  if (std::all_of(rows.begin() + 1, rows.end(),
+                  [](const Row& row) { return row.back().empty(); })) {
+    for (auto& row : rows) {
+      row.pop_back();
     }
   }
   return rows;
 }
 
-std::vector<Row> pool_rows(const json::array& pools) {
-  std::vector<Row> rows = {{"POOL", "WINDOW", "LEFT", "RESETS"}};
+std::vector<Row> model_rows(const json::array& models, std::string_view now) {
+  std::vector<Row> rows = {{"MODEL", "LEFT", "RESETS", "AT THIS RATE"}};
+  for (const auto& each : models) {
+    if (const auto* model = each.if_object()) {
+      rows.push_back({has_text(*model, "name") ? text_of(*model, "name") : text_of(*model, "id"),
+                      left_text(*model), resets_text(*model), forecast_text(*model, now)});
+    }
+  }
+  return without_empty_last(std::move(rows));
+}
+
+std::vector<Row> pool_rows(const json::array& pools, std::string_view now) {
+  std::vector<Row> rows = {{"POOL", "WINDOW", "LEFT", "RESETS", "AT THIS RATE"}};
   for (const auto& each : pools) {
     const auto* pool = each.if_object();
     for (const auto& item : pool == nullptr ? array_in({}, "") : array_in(*pool, "buckets")) {
@@ -126,11 +139,11 @@ std::vector<Row> pool_rows(const json::array& pools) {
         rows.push_back({text_or_nothing(*pool, "name"),
                         has_text(*bucket, "window") ? text_of(*bucket, "window")
                                                     : text_or_nothing(*bucket, "name"),
-                        left_text(*bucket), resets_text(*bucket)});
+                        left_text(*bucket), resets_text(*bucket), forecast_text(*bucket, now)});
       }
     }
   }
-  return rows;
+  return without_empty_last(std::move(rows));
 }
 
 std::string reasons_text(const json::object& document) {
@@ -178,9 +191,10 @@ Answer<StatusText> render_quota(std::string_view document, const Style& style) {
     return unreadable();
   }
   StatusText out;
-  out.text = plan_line(*root) + table_of(model_rows(array_in(*root, "models")), 1, kWidth);
+  const auto now = text_of(*root, "generated_at");
+  out.text = plan_line(*root) + table_of(model_rows(array_in(*root, "models"), now), 1, kWidth);
   if (const auto& pools = array_in(*root, "pools"); !pools.empty()) {
-    out.text += "\n" + table_of(pool_rows(pools), 2, kWidth);
+    out.text += "\n" + table_of(pool_rows(pools, now), 2, kWidth);
   }
   out.text += reasons_text(*root);
   if (const auto* problem = object_in(*root, "problem")) {

@@ -91,6 +91,33 @@ TEST(RenderQuota, FitsBesideOtherWindows) {
   EXPECT_FALSE(out.is_degraded);
 }
 
+std::string lasting(const std::string& forecast) {
+  return shown(render_quota,
+               R"({"generated_at":"2026-11-23T12:00:00Z","models":[{"id":"m","name":"M",)"
+               R"("remaining_fraction":0.5,"resets_in_seconds":60,"forecast":)" +
+                   forecast +
+                   R"(},{"id":"n","remaining_fraction":null,"forecast":null}],)"
+                   R"("pools":[{"name":"P","buckets":[{"window":"5h","remaining_fraction":0.5,)"
+                   R"("resets_in_seconds":60,"forecast":)" +
+                   forecast + "}]}]}")
+      .text;
+}
+
+TEST(RenderQuota, SaysHowLongItLastsAtThePresentRate) {
+  const auto text = lasting(R"({"empty_at":null,"rate_per_hour":0.1,"basis_seconds":1200})");
+  EXPECT_EQ(text,
+            "MODEL     LEFT    RESETS       AT THIS RATE\n"
+            "M         50 %  in 1 min  lasts until reset\n"
+            "n      unknown   unknown\n"
+            "\n"
+            "POOL  WINDOW  LEFT    RESETS       AT THIS RATE\n"
+            "P     5h      50 %  in 1 min  lasts until reset\n");
+}
+
+TEST(RenderQuota, WithoutAForecastThereIsNoColumnForOne) {
+  EXPECT_FALSE(has(lasting("null"), "AT THIS RATE")) << lasting("null");
+}
+
 TEST(RenderQuota, WhatIsOldSaysWhy) {
   const auto out =
       shown(render_quota,
