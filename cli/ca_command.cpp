@@ -67,7 +67,7 @@ Answer<CaText> render(std::string_view document) {
 
 }  // namespace
 
-Output run_ca(const Line& line, Daemon& daemon, bool /*color*/) {
+Output run_ca(const Line& line, Daemon& daemon, const Style& /*style*/) {
   const auto verb = second_word(*line.verb);
   const auto answer = verb == "show" ? daemon.ca() : daemon.rotate_ca();
   if (const auto* failure = std::get_if<Failure>(&answer)) {

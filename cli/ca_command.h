@@ -6,6 +6,6 @@
 namespace agp::cli {
 
 /// The verbs ca show and rotate: the authority that signs what intercepted programs see.
-[[nodiscard]] Output run_ca(const Line& line, Daemon& daemon, bool color);
+[[nodiscard]] Output run_ca(const Line& line, Daemon& daemon, const Style& style);
 
 }  // namespace agp::cli

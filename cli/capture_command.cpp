@@ -69,14 +69,14 @@ Answer<std::string> ask(std::string_view verb, Daemon& daemon) {
 
 }  // namespace
 
-Output run_capture(const Line& line, Daemon& daemon, bool color) {
+Output run_capture(const Line& line, Daemon& daemon, const Style& style) {
   const auto verb = second_word(*line.verb);
   const auto answer = ask(verb, daemon);
   if (const auto* failure = std::get_if<Failure>(&answer)) {
     return failed(*failure, line.json);
   }
   const auto& document = std::get<std::string>(answer);
-  const auto rendered = render(document, Style{color});
+  const auto rendered = render(document, style);
   if (const auto* failure = std::get_if<Failure>(&rendered)) {
     return failed(*failure, line.json);
   }

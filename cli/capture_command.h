@@ -6,6 +6,6 @@
 namespace agp::cli {
 
 /// The verbs capture on, off and status: whether model calls are measured at all.
-[[nodiscard]] Output run_capture(const Line& line, Daemon& daemon, bool color);
+[[nodiscard]] Output run_capture(const Line& line, Daemon& daemon, const Style& style);
 
 }  // namespace agp::cli

@@ -35,15 +35,14 @@
 namespace agp::cli {
 namespace {
 
-Output version(const Line& line, Daemon& /*daemon*/, bool /*color*/) {
+Output version(const Line& line, Daemon& /*daemon*/, const Style& /*style*/) {
   Output output;
   output.out =
       line.json ? "{\"version\":\"" AGP_VERSION "\"}\n" : "antigravity-proxy " AGP_VERSION "\n";
   return output;
 }
 
-Output status(const Line& line, Daemon& daemon, bool color) {
-  const Style style{color};
+Output status(const Line& line, Daemon& daemon, const Style& style) {
   const auto answer = daemon.status();
   if (const auto* failure = std::get_if<Failure>(&answer)) {
     return failed(*failure, line.json);
@@ -62,28 +61,28 @@ Output status(const Line& line, Daemon& daemon, bool color) {
   return output;
 }
 
-Output cleanup(const Line& line, Daemon& /*daemon*/, bool /*color*/) {
+Output cleanup(const Line& line, Daemon& /*daemon*/, const Style& /*style*/) {
   SystemMachine machine;
   return run_cleanup(line, machine);
 }
 
-Output replay(const Line& line, Daemon& /*daemon*/, bool /*color*/) {
+Output replay(const Line& line, Daemon& /*daemon*/, const Style& /*style*/) {
   return run_replay(line);
 }
 
-Output program(const Line& line, Daemon& daemon, bool /*color*/) {
+Output program(const Line& line, Daemon& daemon, const Style& /*style*/) {
   SystemRunHost host;
   return run_program(line, daemon, host);
 }
 
-Output monitor(const Line& line, Daemon& daemon, bool /*color*/) {
+Output monitor(const Line& line, Daemon& daemon, const Style& /*style*/) {
   SystemMonitorHost host;
   return run_monitor(line, daemon, host);
 }
 
 struct Runner {
   std::string_view word;  // the first of the verb
-  Output (*run)(const Line& line, Daemon& daemon, bool color);
+  Output (*run)(const Line& line, Daemon& daemon, const Style& style);
 };
 
 constexpr Runner kRunners[] = {
@@ -136,7 +135,7 @@ Output faulty(const Line& line) {
 
 }  // namespace
 
-Output run(const std::vector<std::string>& words, Daemon& daemon, bool color) {
+Output run(const std::vector<std::string>& words, Daemon& daemon, const Style& style) {
   const auto line = parse_line(words);
   const bool is_known = line.verb != nullptr || find_group(line.named) != nullptr;
   if (line.help && (is_known || line.named.empty())) {
@@ -149,7 +148,7 @@ Output run(const std::vector<std::string>& words, Daemon& daemon, bool color) {
   const auto* runner = std::find_if(std::begin(kRunners), std::end(kRunners),
                                     [&](const Runner& each) { return each.word == word; });
   assert(runner != std::end(kRunners));
-  return runner->run(line, daemon, color);
+  return runner->run(line, daemon, style);
 }
 
 std::vector<std::string_view> runnable_words() {

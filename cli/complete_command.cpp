@@ -63,7 +63,7 @@ void add_from(const Answer<std::string>& answer,
 
 }  // namespace
 
-Output run_complete(const Line& line, Daemon& daemon, bool /*color*/) {
+Output run_complete(const Line& line, Daemon& daemon, const Style& /*style*/) {
   const auto& kind = line.arguments[0];
   const auto& kinds = names_in_service();
   if (std::none_of(kinds.begin(), kinds.end(),

@@ -13,7 +13,7 @@ namespace agp::cli {
 inline constexpr std::chrono::milliseconds kCompletionPatience{800};
 
 /// `complete KIND`: what the service knows of that kind, one a line; nothing when it does not say.
-[[nodiscard]] Output run_complete(const Line& line, Daemon& daemon, bool color);
+[[nodiscard]] Output run_complete(const Line& line, Daemon& daemon, const Style& style);
 
 [[nodiscard]] bool is_completion(const std::vector<std::string>& words);
 

@@ -29,7 +29,7 @@ Exit exit_of(Facts& facts, std::size_t failed) {
 
 }  // namespace
 
-Output examine(Facts& facts, bool as_json, bool color) {
+Output examine(Facts& facts, bool as_json, const Style& style) {
   json::array checks;
   std::array<std::size_t, 4> counts{};
   doctor::Found found;
@@ -57,16 +57,16 @@ Output examine(Facts& facts, bool as_json, bool color) {
                  "\n";
     return output;
   }
-  output.out = doctor::report_text(found, Style{color}) + "\n" + grouped(doctor_checks().size()) +
+  output.out = doctor::report_text(found, style) + "\n" + grouped(doctor_checks().size()) +
                " checks, " + grouped(failed) + " failed, " + grouped(open) +
                " cannot be told yet\n";
   return output;
 }
 
-Output run_doctor(const Line& line, Daemon& daemon, bool color) {
+Output run_doctor(const Line& line, Daemon& daemon, const Style& style) {
   doctor::SystemSources sources;
   Facts facts(&daemon, &sources);
-  return examine(facts, line.json, color);
+  return examine(facts, line.json, style);
 }
 
 }  // namespace agp::cli

@@ -6,9 +6,9 @@
 
 namespace agp::cli {
 
-[[nodiscard]] Output run_doctor(const Line& line, Daemon& daemon, bool color);
+[[nodiscard]] Output run_doctor(const Line& line, Daemon& daemon, const Style& style);
 
 /// The same with facts of one's own.
-[[nodiscard]] Output examine(Facts& facts, bool json, bool color);
+[[nodiscard]] Output examine(Facts& facts, bool json, const Style& style);
 
 }  // namespace agp::cli

@@ -16,7 +16,6 @@
 namespace agp::cli {
 
 inline constexpr const char* kUnknown = "unknown";
-inline constexpr std::size_t kScreen = 80;  // columns of a terminal
 
 [[nodiscard]] Failure unreadable();
 /// The object that an answer is; unreadable() for anything else.
@@ -47,15 +46,37 @@ inline constexpr std::size_t kScreen = 80;  // columns of a terminal
 /// The first columns of a text, with a dot for what is left out.
 /// @param width  at least 1.
 [[nodiscard]] std::string cut_to(const std::string& text, std::size_t width);
+/// The same with the dot in the middle: names of models differ at their ends.
+[[nodiscard]] std::string shortened(const std::string& text, std::size_t width);
 
 using Row = std::vector<std::string>;
 
-/// The first `left` columns are aligned left, the others right.
-/// @param width  names in the left columns are cut until a line is no longer, as far as they can
-///               be; numbers are never cut. 0: any width.
-[[nodiscard]] std::string table_of(std::vector<Row> rows, std::size_t left, std::size_t width = 0);
+/// What a table gives up, in this order, for a line to be no wider than a terminal. Numbers are
+/// never cut.
+struct Fit {
+  std::size_t left = 1;  // the first columns have names, aligned left; the others are aligned right
+  std::size_t width = 0;                     // of the terminal; 0: any, nothing is given up
+  std::vector<std::string_view> spare = {};  // 1: these go, one by one; the titles in the first row
+  // 2: names are shortened, down to ten columns each
+  std::vector<std::string_view> last = {};  // 3: these go
+  // 4: names are shortened to whatever fits
+};
 
-/// The longest line of that table, when nothing is cut.
-[[nodiscard]] std::size_t width_of_table(const std::vector<Row>& rows);
+struct Table {
+  std::string text;
+  std::string gone;  // titles of columns that are not there, with commas: "cached, reasoning"
+};
+/// @param rows  the first has the titles.
+[[nodiscard]] Table fitted(std::vector<Row> rows, const Fit& fit);
+
+/// The same, with a line about the columns that are not there.
+[[nodiscard]] std::string table_of(std::vector<Row> rows, const Fit& fit);
+
+/// Names and what is said of each; that goes on below itself where it is too long.
+/// @param width  0: any.
+[[nodiscard]] std::string list_of(const std::vector<Row>& rows, std::size_t width);
+
+/// A line of text, in as many as a terminal needs.
+[[nodiscard]] std::string line_of(std::string_view text, const Style& style);
 
 }  // namespace agp::cli

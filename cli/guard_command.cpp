@@ -178,7 +178,7 @@ std::optional<double> parse_share(std::string_view text) {
   return is_share ? std::optional(value) : std::nullopt;
 }
 
-Output run_guard(const Line& line, Daemon& daemon, bool /*color*/) {
+Output run_guard(const Line& line, Daemon& daemon, const Style& /*style*/) {
   const auto text = line.value("--min-remaining");
   const auto least = text ? parse_share(*text) : std::nullopt;
   if (!least) {

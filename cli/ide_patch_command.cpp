@@ -68,7 +68,7 @@ bool is_troubled_extension(std::string_view state) {
   return state == "undone" || state == "unrecognised" || state == "refused";
 }
 
-Output run_ide_patch(const Line& line, Daemon& daemon, bool /*color*/) {
+Output run_ide_patch(const Line& line, Daemon& daemon, const Style& /*style*/) {
   const auto order = order_of(second_word(*line.verb));
   const auto answer = ask(order, daemon);
   if (const auto* failure = std::get_if<Failure>(&answer)) {

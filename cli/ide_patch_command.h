@@ -12,7 +12,7 @@
 namespace agp::cli {
 
 /// `ide-patch status`, `apply`, `revert` and `forget`.
-[[nodiscard]] Output run_ide_patch(const Line& line, Daemon& daemon, bool color);
+[[nodiscard]] Output run_ide_patch(const Line& line, Daemon& daemon, const Style& style);
 
 /// Whether a file in this state needs somebody to do something.
 [[nodiscard]] bool is_troubled_extension(std::string_view state);

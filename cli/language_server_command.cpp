@@ -30,14 +30,14 @@ Exit exit_for(std::string_view verb, const LanguageServerText& text) {
 
 }  // namespace
 
-Output run_language_server(const Line& line, Daemon& daemon, bool color) {
+Output run_language_server(const Line& line, Daemon& daemon, const Style& style) {
   const auto verb = second_word(*line.verb);
   const auto answer = ask(verb, daemon);
   if (const auto* failure = std::get_if<Failure>(&answer)) {
     return failed(*failure, line.json);
   }
   const auto& document = std::get<std::string>(answer);
-  const auto rendered = render_language_server(document, Style{color});
+  const auto rendered = render_language_server(document, style);
   if (const auto* failure = std::get_if<Failure>(&rendered)) {
     return failed(*failure, line.json);
   }

@@ -6,6 +6,6 @@
 namespace agp::cli {
 
 /// The verb `ls` (start, stop, restart, status): the language server that the service runs.
-[[nodiscard]] Output run_language_server(const Line& line, Daemon& daemon, bool color);
+[[nodiscard]] Output run_language_server(const Line& line, Daemon& daemon, const Style& style);
 
 }  // namespace agp::cli

@@ -24,7 +24,7 @@ constexpr Question kQuestions[] = {
 
 }  // namespace
 
-Output run_login(const Line& line, Daemon& daemon, bool color) {
+Output run_login(const Line& line, Daemon& daemon, const Style& style) {
   const auto& question =
       *std::find_if(std::begin(kQuestions), std::end(kQuestions),
                     [&](const Question& each) { return each.verb == line.verb->name; });
@@ -33,7 +33,7 @@ Output run_login(const Line& line, Daemon& daemon, bool color) {
     return failed(*failure, line.json);
   }
   const auto& document = std::get<std::string>(answer);
-  const auto rendered = question.render(document, Style{color});
+  const auto rendered = question.render(document, style);
   if (const auto* failure = std::get_if<Failure>(&rendered)) {
     return failed(*failure, line.json);
   }

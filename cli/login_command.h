@@ -6,6 +6,6 @@
 namespace agp::cli {
 
 /// The verbs quota, models and sessions.
-[[nodiscard]] Output run_login(const Line& line, Daemon& daemon, bool color);
+[[nodiscard]] Output run_login(const Line& line, Daemon& daemon, const Style& style);
 
 }  // namespace agp::cli

@@ -1,5 +1,6 @@
 #include "cli/command.h"
 #include "cli/complete_command.h"
+#include "cli/terminal.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -15,7 +16,8 @@ int main(int argc, char** argv) {
   agp::cli::BusDaemon daemon = agp::cli::is_completion(words)
                                    ? agp::cli::BusDaemon(agp::cli::kCompletionPatience)
                                    : agp::cli::BusDaemon();
-  const auto output = agp::cli::run(words, daemon, color);
+  const auto columns = agp::cli::columns_of(STDOUT_FILENO, std::getenv("COLUMNS"));
+  const auto output = agp::cli::run(words, daemon, {color, columns});
   (void)std::fputs(output.err.c_str(), stderr);  // nobody is left to be told
   const bool written = std::fputs(output.out.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
   if (!written && output.exit == agp::cli::Exit::ok) {

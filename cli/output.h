@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cli/daemon_client.h"
+#include "cli/style.h"
 
 #include <string>
 

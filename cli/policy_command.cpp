@@ -61,7 +61,7 @@ Output ask(const Line& line,
 
 }  // namespace
 
-Output run_policy(const Line& line, Daemon& daemon, bool /*color*/) {
+Output run_policy(const Line& line, Daemon& daemon, const Style& /*style*/) {
   const auto verb = second_word(*line.verb);
   const auto config = line.value("--config");
   if (verb == "show") {
@@ -81,7 +81,7 @@ Output run_policy(const Line& line, Daemon& daemon, bool /*color*/) {
       [&] { return offline_check(config, host, method, path); });
 }
 
-Output run_config(const Line& line, Daemon& /*daemon*/, bool /*color*/) {
+Output run_config(const Line& line, Daemon& /*daemon*/, const Style& /*style*/) {
   return shown(offline_config_check(line.value("--config")), render_config_check, line);
 }
 

@@ -239,7 +239,7 @@ Answer<StatusText> render_status(std::string_view document, const Style& style) 
   if (find(sockets, "reverse") != nullptr && joined(sockets, "reverse") != joined({}, "")) {
     rows.push_back({"  Reverse", joined(sockets, "reverse")});
   }
-  out.text += table_of(rows, 2);
+  out.text += list_of(rows, style.columns);
   return out;
 }
 

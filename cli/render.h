@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cli/daemon_client.h"
+#include "cli/style.h"
 
 #include <cstdint>
 #include <string>
@@ -8,10 +9,6 @@
 
 /// Documents of the daemon as text for people.
 namespace agp::cli {
-
-struct Style {
-  bool color = false;
-};
 
 [[nodiscard]] Answer<std::string> render_usage(std::string_view document, const Style& style);
 

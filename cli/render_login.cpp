@@ -18,7 +18,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kWidth = 60;  // of the tables: they are looked at beside other windows
 constexpr std::uint64_t kMinute = 60;
 constexpr std::uint64_t kHour = 60 * kMinute;
 constexpr std::uint64_t kDay = 24 * kHour;
@@ -192,9 +191,11 @@ Answer<StatusText> render_quota(std::string_view document, const Style& style) {
   }
   StatusText out;
   const auto now = text_of(*root, "generated_at");
-  out.text = plan_line(*root) + table_of(model_rows(array_in(*root, "models"), now), 1, kWidth);
+  out.text = plan_line(*root) + table_of(model_rows(array_in(*root, "models"), now),
+                                         {1, style.columns, {}, {"AT THIS RATE", "RESETS"}});
   if (const auto& pools = array_in(*root, "pools"); !pools.empty()) {
-    out.text += "\n" + table_of(pool_rows(pools, now), 2, kWidth);
+    out.text +=
+        "\n" + table_of(pool_rows(pools, now), {2, style.columns, {}, {"AT THIS RATE", "RESETS"}});
   }
   out.text += reasons_text(*root);
   if (const auto* problem = object_in(*root, "problem")) {
@@ -218,7 +219,7 @@ Answer<StatusText> render_models(std::string_view document, const Style& style) 
     }
   }
   StatusText out;
-  out.text = table_of(std::move(rows), 2, kWidth);
+  out.text = table_of(std::move(rows), {2, style.columns, {"NAME"}});
   if (const auto* origin = object_in(*root, "antigravity_proxy")) {
     if (text_of(*origin, "source") == "catalogue") {
       out.text += "\nThese are names that are known, not what is offered now.\n";
@@ -254,7 +255,7 @@ Answer<StatusText> render_sessions(std::string_view document, const Style& style
       }
     }
   }
-  out.text = table_of(std::move(rows), 5, kWidth) + reasons;
+  out.text = table_of(std::move(rows), {5, style.columns, {"ERA", "VERSION"}}) + reasons;
   return out;
 }
 

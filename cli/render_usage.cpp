@@ -59,7 +59,6 @@ std::string cost_of(const json::object& sums) {
 struct Column {
   const char* title;
   std::string (*text)(const json::object& sums);
-  int goes = 0;  // 1: the first to go when there is no room
 };
 
 constexpr Column kColumns[] = {
@@ -71,12 +70,18 @@ constexpr Column kColumns[] = {
      [](const json::object& sums) {
        return tokens(sums, "input_total");
      }},
-    {"CACHED", [](const json::object& sums) { return tokens(sums, "cached_input"); }, 2},
+    {"CACHED",
+     [](const json::object& sums) {
+       return tokens(sums, "cached_input");
+     }},
     {"OUTPUT",
      [](const json::object& sums) {
        return tokens(sums, "output_total");
      }},
-    {"REASONING", [](const json::object& sums) { return reasoning(sums); }, 1},
+    {"REASONING",
+     [](const json::object& sums) {
+       return reasoning(sums);
+     }},
     {"TOTAL",
      [](const json::object& sums) {
        return tokens(sums, "total");
@@ -86,17 +91,10 @@ constexpr Column kColumns[] = {
        return cost_of(sums);
      }},
 };
-constexpr int kMostGone = 2;
 
-bool is_shown(const Column& column, int gone) {
-  return column.goes == 0 || column.goes > gone;
-}
-
-void add_sums(Row& row, const json::object& sums, int gone) {
+void add_sums(Row& row, const json::object& sums) {
   for (const auto& column : kColumns) {
-    if (is_shown(column, gone)) {
-      row.push_back(column.text(sums));
-    }
+    row.push_back(column.text(sums));
   }
 }
 
@@ -106,35 +104,38 @@ std::string range_line(const json::object& document) {
     return value != nullptr && value->is_string() ? text_of(document, key) : std::string(open);
   };
   return "Usage from " + bound("since", "the first record") + " to " + bound("until", "now") +
-         " (" + text_of(document, "timezone") + ")\n";
+         " (" + text_of(document, "timezone") + ")";
 }
 
-std::string notes_of(const json::object& totals) {
+std::string notes_of(const json::object& totals, const Style& style) {
   std::string out;
   const auto unknown = number_of(totals, "usage_unknown").value_or(0);
   if (unknown > 0) {
-    out += "The usage of " + grouped(unknown) + (unknown == 1 ? " call" : " calls") +
-           " is unknown and not in the sums.\n";
+    out += line_of("The usage of " + grouped(unknown) + (unknown == 1 ? " call" : " calls") +
+                       " is unknown and not in the sums.",
+                   style);
   }
   const auto silent = number_of(totals, "reasoning_unknown").value_or(0);
   if (silent > 0) {
-    out += grouped(silent) + (silent == 1 ? " call does" : " calls do") +
-           " not say how much of the output was reasoning.\n";
+    out += line_of(grouped(silent) + (silent == 1 ? " call does" : " calls do") +
+                       " not say how much of the output was reasoning.",
+                   style);
   }
   const auto unpriced = number_of(totals, "unpriced").value_or(0);
   const auto calls = number_of(totals, "calls").value_or(0);
   if (unpriced > 0 && unpriced < calls) {
-    out += grouped(unpriced) + (unpriced == 1 ? " call has" : " calls have") +
-           " no known price and " + (unpriced == 1 ? "is" : "are") + " not in Est. $.\n";
+    out += line_of(grouped(unpriced) + (unpriced == 1 ? " call has" : " calls have") +
+                       " no known price and " + (unpriced == 1 ? "is" : "are") + " not in Est. $.",
+                   style);
   }
   const auto* flags = object_in(totals, "flags");
   if (flags != nullptr && !flags->empty()) {
-    out += "Flags:";
+    std::string words = "Flags:";
     for (const auto& flag : *flags) {
-      out += " " + printable({flag.key().data(), flag.key().size()}) + "=" +
-             number_text(*flags, std::string_view(flag.key().data(), flag.key().size()));
+      words += " " + printable({flag.key().data(), flag.key().size()}) + "=" +
+               number_text(*flags, std::string_view(flag.key().data(), flag.key().size()));
     }
-    out += "\n";
+    out += line_of(words, style);
   }
   return out;
 }
@@ -164,7 +165,7 @@ const char* word_for_group(std::string_view key) {
   return key == "uid" ? "UID" : "KEY";
 }
 
-std::vector<Row> usage_rows(const json::object& totals, const json::array& groups, int gone) {
+std::vector<Row> usage_rows(const json::object& totals, const json::array& groups) {
   std::vector<Row> rows(1);
   if (!groups.empty()) {
     if (const auto* key = object_in(groups.front().as_object(), "key")) {
@@ -178,9 +179,7 @@ std::vector<Row> usage_rows(const json::object& totals, const json::array& group
   }
   const auto keys = rows[0].size();
   for (const auto& column : kColumns) {
-    if (is_shown(column, gone)) {
-      rows[0].emplace_back(column.title);
-    }
+    rows[0].emplace_back(column.title);
   }
   for (const auto& group : groups) {
     Row row;
@@ -191,32 +190,23 @@ std::vector<Row> usage_rows(const json::object& totals, const json::array& group
       }
     }
     row.resize(keys);
-    add_sums(row, sums, gone);
+    add_sums(row, sums);
     rows.push_back(std::move(row));
   }
   Row last(keys);
   last[0] = "all";
-  add_sums(last, totals, gone);
+  add_sums(last, totals);
   rows.push_back(std::move(last));
   return rows;
 }
 
-// A cut name may stand for two models, so columns that can be spared go first.
-std::string usage_table(const json::object& totals, const json::array& groups) {
-  int gone = 0;
-  auto rows = usage_rows(totals, groups, gone);
-  while (gone < kMostGone && width_of_table(rows) > kScreen) {
-    rows = usage_rows(totals, groups, ++gone);
-  }
-  const auto shown = std::count_if(std::begin(kColumns), std::end(kColumns),
-                                   [&](const Column& column) { return is_shown(column, gone); });
-  const auto keys = rows[0].size() - static_cast<std::size_t>(shown);
-  auto out = table_of(std::move(rows), keys, kScreen);
-  if (gone > 0) {
-    out += std::string("\nNot shown, for want of room: ") +
-           (gone > 1 ? "cached, reasoning" : "reasoning") + ". --json has all.\n";
-  }
-  return out;
+// A shortened name may stand for two models, so columns that can be spared go first.
+std::string usage_table(const json::object& totals, const json::array& groups, const Style& style) {
+  auto rows = usage_rows(totals, groups);
+  const auto keys = rows[0].size() - std::size(kColumns);
+  return table_of(
+      std::move(rows),
+      {keys, style.columns, {"REASONING", "CACHED"}, {"CALLS", "TOTAL", "EST. $", "OUTPUT"}});
 }
 
 std::string record_time(const json::object& record) {
@@ -264,16 +254,16 @@ Answer<std::string> render_usage(std::string_view document, const Style& style) 
       !std::all_of(groups->begin(), groups->end(), [](const auto& g) { return g.is_object(); })) {
     return unreadable();
   }
-  std::string out = painted(style, "1", range_line(root)) + "\n";
+  std::string out = painted(style, "1", line_of(range_line(root), style)) + "\n";
   if (number_of(*totals, "calls") == std::optional<std::uint64_t>(0)) {
     return out + "No calls were recorded.\n";
   }
-  out += usage_table(*totals, *groups);
-  const auto notes = notes_of(*totals);
+  out += usage_table(*totals, *groups, style);
+  const auto notes = notes_of(*totals, style);
   return notes.empty() ? out : out + "\n" + notes;
 }
 
-Answer<std::string> render_records(std::string_view document, const Style&) {
+Answer<std::string> render_records(std::string_view document, const Style& style) {
   boost::system::error_code error;
   const auto value = json::parse(document, error);
   const auto* root = error ? nullptr : value.if_object();
@@ -291,7 +281,8 @@ Answer<std::string> render_records(std::string_view document, const Style&) {
   for (const auto& record : *records) {
     rows.push_back(record_row(record.get_object()));
   }
-  auto out = table_of(std::move(rows), 2, kScreen);
+  auto out = table_of(std::move(rows),
+                      {2, style.columns, {"CACHED"}, {"EST. $", "OUTCOME", "STARTED (UTC)"}});
   const auto* next = find(*root, "next_cursor");
   if (next != nullptr && next->is_string()) {
     out += "\nMore with: --cursor " + text_of(*root, "next_cursor") + "\n";

@@ -1,4 +1,5 @@
 #include "cli/document.h"
+#include "cli/help.h"
 #include "cli/why_command.h"
 
 #include <algorithm>
@@ -61,21 +62,8 @@ std::string time_text(const json::object& object, std::string_view key) {
   return text;
 }
 
-std::string wrapped(const std::string& text) {
-  std::string out;
-  std::size_t column = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto end = std::min(text.find(' ', at), text.size());
-    const auto word = text.substr(at, end - at);
-    if (column > 0 && column + 1 + word.size() > kScreen) {
-      out += "\n";
-      column = 0;
-    }
-    out += (column > 0 ? " " : "") + word;
-    column += (column > 0 ? 1 : 0) + word.size();
-    at = end + 1;
-  }
-  return out + "\n";
+std::string paragraph(const std::string& text, const Style& style) {
+  return wrapped(text, style.prose(), 0, 0) + "\n";
 }
 
 std::string label(const json::object& quota) {
@@ -97,20 +85,21 @@ void add_parts(std::vector<Row>& rows, const json::object& quota, const char* ke
   }
 }
 
-std::string parts_text(const json::object& quota) {
+std::string parts_text(const json::object& quota, const Style& style) {
   std::string out;
   for (const auto& [key, title] :
        {std::pair("by_model", "MODEL"), {"by_kind", "KIND"}, {"by_cascade", "CONVERSATION"}}) {
     std::vector<Row> rows = {{title, "SHARE", "CALLS", "INPUT", "CACHED", "OUTPUT", "REASONING"}};
     add_parts(rows, quota, key);
     if (rows.size() > 1) {
-      out += "\n" + table_of(std::move(rows), 1, kScreen);
+      out += "\n" + table_of(std::move(rows),
+                             {1, style.columns, {"REASONING", "CACHED"}, {"CALLS", "OUTPUT"}});
     }
   }
   return out;
 }
 
-std::string falls_text(const json::object& quota) {
+std::string falls_text(const json::object& quota, const Style& style) {
   std::vector<Row> rows = {{"BETWEEN (UTC)", "AND", "FELL", "TO", "CALLS", "TOKENS"}};
   for (const auto& each : list_in(quota, "falls")) {
     if (const auto* fall = each.if_object()) {
@@ -121,7 +110,7 @@ std::string falls_text(const json::object& quota) {
                       number_text(*fall, "calls"), total_of(*fall)});
     }
   }
-  return table_of(std::move(rows), 2, kScreen);
+  return table_of(std::move(rows), {2, style.columns, {"CALLS", "TO"}});
 }
 
 std::string quota_text(const json::object& quota, const Style& style) {
@@ -130,7 +119,8 @@ std::string quota_text(const json::object& quota, const Style& style) {
   if (unseen && *unseen > 0) {
     head += ", " + percent(unseen) + " without a measured call";
   }
-  return "\n" + painted(style, "1", head) + "\n" + falls_text(quota) + parts_text(quota);
+  return "\n" + painted(style, "1", line_of(head, style)) + falls_text(quota, style) +
+         parts_text(quota, style);
 }
 
 }  // namespace
@@ -144,10 +134,11 @@ Answer<std::string> render_why(std::string_view document, const Style& style) {
     return unreadable();
   }
   const auto calls = number_of(*measured, "calls");
-  auto out = wrapped("From " + time_text(*root, "since") + " to " + time_text(*root, "until") +
-                     " (UTC): " + number_text(*measured, "calls") +
-                     (calls == std::optional<std::uint64_t>(1) ? " call" : " calls") +
-                     " measured that may use up a quota, " + total_of(*measured) + " tokens.");
+  auto out = paragraph("From " + time_text(*root, "since") + " to " + time_text(*root, "until") +
+                           " (UTC): " + number_text(*measured, "calls") +
+                           (calls == std::optional<std::uint64_t>(1) ? " call" : " calls") +
+                           " measured that may use up a quota, " + total_of(*measured) + " tokens.",
+                       style);
   std::string steady;
   for (const auto& each : list_in(*root, "quotas")) {
     const auto* quota = each.if_object();
@@ -160,10 +151,10 @@ Answer<std::string> render_why(std::string_view document, const Style& style) {
       out += quota_text(*quota, style);
     }
   }
-  out += steady.empty() ? "" : "\n" + wrapped(steady);
+  out += steady.empty() ? "" : "\n" + paragraph(steady, style);
   for (const auto& each : list_in(*root, "notes")) {
     if (const auto* note = each.if_object()) {
-      out += "\n" + wrapped("Note: " + text_of(*note, "message") + ".");
+      out += "\n" + paragraph("Note: " + text_of(*note, "message") + ".", style);
     }
   }
   return out;

@@ -68,7 +68,7 @@ Answer<bool> write_new_file(const std::string& path, const std::string& text) {
 
 }  // namespace report
 
-Output run_report(const Line& line, Daemon& daemon, bool /*color*/) {
+Output run_report(const Line& line, Daemon& daemon, const Style& /*style*/) {
   const auto path = line.value("--output").value_or(kFile);
   const bool is_agreed = line.has("--yes");
   if (!is_agreed && (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0)) {

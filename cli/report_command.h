@@ -8,7 +8,7 @@
 namespace agp::cli {
 
 /// `report`: what a bug report needs, without what is nobody's business.
-[[nodiscard]] Output run_report(const Line& line, Daemon& daemon, bool color);
+[[nodiscard]] Output run_report(const Line& line, Daemon& daemon, const Style& style);
 
 namespace report {
 

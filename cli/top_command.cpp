@@ -179,9 +179,10 @@ Output run_top(const Line& line, Daemon& daemon, const TopHost& host) {
   return {};
 }
 
-Output run_top(const Line& line, Daemon& daemon, bool color) {
+Output run_top(const Line& line, Daemon& daemon, const Style& style) {
   return run_top(line, daemon,
-                 TopHost{[color] { return top::open_screen(color); }, steady_seconds, local_clock});
+                 TopHost{[color = style.color] { return top::open_screen(color); }, steady_seconds,
+                         local_clock});
 }
 
 }  // namespace agp::cli

@@ -19,6 +19,6 @@ struct TopHost {
 
 /// The verb top: goes on until somebody says that it is enough. With --json it is one document.
 [[nodiscard]] Output run_top(const Line& line, Daemon& daemon, const TopHost& host);
-[[nodiscard]] Output run_top(const Line& line, Daemon& daemon, bool color);
+[[nodiscard]] Output run_top(const Line& line, Daemon& daemon, const Style& style);
 
 }  // namespace agp::cli

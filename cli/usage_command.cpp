@@ -99,7 +99,7 @@ Output shown(const Answer<std::string>& answer, bool json, const Style& style, R
 
 }  // namespace
 
-Output run_usage(const Line& line, Daemon& daemon, bool color) {
+Output run_usage(const Line& line, Daemon& daemon, const Style& style) {
   auto query = question(line);
   if (!line.arguments.empty()) {
     if (query.count("since") != 0 || query.count("until") != 0) {
@@ -110,7 +110,7 @@ Output run_usage(const Line& line, Daemon& daemon, bool color) {
     }
   }
   if (!line.has("--csv")) {
-    return shown(daemon.usage(query), line.json, Style{color}, &render_usage);
+    return shown(daemon.usage(query), line.json, style, &render_usage);
   }
   if (line.json) {
     return wrong_line("pass --csv or --json", "usage", true);
@@ -128,15 +128,15 @@ Output run_usage(const Line& line, Daemon& daemon, bool color) {
   return output;
 }
 
-Output run_records(const Line& line, Daemon& daemon, bool color) {
+Output run_records(const Line& line, Daemon& daemon, const Style& style) {
   auto query = question(line);
   if (!line.json) {
     query.emplace("limit", "20");
   }
-  return shown(daemon.records(query), line.json, Style{color}, &render_records);
+  return shown(daemon.records(query), line.json, style, &render_records);
 }
 
-Output run_export(const Line& line, Daemon& daemon, bool /*color*/) {
+Output run_export(const Line& line, Daemon& daemon, const Style& /*style*/) {
   if (!line.value("--format")) {
     return wrong_line("option --format is needed: csv, json or ndjson", "export", line.json);
   }

@@ -6,7 +6,7 @@
 
 namespace agp::cli {
 
-Output run_why(const Line& line, Daemon& daemon, bool color) {
+Output run_why(const Line& line, Daemon& daemon, const Style& style) {
   std::map<std::string, std::string> query;
   if (const auto window = line.value("--window")) {
     query["window"] = *window;
@@ -16,7 +16,7 @@ Output run_why(const Line& line, Daemon& daemon, bool color) {
     return failed(*failure, line.json);
   }
   const auto& document = std::get<std::string>(answer);
-  auto rendered = render_why(document, {color});
+  auto rendered = render_why(document, style);
   if (const auto* failure = std::get_if<Failure>(&rendered)) {
     return failed(*failure, line.json);
   }

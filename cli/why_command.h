@@ -10,7 +10,7 @@
 namespace agp::cli {
 
 /// why: what the quota went on.
-[[nodiscard]] Output run_why(const Line& line, Daemon& daemon, bool color);
+[[nodiscard]] Output run_why(const Line& line, Daemon& daemon, const Style& style);
 
 [[nodiscard]] Answer<std::string> render_why(std::string_view document, const Style& style);
 

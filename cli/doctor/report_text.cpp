@@ -25,13 +25,16 @@ const char* color_of(State state) {
 }
 
 // Breaks at spaces; a word that is longer than a line stays whole, so that it can be copied.
-std::string wrapped(const std::string& first, const std::string& text, std::size_t indent) {
+std::string wrapped(const std::string& first,
+                    const std::string& text,
+                    std::size_t indent,
+                    std::size_t width) {
   std::string out = first;
   std::size_t column = first.size();
   bool is_line_empty = true;
   std::istringstream words(text);
   for (std::string word; words >> word;) {
-    if (!is_line_empty && column + 1 + word.size() > kScreen) {
+    if (!is_line_empty && column + 1 + word.size() > width) {
       out += "\n" + std::string(indent, ' ');
       column = indent;
       is_line_empty = true;
@@ -46,13 +49,13 @@ std::string wrapped(const std::string& first, const std::string& text, std::size
 std::string line_of(const Check& check, const Finding& finding, const Style& style) {
   const std::string word =
       finding.state == State::not_applicable ? "n/a" : to_string(finding.state);
-  auto text =
-      wrapped("  " + word + "  ", std::string(check.id) + ": " + printable(finding.seen), 6);
+  auto text = wrapped("  " + word + "  ", std::string(check.id) + ": " + printable(finding.seen), 6,
+                      style.prose());
   return "  " + painted(style, color_of(finding.state), word) + text.substr(2 + word.size());
 }
 
-std::string remedy_of(const Finding& finding) {
-  return wrapped("      ", "Remedy: " + printable(finding.remedy), 8);
+std::string remedy_of(const Finding& finding, const Style& style) {
+  return wrapped("      ", "Remedy: " + printable(finding.remedy), 8, style.prose());
 }
 
 }  // namespace
@@ -71,10 +74,10 @@ std::string report_text(const Found& found, const Style& style) {
     // One remedy for many checks is said once.
     if (!finding.remedy.empty() && finding.remedy != remedy) {
       remedy = finding.remedy;
-      text += remedy_of(finding);
+      text += remedy_of(finding, style);
     }
     if (finding.state == State::failed) {
-      failures += line_of(*check, finding, style) + remedy_of(finding);
+      failures += line_of(*check, finding, style) + remedy_of(finding, style);
     }
   }
   return text + (failures.empty() ? "" : "\nwhat failed\n" + failures);

@@ -146,7 +146,9 @@ std::vector<ScreenLine> models(const Snapshot& now, const Rates& rates, std::siz
                               : std::string(kUnknown)});
   }
   std::vector<ScreenLine> out;
-  for (auto& line : lines_of(table_of(std::move(rows), 1, columns))) {
+  for (auto& line : lines_of(
+           fitted(std::move(rows), {1, columns, {"CACHED"}, {"CALLS", "EST. $", "OUTPUT", "INPUT"}})
+               .text)) {
     out.push_back({{std::move(line), out.empty() ? Tone::title : Tone::plain}});
   }
   if (groups.empty()) {
@@ -206,7 +208,7 @@ std::vector<ScreenLine> quotas(const Snapshot& now, std::size_t columns) {
     rows.push_back({each.name, each.share ? bar_of(*each.share) : std::string(kBar + 2, ' '),
                     each.share ? percent_text(*each.share) : kUnknown});
   }
-  const auto lines = lines_of(table_of(std::move(rows), 2, columns));
+  const auto lines = lines_of(fitted(std::move(rows), {1, columns}).text);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto& share = all[i].share;
     out.push_back({{lines[i], !share                  ? Tone::dim
@@ -232,7 +234,7 @@ std::vector<ScreenLine> recent_calls(const Snapshot& now, std::size_t columns) {
     }
   }
   std::vector<ScreenLine> out;
-  for (auto& line : lines_of(table_of(std::move(rows), 4, columns))) {
+  for (auto& line : lines_of(fitted(std::move(rows), {4, columns, {"KIND"}, {"OUTCOME"}}).text)) {
     out.push_back({{std::move(line), out.empty() ? Tone::title : Tone::plain}});
   }
   return out;

@@ -72,13 +72,17 @@ TEST(DoctorCommand, TextFitsATerminalAndRepeatsWhatFailed) {
   HealthyMachine machine;
   machine.sources.machine_seen.missing_accounts = {"antigravity-ls"};
   Facts facts(&machine.daemon, &machine.sources);
-  const auto text = examine(facts, false, false).out;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    const auto first = line.find_first_not_of(' ');
-    // What cannot be broken stays whole.
-    EXPECT_TRUE(line.size() <= 80 || line.find(' ', first) == std::string::npos) << line;
+  for (const std::size_t columns : {0U, 60U, 80U, 132U}) {
+    std::istringstream lines(examine(facts, false, {false, columns}).out);
+    for (std::string line; std::getline(lines, line);) {
+      const auto first = line.find_first_not_of(' ');
+      // What cannot be broken stays whole.
+      EXPECT_TRUE(line.size() <= (columns == 60 ? 60 : 80) ||
+                  line.find(' ', first) == std::string::npos)
+          << line;
+    }
   }
+  const auto text = examine(facts, false, false).out;
   const auto repeated = text.find("\nwhat failed\n");
   ASSERT_NE(repeated, std::string::npos) << text;
   EXPECT_NE(text.find("machine.accounts: there is no account antigravity-ls", repeated),

@@ -1,7 +1,6 @@
 #include "cli/render.h"
+#include "tests/cli/screen_text.h"
 
-#include <algorithm>
-#include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -11,20 +10,10 @@ namespace {
 
 using Render = Answer<StatusText> (*)(std::string_view document, const Style& style);
 
-StatusText shown(Render render, const std::string& document) {
-  const auto answer = render(document, Style{});
+StatusText shown(Render render, const std::string& document, const Style& style = {}) {
+  const auto answer = render(document, style);
   EXPECT_NE(std::get_if<StatusText>(&answer), nullptr) << document;
   return std::get_if<StatusText>(&answer) == nullptr ? StatusText{} : std::get<StatusText>(answer);
-}
-
-std::size_t widest(const std::string& text) {
-  std::istringstream lines(text);
-  std::size_t out = 0;
-  for (std::string line; std::getline(lines, line);) {
-    out = std::max(out, static_cast<std::size_t>(std::count_if(
-                            line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; })));
-  }
-  return out;
 }
 
 bool has(const std::string& text, std::string_view part) {
@@ -83,8 +72,9 @@ TEST(RenderQuota, FitsBesideOtherWindows) {
           R"("pools":[{"name":")" +
           long_name + R"(","buckets":[{"id":"b","name":")" + long_name +
           R"(","window":null,"remaining_fraction":0.5,"unknown_because":null,)"
-          R"("resets_in_seconds":790000},{"id":"b-5h","window":"5h","remaining_fraction":0.2,)"
-          R"("resets_in_seconds":60}]}]})");
+          R"("resets_in_seconds":790000,"forecast":{"empty_at":null,"rate_per_hour":1}},)"
+          R"({"id":"b-5h","window":"5h","remaining_fraction":0.2,"resets_in_seconds":60}]}]})",
+      {false, 60});
   EXPECT_LE(widest(out.text), 60U) << out.text;
   EXPECT_TRUE(has(out.text, "5h"));
   EXPECT_TRUE(has(out.text, "no figures"));
@@ -137,6 +127,17 @@ TEST(RenderModels, AreTheNamesOfRequests) {
   EXPECT_FALSE(out.is_degraded);
 }
 
+TEST(RenderModels, ANameGoesBeforeTheWordForRequestsIsShortened) {
+  const std::string id = "claude-sonnet-4-5-thinking-with-a-long-suffix";
+  const auto document = R"({"data":[{"id":")" + id +
+                        R"(","antigravity_proxy":{"display_name":"Claude Sonnet 4.5"}}]})";
+  const auto out = shown(render_models, document, {false, 60});
+  EXPECT_LE(widest(out.text), 60U) << out.text;
+  EXPECT_TRUE(has(out.text, id));
+  EXPECT_TRUE(has(out.text, "Not shown, for want of room: name."));
+  EXPECT_TRUE(has(shown(render_models, document).text, "Claude Sonnet 4.5"));
+}
+
 TEST(RenderModels, ACatalogueSaysThatItIsOne) {
   const auto out =
       shown(render_models, R"({"data":[],"antigravity_proxy":{"source":"catalogue",)"
@@ -152,7 +153,8 @@ TEST(RenderSessions, SayWhichIsUsedAndWhyNot) {
             R"({"sessions":[{"pid":12,"user":"anna","kind":"ide","era":"e2","version":"1.21.6",)"
             R"("usable":true,"in_use":true,"reason":null},{"pid":4194304,)"
             R"("user":"a-rather-long-name-of-a-user","kind":"remote","era":null,"version":null,)"
-            R"("usable":false,"in_use":false,"reason":"it has no login"}]})");
+            R"("usable":false,"in_use":false,"reason":"it has no login"}]})",
+            {false, 60});
   EXPECT_LE(widest(out.text), 60U) << out.text;
   EXPECT_TRUE(has(out.text, "in use"));
   EXPECT_TRUE(has(out.text, "4194304: it has no login"));

@@ -1,5 +1,7 @@
 #include "cli/render.h"
 
+#include "tests/cli/screen_text.h"
+
 #include <gtest/gtest.h>
 
 namespace agp::cli {
@@ -117,6 +119,19 @@ TEST(Render, StatusShowsThePolicyAndThatRequestsAreChanged) {
   const auto plain = render_status(
       R"({"state":"ok","policy":{"generation":1,"loaded_at":"x","request_rules_hosts":[]}})", {});
   EXPECT_EQ(std::get<StatusText>(plain).text.find("Request rules"), std::string::npos);
+}
+
+TEST(Render, StatusFitsTheTerminal) {
+  const auto document =
+      R"({"state":"ok","version":"1.0","policy":{"generation":3,"loaded_at":"2026-11-22T08:00:00Z",
+          "rewritten_hosts":["a.example","b.example","c.example","d.example"]},
+          "ledger":{"health":"ok","records":123456789012,"last_record_at":"2026-11-22T08:00:00Z",
+          "lost":123456789012}})";
+  const auto text = std::get<StatusText>(render_status(document, {false, 60})).text;
+  EXPECT_LE(widest(text), 60U) << text;
+  EXPECT_NE(text.find("last at\n                   2026-11-22T08:00:00Z"), std::string::npos)
+      << text;
+  EXPECT_GT(widest(std::get<StatusText>(render_status(document, {})).text), 80U);
 }
 
 TEST(Render, GroupsThousands) {

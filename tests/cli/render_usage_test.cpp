@@ -1,7 +1,7 @@
 #include "cli/render.h"
+#include "tests/cli/screen_text.h"
 
-#include <algorithm>
-#include <sstream>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -24,7 +24,7 @@ std::string text_of(const Answer<std::string>& answer) {
 }
 
 TEST(RenderUsage, UsageIsAnAlignedTable) {
-  EXPECT_EQ(text_of(render_usage(kUsage, {})),
+  EXPECT_EQ(text_of(render_usage(kUsage, {false, 80})),
             "Usage from the first record to now (UTC)\n"
             "\n"
             "MODEL           CALLS      INPUT   CACHED   OUTPUT      TOTAL    EST. $\n"
@@ -85,21 +85,40 @@ TEST(RenderUsage, ReasoningIsShownWhereThereIsRoom) {
   EXPECT_EQ(text.find("Not shown"), std::string::npos) << text;
 }
 
-TEST(RenderUsage, LongNamesAreCutSoThatATableFitsTheScreen) {
-  const auto text = text_of(render_usage(
-      R"({"timezone":"UTC","totals":{"calls":1,"usage_unknown":0},"groups":[{"key":{"day":"2026-11-22",)"
-      R"("model":"a-model-whose-name-is-longer-than-anybody-would-believe-\u00e9\u00e9\u00e9"},)"
-      R"("calls":1,"usage_unknown":0,"input_total":1234567890,"cached_input":1,"output_total":2,)"
-      R"("reasoning":3,"total":4,"reasoning_unknown":0,"cost_usd_estimate":1.5,"unpriced":0}]})",
-      {}));
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    EXPECT_LE(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; }),
-              80)
-        << line;
+// By two keys, with a name and numbers as large as they come.
+std::string large(const std::string& name, const std::string& number) {
+  const auto sums = R"("calls":)" + number + R"(,"usage_unknown":1,"input_total":)" + number +
+                    R"(,"cached_input":)" + number + R"(,"output_total":)" + number +
+                    R"(,"reasoning":)" + number + R"(,"total":)" + number +
+                    R"(,"reasoning_unknown":)" + number +
+                    R"(,"cost_usd_estimate":123456.5,"unpriced":1,"flags":{"bad_number":1}})";
+  return R"({"since":"2026-11-22T00:00:00Z","until":"2026-11-23T00:00:00Z",)"
+         R"("timezone":"America/Argentina/ComodRivadavia","totals":{)" +
+         sums + R"(,"groups":[{"key":{"day":"2026-11-22","model":")" + name + "\"}," + sums + "]}";
+}
+
+TEST(RenderUsage, ATableFitsTheTerminal) {
+  const std::string name = "a-model-whose-name-is-longer-than-anybody-would-believe-\u00e9\u00e9";
+  for (const std::size_t columns : {60U, 80U, 132U}) {
+    for (const char* number : {"2", "1234567", "123456789012"}) {
+      const auto text = text_of(render_usage(large(name, number), {false, columns}));
+      EXPECT_LE(widest(text), columns) << text;
+      EXPECT_NE(text.find("2026-11-22"), std::string::npos) << text;
+      EXPECT_NE(text.find("INPUT"), std::string::npos) << text;
+    }
   }
-  EXPECT_NE(text.find("1,234,567,890"), std::string::npos) << text;
-  EXPECT_NE(text.find("2026-11-22"), std::string::npos) << text;
+  const auto text = text_of(render_usage(large(name, "1234567"), {false, 60}));
+  EXPECT_NE(text.find("1,234,567"), std::string::npos) << text;
+  EXPECT_NE(text.find("a-mod"), std::string::npos) << text;
+  EXPECT_NE(text.find("-\u00e9\u00e9  "), std::string::npos) << "cut in the middle\n" << text;
+}
+
+TEST(RenderUsage, InAPipeNothingIsCut) {
+  const std::string name(200, 'n');
+  const auto text = text_of(render_usage(large(name, "123456789012"), {}));
+  EXPECT_NE(text.find(name), std::string::npos);
+  EXPECT_NE(text.find("REASONING"), std::string::npos);
+  EXPECT_EQ(text.find("Not shown"), std::string::npos);
 }
 
 TEST(RenderRecords, IsATableWithTheWayToTheNextPage) {
@@ -115,6 +134,20 @@ TEST(RenderRecords, IsATableWithTheWayToTheNextPage) {
             "(none)          partial  2026-11-22 03:00  unknown  unknown  unknown  unpriced\n"
             "\n"
             "More with: --cursor 01A\n");
+}
+
+TEST(RenderRecords, ATableFitsTheTerminal) {
+  const std::string name(70, 'n');
+  const auto document =
+      R"({"records":[{"started_at":"2026-11-22T04:00:00.000001Z","model":")" + name +
+      R"(","outcome":"partial","usage":{"input_total":123456789012,"cached_input":123456789012,)"
+      R"("output_total":123456789012},"cost_usd":123456.5}]})";
+  for (const std::size_t columns : {60U, 80U}) {
+    const auto text = text_of(render_records(document, {false, columns}));
+    EXPECT_LE(widest(text), columns) << text;
+    EXPECT_NE(text.find("123,456,789,012"), std::string::npos) << text;
+  }
+  EXPECT_NE(text_of(render_records(document, {})).find(name), std::string::npos);
 }
 
 TEST(RenderRecords, WhatIsNotUnderstoodIsNotShown) {

@@ -21,12 +21,12 @@ json::object object(const std::string& text) {
   return json::parse(text).as_object();
 }
 
-std::string group(const std::string& model, int total) {
+std::string group(const std::string& model, long total) {
   return R"({"key":{"model":")" + model + R"("},"calls":2,"input_total":10,"cached_input":1,)" +
          R"("output_total":5,"total":)" + std::to_string(total) + R"(,"cost_usd_estimate":0.5})";
 }
 
-std::string usage(const std::string& groups, int total) {
+std::string usage(const std::string& groups, long total) {
   return R"({"totals":{"calls":2,"total":)" + std::to_string(total) +
          R"(,"cost_usd_estimate":null},"groups":[)" + groups + "]}";
 }
@@ -107,6 +107,16 @@ TEST(TopView, WhateverTheSizeNothingIsWiderOrLonger) {
       }
     }
   }
+}
+
+TEST(TopView, OnANarrowScreenNumbersStayWhole) {
+  auto now = snapshot();
+  now.usage = object(usage(group("a-model-with-quite-a-long-name", 123456789012), 123456789012));
+  const auto text = drawn(now, {24, 60});
+  EXPECT_TRUE(has(text, "a-mo")) << text;
+  EXPECT_TRUE(has(text, "  123,456,789,012  0.5000  unknown")) << text;
+  EXPECT_FALSE(has(text, "CACHED")) << text;
+  EXPECT_TRUE(has(text, "[##########..........]")) << text;
 }
 
 TEST(TopView, ModelsScrollAndTheLastOneStays) {

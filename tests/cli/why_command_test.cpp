@@ -2,9 +2,10 @@
 
 #include "cli/command.h"
 #include "tests/cli/fake_daemon.h"
+#include "tests/cli/screen_text.h"
 
-#include <algorithm>
-#include <sstream>
+#include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -58,16 +59,22 @@ TEST(WhyCommand, WhatIsNotKnownIsNoZero) {
       << run_words(daemon, {"why"}).out;
 }
 
-TEST(WhyCommand, FitsAScreen) {
+TEST(WhyCommand, FitsTheTerminal) {
   FakeDaemon daemon;
-  daemon.why_answer = kDocument;
-  std::istringstream lines(run_words(daemon, {"why"}).out);
-  for (std::string line; std::getline(lines, line);) {
-    const auto columns = std::count_if(line.begin(), line.end(), [](char c) {
-      return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;  // what goes on in UTF-8
-    });
-    EXPECT_LE(columns, 80) << line;
+  std::string document = kDocument;
+  for (const char* number : {"12345678", "11000000", "10000000", "1345678", "1000000"}) {
+    document.replace(document.find(number), std::string_view(number).size(), "123456789012");
   }
+  daemon.why_answer = document;
+  for (const std::size_t columns : {60U, 80U}) {
+    const auto text = run({"why"}, daemon, {false, columns}).out;
+    EXPECT_LE(widest(text), columns) << text;
+    EXPECT_NE(text.find("2026-11-22 04:05  12.5 %"), std::string::npos) << text;
+    EXPECT_NE(text.find("123,456,789,012"), std::string::npos) << text;
+  }
+  EXPECT_NE(
+      run({"why"}, daemon, {}).out.find("gemini-3-flash-with-a-name-that-is-very-long-indeed"),
+      std::string::npos);
 }
 
 TEST(WhyCommand, AsksForTheWindowAndShowsTheDocumentAsItIs) {
