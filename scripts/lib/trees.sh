@@ -8,11 +8,18 @@
 # What the tree named is for; part of the recipe, so that a change here makes new trees.
 AGP_BASE_PACKAGES=systemd,systemd-sysv,dbus,iproute2,ca-certificates
 AGP_BUILD_PACKAGES='build-essential ccache fakeroot debhelper'
+# The .rpm is built and installed on one release alone: what is tested is its own part.
+AGP_RPM_RELEASE=trixie
+build_packages() { # SUITE
+  echo "$AGP_BUILD_PACKAGES"
+  [ "$1" != "$AGP_RPM_RELEASE" ] || echo rpm rpmlint
+}
 # What the system tests use beside the package's own dependencies.
 AGP_RUNTIME_PACKAGES='polkitd iptables curl jq procps openssl libglib2.0-bin sudo'
 runtime_packages() { # SUITE
   echo "$AGP_RUNTIME_PACKAGES"
   [ "$1" = bookworm ] || echo python3-openai # Debian 12 has none
+  [ "$1" != "$AGP_RPM_RELEASE" ] || echo rpm
 }
 # Programs that change the firewall behind our back, in cases of their own. They are installed so
 # that nothing of them runs or starts: a container is as if they were not there.
@@ -75,6 +82,17 @@ in_tree() {
   ' in_tree "$root" "${#binds[@]}" "${binds[@]}" "$@"
 }
 
+# in_overlay TREE WORK [BIND...] -- COMMAND...: the same on an overlay, so that the tree stays as it is. What is
+# written goes to the directory WORK.
+in_overlay() {
+  mkdir -p "$2/upper" "$2/over" "$2/root"
+  # shellcheck disable=SC2016
+  unshare --mount bash -euc '
+    mount -t overlay overlay -o "lowerdir=$2,upperdir=$3/upper,workdir=$3/over" "$3/root"
+    . "$1/scripts/lib/common.sh"; . "$1/scripts/lib/trees.sh"
+    in_tree "$3/root" "${@:4}"' in_overlay "$AGP_ROOT" "$@"
+}
+
 # Makes a fresh tree able to install: name service, no services started, no needless fsync.
 tree_prepare_apt() { # ROOT
   cp -L /etc/resolv.conf "$1/etc/resolv.conf"
@@ -134,11 +152,11 @@ derive_tree() { # KIND SUITE RECIPE COMMAND...: base tree plus what COMMAND inst
   tree_commit "$path" "$recipe"
 }
 
-install_build_dependencies() { # ROOT
-  mkdir -p "$1/srv/deps/debian"
-  cp "$AGP_ROOT/packaging/deb/control" "$1/srv/deps/debian/control"
-  in_tree "$1" -- sh -euc "apt-get -q update
-    apt-get -q -y install $AGP_BUILD_PACKAGES
+install_build_dependencies() { # SUITE ROOT
+  mkdir -p "$2/srv/deps/debian"
+  cp "$AGP_ROOT/packaging/deb/control" "$2/srv/deps/debian/control"
+  in_tree "$2" -- sh -euc "apt-get -q update
+    apt-get -q -y install $(build_packages "$1" | tr '\n' ' ')
     cd /srv/deps && apt-get -q -y build-dep ./"
 }
 
@@ -147,11 +165,11 @@ make_build_tree() { # SUITE
   local recipe
   recipe=$({
     base_recipe "$1"
-    echo "build 1 $AGP_BUILD_PACKAGES"
+    echo "build 1 $(build_packages "$1")"
     # Only the fields that decide what is installed: a new description is no reason for a new tree.
     sed -n '/^Build-Depends/,/^[A-Z]/p' "$AGP_ROOT/packaging/deb/control"
   } | sha256sum | cut -c1-16)
-  derive_tree build "$1" "$recipe" install_build_dependencies
+  derive_tree build "$1" "$recipe" install_build_dependencies "$1"
 }
 
 install_runtime_packages() { # SUITE ROOT

@@ -57,8 +57,9 @@ def only_sums(usage):
 
 
 class World:
-    def __init__(self, tree, deb, doubles, scratch, name):
+    def __init__(self, tree, deb, doubles, scratch, name, rpm=None):
         self.deb, self.doubles = Path(deb), Path(doubles)
+        self.rpm = Path(rpm) if rpm else None
         self.box = Container(tree, name, scratch)
         self.cursor = ''
         self.backend = ''
@@ -72,6 +73,8 @@ class World:
                 self.box.copy_in(program, f'{DOUBLES}/{program.name}', 0o755)
         self.box.copy_in(self.doubles / 'fake-language-server', LS_BINARY, 0o755)
         self.box.copy_in(self.deb, '/opt/antigravity-proxy.deb', 0o644)
+        if self.rpm:
+            self.box.copy_in(self.rpm, '/opt/antigravity-proxy.rpm', 0o644)
         lines = ['127.0.0.1 localhost', '::1 localhost']
         for host in (*HOSTS, *BAD_HOSTS):
             lines += [f'{UPSTREAM4} {host}', f'{UPSTREAM6} {host}']
