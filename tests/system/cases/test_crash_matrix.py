@@ -16,8 +16,9 @@ from case import Case
 from container import ContainerError, poll
 from observer import Observer
 from steps import Steps, kill
-from world import CONTROL, DAEMON, UPSTREAM4, UPSTREAM6, only_sums
+from world import CONTROL, DAEMON, HELPER, UPSTREAM4, UPSTREAM6, only_sums
 
+HELPER_NAME = 'org.antigravityproxy.Helper1'
 H, D, L, B = 'helper', 'daemon', 'ls', 'bus'
 VICTIMS = (H, D, L, B)
 BACKENDS = ('nftables', 'iptables')
@@ -283,6 +284,29 @@ class CrashMatrix(Matrix, Case):
 
 class CrashMatrixOfIptables(Matrix, Case):
     backend = 'iptables'
+
+    # threat-model 30
+    def test_a_helper_that_is_restarted_while_it_looks_at_its_rules(self):
+        """The call under way ends first: one that failed would take the rules back, and the service would go on without."""
+        self.up()
+
+        def restart():
+            self.box.run('systemctl', '--no-block', 'restart', HELPER)
+            poll(lambda: self.box.run('systemctl', 'show', '-P', 'ActiveState', HELPER).out.strip() == 'deactivating',
+                 10, 'it was asked to end')
+        end_watch = self.observer.watch('antigravity-ls', 'dev')
+        try:
+            armed = self.steps.arm('look', 1, restart)
+            call = self.box.start('busctl', 'call', HELPER_NAME, '/' + HELPER_NAME.replace('.', '/'), HELPER_NAME, 'EnsureRedirect')
+            self.assertTrue(armed.wait(lambda: False), f'there was no look, only {self.steps.seen}')
+            _, error = call.communicate(timeout=60)
+            self.assertEqual(0, call.returncode, error)
+            self.recovers()
+        finally:
+            probes, of_others = end_watch()
+        self.nothing_escaped(probes, is_capture_on=True)
+        self.assertEqual([], [probe for probe in of_others if probe[2] != 'direct'], 'somebody else noticed')
+        self.works()
 
 
 def is_here(number):
