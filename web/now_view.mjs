@@ -28,6 +28,7 @@ export class NowView {
     this.rate = new Rate(10 * MINUTE);
     this.records = [];
     this.open = null;
+    this.underWay = null;
   }
 
   /** @param {object[]} records the newest that are kept; they may have been seen already */
@@ -51,6 +52,7 @@ export class NowView {
   /** @param {object} status of /v1/status */
   status(status) {
     this.open = status.interception?.open ?? null;
+    this.underWay = status.interception?.calls_under_way ?? null;
     this.draw();
   }
 
@@ -60,6 +62,7 @@ export class NowView {
     replace(this.numbers, h('dl', { class: 'numbers' },
       number('Tokens per second', compact(minute.perSecond === null ? null : Math.round(minute.perSecond)), 'main', 'mean of a minute'),
       number('Calls in the last minute', String(minute.calls), null, minute.unknown > 0 && `${minute.unknown} of unknown usage`),
+      number('Calls under way', this.underWay === null ? UNKNOWN : String(this.underWay)),
       number('Open connections', this.open === null ? UNKNOWN : String(this.open))));
     this.drawChart(now);
     this.drawLatest(new Date(now));

@@ -107,7 +107,9 @@ std::vector<ScreenLine> head(const Snapshot& now, const Rates& rates, bool is_pa
         Tone::plain}});
   out.push_back(
       {{"Now    " + rate_text(rates.all) + " tokens/s, " +
-            number_text(part_in(now.status, "interception"), "open") + " connections open",
+            number_text(part_in(now.status, "interception"), "calls_under_way") +
+            " calls under way, " + number_text(part_in(now.status, "interception"), "open") +
+            " connections open",
         Tone::plain}});
   out.push_back({{"Today  " + number_text(totals, "calls") + " calls, " +
                       number_text(totals, "total") + " tokens, est. $ " + cost_text(totals),

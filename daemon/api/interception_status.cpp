@@ -34,6 +34,7 @@ json::array hosts(const std::vector<InterceptionStatus::Host>& from) {
 json::object interception_value(const InterceptionStatus& status) {
   json::object out;
   out["open"] = status.open;
+  out["calls_under_way"] = status.calls_under_way;
   out["accepted"] = status.accepted;
   out["intercepted"] = status.intercepted;
   out["intercepted_by_protocol"] = counts(status.intercepted_by_protocol);

@@ -23,6 +23,7 @@ struct InterceptionStatus {
   };
 
   std::uint64_t open = 0;
+  std::uint64_t calls_under_way = 0;
   std::uint64_t accepted = 0;
   std::uint64_t intercepted = 0;
   Counts intercepted_by_protocol;

@@ -78,6 +78,7 @@ void rules(Page& page, const StatusReport& report) {
 
 void connections(Page& page, const InterceptionStatus& status) {
   page.single("antigravity_connections", status.open);
+  page.single("antigravity_open_operations", status.calls_under_way);
   page.single("antigravity_accepted_connections_total", status.accepted);
   page.family("antigravity_connections_total");
   InterceptionStatus::Counts by_protocol{{"h2", 0}, {"http/1.1", 0}};

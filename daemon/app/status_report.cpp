@@ -111,6 +111,7 @@ api::InterceptionStatus interception_status(const io::Counters& counters,
                                             const io::Tally::Snapshot& tally) {
   api::InterceptionStatus status;
   status.open = counters.open;
+  status.calls_under_way = counters.open_calls;
   status.accepted = counters.accepted;
   status.intercepted = counters.intercepted;
   status.intercepted_by_protocol = tally.intercepted_by_protocol;

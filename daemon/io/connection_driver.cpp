@@ -40,6 +40,7 @@ ConnectionDriver::ConnectionDriver(Worker* worker, tcp::socket client, Origin or
 
 ConnectionDriver::~ConnectionDriver() {
   worker_->counters_->buffered_bytes.fetch_sub(accounted_, std::memory_order_relaxed);
+  worker_->counters_->open_calls.fetch_sub(open_calls_, std::memory_order_relaxed);
   worker_->counters_->open.fetch_sub(1, std::memory_order_relaxed);
   worker_->on_ended(this);
 }
@@ -166,7 +167,7 @@ std::size_t ConnectionDriver::buffered() const {
          upstream_.sent + upstream_.piped;
 }
 
-// Tells the process what waits here.
+// Tells the process what waits here, and which calls are under way.
 void ConnectionDriver::account() {
   const auto now = buffered();
   if (now != accounted_) {
@@ -174,6 +175,12 @@ void ConnectionDriver::account() {
     worker_->counters_->buffered_bytes.fetch_add(static_cast<std::uint64_t>(now) - accounted_,
                                                  std::memory_order_relaxed);
     accounted_ = now;
+  }
+  const auto calls = core_ ? core_->open_calls() : 0;
+  if (calls != open_calls_) {
+    worker_->counters_->open_calls.fetch_add(static_cast<std::uint64_t>(calls) - open_calls_,
+                                             std::memory_order_relaxed);
+    open_calls_ = calls;
   }
 }
 

@@ -104,6 +104,7 @@ class ConnectionDriver {
   Dialer* dialer_ = nullptr;  // while dialling
   Lookup* lookup_ = nullptr;  // while resolving
   std::size_t accounted_ = 0;
+  std::size_t open_calls_ = 0;
   std::optional<relay::Connection> core_;
   bool wants_upstream_ = false;
   bool is_splice_possible_ = true;

@@ -51,6 +51,7 @@ struct Settings {
 struct Counters {
   std::atomic<std::uint64_t> accepted{0};
   std::atomic<std::uint64_t> open{0};
+  std::atomic<std::uint64_t> open_calls{0};  // to a model, begun and not recorded yet
   std::atomic<std::uint64_t> intercepted{0};
   std::atomic<std::uint64_t> tunnelled{0};
   std::atomic<std::uint64_t> blocked{0};

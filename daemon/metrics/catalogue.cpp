@@ -47,6 +47,7 @@ constexpr Family kCatalogue[] = {
     {"antigravity_api_limited_callers_total", Type::counter, "", "", kEverybody, kProcess, "Of these, those that came too fast and got no reason."},
     // Connections
     {"antigravity_connections", Type::gauge, "", "", kEverybody, kStatus, "Connections that are open."},
+    {"antigravity_open_operations", Type::gauge, "", "", kEverybody, kStatus, "Model calls that are under way."},
     {"antigravity_accepted_connections_total", Type::counter, "", "", kEverybody, kProcess, "Connections accepted."},
     {"antigravity_connections_total", Type::counter, "", "disposition protocol", kEverybody, kProcess, "Connections by what happened to them and by the protocol inside."},
     {"antigravity_unnamed_connections_total", Type::counter, "", "reason", kEverybody, kProcess, "Connections whose client named no host in clear, by what came instead of a name."},

@@ -89,6 +89,10 @@ std::optional<usage::Record> Connection::next_record() {
   return observer_ ? observer_->next_record() : std::nullopt;
 }
 
+std::size_t Connection::open_calls() const {
+  return observer_ ? observer_->open_calls() : 0;
+}
+
 void Connection::report(Report::Kind kind, std::string detail) {
   commands_.emplace_back(Report{kind, facts_.host, std::move(detail), Hello::Why::named});
 }

@@ -86,6 +86,8 @@ class Connection {
   /// Heads may change on this connection (decided once the hello has been read).
   [[nodiscard]] bool is_rewriting() const { return decision_.rewrite; }
   [[nodiscard]] std::optional<usage::Record> next_record();
+  /// Model calls that have begun and are no record yet.
+  [[nodiscard]] std::size_t open_calls() const;
 
   /// Relaying octets that no reader understands.
   [[nodiscard]] bool is_unparsed() const;

@@ -85,6 +85,8 @@ class Observer::Impl {
 
   std::optional<usage::Record> next_record() { return books_.next_record(); }
 
+  [[nodiscard]] std::size_t open_calls() const { return books_.open_calls(); }
+
   [[nodiscard]] bool is_unparsed() const {
     return stage_ == Stage::unparsed || (reader_ != nullptr && reader_->is_unparsed());
   }
@@ -199,6 +201,10 @@ void Observer::on_end(Side from, End how, usage::Micros now) {
 
 std::optional<usage::Record> Observer::next_record() {
   return impl_->next_record();
+}
+
+std::size_t Observer::open_calls() const {
+  return impl_->open_calls();
 }
 
 bool Observer::is_unparsed() const {

@@ -4,6 +4,7 @@
 #include "daemon/usage/record.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -65,6 +66,9 @@ class Observer {
   /// Records that became final, oldest first. A call is counted as soon as its usage is final
   /// (terminal marker and end of body, or the end of the connection), and never twice.
   [[nodiscard]] std::optional<usage::Record> next_record();
+
+  /// Model calls that have begun and are no record yet.
+  [[nodiscard]] std::size_t open_calls() const;
 
   /// Bytes went by that no reader understands (not HTTP, or past a limit), or a reader broke down.
   [[nodiscard]] bool is_unparsed() const;

@@ -46,6 +46,7 @@ class Books {
   void abandon_all();
 
   [[nodiscard]] std::optional<usage::Record> next_record();
+  [[nodiscard]] std::size_t open_calls() const { return open_.size(); }
 
   ConnectionFacts facts;
   usage::Micros now{};

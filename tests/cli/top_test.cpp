@@ -35,9 +35,9 @@ Snapshot snapshot(int total = 30) {
   Snapshot out;
   out.at = 100;
   out.clock = "10:00:00";
-  out.status =
-      object(R"({"state":"ok","version":"1.0","capture":{"active":true},"interception":{"open":3},)"
-             R"("problems":[]})");
+  out.status = object(
+      R"({"state":"ok","version":"1.0","capture":{"active":true},"interception":{"open":3,"calls_under_way":2},)"
+      R"("problems":[]})");
   out.usage = object(usage(group("small", 10) + "," + group("large", total - 10), total));
   out.quota = object(R"({"models":[{"id":"a","name":"Model A","remaining_fraction":0.5},
       {"id":"b","name":"Model B","remaining_fraction":0.04},
@@ -77,7 +77,7 @@ bool has(const std::string& text, const std::string& part) {
 TEST(TopView, AScreenOf80By24HasEverything) {
   const auto text = drawn(snapshot());
   for (const char* part :
-       {"antigravity-proxy 1.0  ok  capture on  10:00:00", "3 connections open",
+       {"antigravity-proxy 1.0  ok  capture on  10:00:00", "2 calls under way, 3 connections open",
         "2 calls, 30 tokens, est. $ unknown", "MODEL", "large", "QUOTA",
         "Model A  [##########..........]     50 %", "unknown", "09:59:58", "agent", "q quit"}) {
     EXPECT_TRUE(has(text, part)) << part << "\n" << text;

@@ -149,7 +149,7 @@ class World:
                 'ledger': {'records': 84213, 'last_record_at': rfc3339(self.now), 'health': 'ok', 'waiting': 0},
                 'prices': {'version': 'x', 'date': '2026-11-19'},
                 'language_server': {'mode': 'managed', 'state': 'running', 'waits_for': None},
-                'interception': {'open': 3, 'intercepted': 9120, 'tunnelled': 1451, 'unparsed': 0, 'refused_by_client': [], 'refused_by_upstream': []},
+                'interception': {'open': 3, 'calls_under_way': 2, 'intercepted': 9120, 'tunnelled': 1451, 'unparsed': 0, 'refused_by_client': [], 'refused_by_upstream': []},
                 'problems': [problem]}
 
 

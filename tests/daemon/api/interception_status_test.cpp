@@ -16,6 +16,7 @@ TEST(InterceptionStatus, IsNullWhereThereIsNone) {
 TEST(InterceptionStatus, ARefusedCertificateHasHostCountAndRemedy) {
   StatusReport report;
   report.interception.emplace();
+  report.interception->calls_under_way = 5;
   report.interception->client_refused = 3;
   report.interception->client_failed = 4;
   report.interception->refused_by_client.push_back(
@@ -23,6 +24,7 @@ TEST(InterceptionStatus, ARefusedCertificateHasHostCountAndRemedy) {
   report.interception->unnamed_by_reason = {{"ech", 2}};
   const auto document = boost::json::parse(render_status(report, {}));
   const auto& part = document.at("interception");
+  EXPECT_EQ(part.at("calls_under_way"), 5);
   EXPECT_EQ(part.at("client_refused"), 3);
   EXPECT_EQ(part.at("client_failed"), 4);
   EXPECT_EQ(part.at("unnamed_by_reason").at("ech"), 2);

@@ -33,6 +33,7 @@ StatusReport filled() {
   report.ledger_health.lost_ever = 2;
   report.interception.emplace();
   report.interception->open = 5;
+  report.interception->calls_under_way = 4;
   report.interception->intercepted_by_protocol = {{"h2", 7}, {"we\"ird\\", 1}};
   report.interception->unnamed_by_reason = {{"ech", 4}, {"no_sni", 0}};
   report.interception->client_refused = 2;
@@ -71,6 +72,7 @@ TEST(Metrics, CountersHaveTheirNamesAndLabels) {
   for (const auto* line :
        {"antigravity_capture_active{mode=\"service\"} 1\n",
         "antigravity_connections 5\n",
+        "antigravity_open_operations 4\n",
         "antigravity_api_failed_callers_total{reason=\"unidentified\"} 1\n",
         "antigravity_api_failed_callers_total{reason=\"unknown_key\"} 2\n",
         "antigravity_api_failed_callers_total{reason=\"refused\"} 3\n",

@@ -136,6 +136,8 @@ TEST(InterceptionStatus, SaysEachCounterUnderItsOwnName) {
   counters.timed_out = 7;
   counters.malformed_hello = 8;
   counters.bytes_spliced = 9;
+  counters.open = 10;
+  counters.open_calls = 11;
   const auto status = interception_status(counters, {});
   EXPECT_EQ(status.client_refused, 1U);
   EXPECT_EQ(status.client_failed, 2U);
@@ -146,6 +148,8 @@ TEST(InterceptionStatus, SaysEachCounterUnderItsOwnName) {
   EXPECT_EQ(status.timed_out, 7U);
   EXPECT_EQ(status.unnamed_by_reason.at("malformed"), 8U);
   EXPECT_EQ(status.bytes_spliced, 9U);
+  EXPECT_EQ(status.open, 10U);
+  EXPECT_EQ(status.calls_under_way, 11U);
 }
 
 }  // namespace

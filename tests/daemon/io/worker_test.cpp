@@ -447,6 +447,34 @@ TEST(Worker, AThousandInspectedOnesThatEndInTheMiddleLeaveNeitherDescriptorsNorM
   EXPECT_LT(test::heap_in_use(), heap + 12 * cycles);
 }
 
+TEST(Worker, CallsUnderWayAreThoseThatHaveNoRecordYet) {
+  Rig rig;
+  {
+    Connected peers(rig);
+    ASSERT_TRUE(peers.ok);
+    EXPECT_EQ(rig.counters.open_calls, 0U) << "a connection is no call";
+    ASSERT_TRUE(peers.client.write(
+        "POST /v1internal:streamGenerateContent?alt=sse HTTP/1.1\r\nHost: " + std::string(kHost) +
+        "\r\nContent-Length: 2\r\n\r\n{}"));
+    while (rig.counters.open_calls != 1) {
+      std::this_thread::yield();  // the test's own time limit ends this
+    }
+    ASSERT_TRUE(peers.accepted->write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"));
+    while (rig.counters.open_calls != 0) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(rig.counters.open, 1U) << "the connection goes on";
+    ASSERT_TRUE(peers.client.write(
+        "POST /v1internal:streamGenerateContent?alt=sse HTTP/1.1\r\nHost: " + std::string(kHost) +
+        "\r\nContent-Length: 2\r\n\r\n{}"));
+    while (rig.counters.open_calls != 1) {
+      std::this_thread::yield();
+    }
+  }
+  come_to_rest(rig);
+  EXPECT_EQ(rig.counters.open_calls, 0U) << "a call that breaks off is none any more";
+}
+
 TEST(Worker, TunnelsEndToEnd) {
   Rig rig(Disposition::tunnel);
   Connected peers(rig);

@@ -133,6 +133,23 @@ void expect_reference(const Record& record) {
   EXPECT_TRUE(record.flags.empty());
 }
 
+TEST(Observer, ACallIsOpenUntilItIsARecord) {
+  const auto out = request();
+  const auto in = response(kFirst + kLast);
+  Observer observer(facts());
+  EXPECT_EQ(observer.open_calls(), 0U);
+  feed(&observer, Side::client, out + out);  // pipelined
+  EXPECT_EQ(observer.open_calls(), 2U);
+  feed(&observer, Side::upstream, in);
+  EXPECT_EQ(observer.open_calls(), 1U);
+  feed(&observer, Side::client, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(observer.open_calls(), 1U) << "a request that is no call to a model";
+  observer.on_end(Side::upstream, End::abrupt, at(9));
+  observer.on_end(Side::client, End::abrupt, at(9));
+  EXPECT_EQ(observer.open_calls(), 0U);
+  EXPECT_EQ(records(&observer).size(), 2U);
+}
+
 TEST(Observer, ReadsTheReferenceExchange) {
   const std::string in = response(kFirst + kLast);
   const auto got = run(request(), in);

@@ -118,6 +118,7 @@ class Page(Case):
         self.new_records(1)
         browser = self.open()
         browser.wait("document.querySelector('#live.on')", what='the stream is open')
+        browser.wait("/Calls under way\\s*0/.test(document.getElementById('now-numbers').textContent)", what='the calls under way are counted')
         self.call('claude-opus-live')
         browser.wait("document.getElementById('latest').innerText.includes('claude-opus-live')", what='the call is among the last ones')
         browser.wait("document.getElementById('models').innerText.includes('claude-opus-live')", what='the sums have it')
