@@ -18,6 +18,11 @@ TEST(CompleteCommand, OffersWhatTheServiceKnows) {
   EXPECT_EQ(run({"complete", "model", "--json"}, daemon, false).out, "[\"a-1\",\"b-2\",\"c-3\"]\n");
   daemon.usage_answer = R"({"groups":[{"key":{"uid":1000}}]})";
   EXPECT_EQ(run({"complete", "uid"}, daemon, false).out, "1000\n");
+  daemon.usage_answer =
+      R"({"groups":[{"key":{"cascade":"5f0c1d2e-7a31-4b52-9c33-0a1b2c3d4e5f"}},{"key":{"cascade":null}}]})";
+  EXPECT_EQ(run({"complete", "cascade"}, daemon, false).out,
+            "5f0c1d2e-7a31-4b52-9c33-0a1b2c3d4e5f\n");
+  EXPECT_EQ(daemon.asked.at("group_by"), "cascade");
   daemon.quota_answer = R"({"pools":[{"name":"premium","buckets":[]}]})";
   EXPECT_EQ(run({"complete", "pool"}, daemon, false).out, "premium\n");
 }

@@ -126,6 +126,9 @@ class Shells(unittest.TestCase):
         self.assertEqual({'gemini-3-flash'}, shell('antigravity-proxy usage --model gem'))
         self.assertEqual({'claude-opus'}, shell('antigravity-proxy usage --model=cla'))
         self.assertEqual({'value-of-host'}, shell('antigravity-proxy policy check value'))
+        for verb in ('usage', 'records', 'export --format csv'):
+            self.assertEqual({'value-of-cascade'}, shell(f'antigravity-proxy {verb} --cascade val'))
+        self.assertEqual({'value-of-uid'}, shell('antigravity-proxy usage --cascade=x --uid value'))
         self.assertEqual({'csv'}, shell('antigravity-proxy export --format c'))
         self.assertLessEqual({'-24h', '-7d'}, shell('antigravity-proxy usage --model x --since=-'))
         self.assertEqual({'day'}, {each.split(',')[-1] for each in shell('antigravity-proxy usage --by model,d')})
