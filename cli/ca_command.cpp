@@ -2,8 +2,7 @@
 
 #include "cli/document.h"
 #include "cli/render.h"
-
-#include <variant>
+#include "cli/shown.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -69,20 +68,10 @@ Answer<CaText> render(std::string_view document) {
 
 Output run_ca(const Line& line, Daemon& daemon, const Style& /*style*/) {
   const auto verb = second_word(*line.verb);
-  const auto answer = verb == "show" ? daemon.ca() : daemon.rotate_ca();
-  if (const auto* failure = std::get_if<Failure>(&answer)) {
-    return failed(*failure, line.json);
-  }
-  const auto& document = std::get<std::string>(answer);
-  const auto rendered = render(document);
-  if (const auto* failure = std::get_if<Failure>(&rendered)) {
-    return failed(*failure, line.json);
-  }
-  const auto& text = std::get<CaText>(rendered);
-  Output output;
-  output.exit = verb == "rotate" && text.is_rotating ? Exit::failed : Exit::ok;
-  output.out = line.json ? document : text.text;
-  return output;
+  return shown(verb == "show" ? daemon.ca() : daemon.rotate_ca(), line.json, render,
+               [&](const CaText& text) {
+                 return verb == "rotate" && text.is_rotating ? Exit::failed : Exit::ok;
+               });
 }
 
 }  // namespace agp::cli

@@ -2,9 +2,10 @@
 
 #include "cli/document.h"
 #include "cli/render.h"
+#include "cli/shown.h"
 
+#include <string>
 #include <string_view>
-#include <variant>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -71,20 +72,10 @@ Answer<std::string> ask(std::string_view verb, Daemon& daemon) {
 
 Output run_capture(const Line& line, Daemon& daemon, const Style& style) {
   const auto verb = second_word(*line.verb);
-  const auto answer = ask(verb, daemon);
-  if (const auto* failure = std::get_if<Failure>(&answer)) {
-    return failed(*failure, line.json);
-  }
-  const auto& document = std::get<std::string>(answer);
-  const auto rendered = render(document, style);
-  if (const auto* failure = std::get_if<Failure>(&rendered)) {
-    return failed(*failure, line.json);
-  }
-  const auto& text = std::get<CaptureText>(rendered);
-  Output output;
-  output.exit = exit_for(verb, text);
-  output.out = line.json ? document : text.text;
-  return output;
+  return shown(
+      ask(verb, daemon), line.json,
+      [&](const std::string& document) { return render(document, style); },
+      [&](const CaptureText& text) { return exit_for(verb, text); });
 }
 
 }  // namespace agp::cli

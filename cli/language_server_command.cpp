@@ -1,9 +1,10 @@
 #include "cli/language_server_command.h"
 
 #include "cli/render.h"
+#include "cli/shown.h"
 
+#include <string>
 #include <string_view>
-#include <variant>
 
 namespace agp::cli {
 namespace {
@@ -32,20 +33,10 @@ Exit exit_for(std::string_view verb, const LanguageServerText& text) {
 
 Output run_language_server(const Line& line, Daemon& daemon, const Style& style) {
   const auto verb = second_word(*line.verb);
-  const auto answer = ask(verb, daemon);
-  if (const auto* failure = std::get_if<Failure>(&answer)) {
-    return failed(*failure, line.json);
-  }
-  const auto& document = std::get<std::string>(answer);
-  const auto rendered = render_language_server(document, style);
-  if (const auto* failure = std::get_if<Failure>(&rendered)) {
-    return failed(*failure, line.json);
-  }
-  const auto& text = std::get<LanguageServerText>(rendered);
-  Output output;
-  output.exit = exit_for(verb, text);
-  output.out = line.json ? document : text.text;
-  return output;
+  return shown(
+      ask(verb, daemon), line.json,
+      [&](const std::string& document) { return render_language_server(document, style); },
+      [&](const LanguageServerText& text) { return exit_for(verb, text); });
 }
 
 }  // namespace agp::cli

@@ -1,11 +1,12 @@
 #include "cli/login_command.h"
 
 #include "cli/render.h"
+#include "cli/shown.h"
 
 #include <algorithm>
 #include <iterator>
+#include <string>
 #include <string_view>
-#include <variant>
 
 namespace agp::cli {
 namespace {
@@ -28,20 +29,9 @@ Output run_login(const Line& line, Daemon& daemon, const Style& style) {
   const auto& question =
       *std::find_if(std::begin(kQuestions), std::end(kQuestions),
                     [&](const Question& each) { return each.verb == line.verb->name; });
-  const auto answer = (daemon.*question.ask)();
-  if (const auto* failure = std::get_if<Failure>(&answer)) {
-    return failed(*failure, line.json);
-  }
-  const auto& document = std::get<std::string>(answer);
-  const auto rendered = question.render(document, style);
-  if (const auto* failure = std::get_if<Failure>(&rendered)) {
-    return failed(*failure, line.json);
-  }
-  const auto& text = std::get<StatusText>(rendered);
-  Output output;
-  output.exit = text.is_degraded ? Exit::failed : Exit::ok;
-  output.out = line.json ? document : text.text;
-  return output;
+  return shown((daemon.*question.ask)(), line.json,
+               [&](const std::string& document) { return question.render(document, style); },
+               [](const StatusText& text) { return text.is_degraded ? Exit::failed : Exit::ok; });
 }
 
 }  // namespace agp::cli

@@ -2,6 +2,7 @@
 
 #include "cli/offline.h"
 #include "cli/render.h"
+#include "cli/shown.h"
 
 #include <string>
 #include <variant>
@@ -9,23 +10,10 @@
 namespace agp::cli {
 namespace {
 
-/// The document for people, or as it is; its own exit code when it was understood.
 Output shown(const Answer<std::string>& answer,
              Answer<PolicyText> (*render)(std::string_view),
              const Line& line) {
-  if (const auto* failure = std::get_if<Failure>(&answer)) {
-    return failed(*failure, line.json);
-  }
-  const auto& document = std::get<std::string>(answer);
-  const auto rendered = render(document);
-  if (const auto* failure = std::get_if<Failure>(&rendered)) {
-    return failed(*failure, line.json);
-  }
-  const auto& text = std::get<PolicyText>(rendered);
-  Output output;
-  output.exit = text.exit;
-  output.out = line.json ? document : text.text;
-  return output;
+  return shown(answer, line.json, render, [](const PolicyText& text) { return text.exit; });
 }
 
 bool is_offline(const Line& line) {

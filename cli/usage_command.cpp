@@ -4,6 +4,7 @@
 #include "cli/export_file.h"
 #include "cli/local_zone.h"
 #include "cli/render.h"
+#include "cli/shown.h"
 #include "cli/usage_csv.h"
 
 #include <map>
@@ -81,22 +82,6 @@ std::optional<Failure> put_period(const std::string& period, Daemon& daemon, Que
   return std::nullopt;
 }
 
-using Render = Answer<std::string> (*)(std::string_view document, const Style& style);
-
-Output shown(const Answer<std::string>& answer, bool json, const Style& style, Render render) {
-  if (const auto* failure = std::get_if<Failure>(&answer)) {
-    return failed(*failure, json);
-  }
-  const auto& document = std::get<std::string>(answer);
-  auto rendered = render(document, style);
-  if (const auto* failure = std::get_if<Failure>(&rendered)) {
-    return failed(*failure, json);
-  }
-  Output output;
-  output.out = json ? document : std::get<std::string>(std::move(rendered));
-  return output;
-}
-
 }  // namespace
 
 Output run_usage(const Line& line, Daemon& daemon, const Style& style) {
@@ -110,7 +95,9 @@ Output run_usage(const Line& line, Daemon& daemon, const Style& style) {
     }
   }
   if (!line.has("--csv")) {
-    return shown(daemon.usage(query), line.json, style, &render_usage);
+    return shown(
+        daemon.usage(query), line.json,
+        [&](const std::string& document) { return render_usage(document, style); }, kAlwaysOk);
   }
   if (line.json) {
     return wrong_line("pass --csv or --json", "usage", true);
@@ -133,7 +120,9 @@ Output run_records(const Line& line, Daemon& daemon, const Style& style) {
   if (!line.json) {
     query.emplace("limit", "20");
   }
-  return shown(daemon.records(query), line.json, style, &render_records);
+  return shown(
+      daemon.records(query), line.json,
+      [&](const std::string& document) { return render_records(document, style); }, kAlwaysOk);
 }
 
 Output run_export(const Line& line, Daemon& daemon, const Style& /*style*/) {
