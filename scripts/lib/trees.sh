@@ -13,6 +13,7 @@ AGP_RPM_RELEASE=trixie
 build_packages() { # SUITE
   echo "$AGP_BUILD_PACKAGES"
   [ "$1" != "$AGP_RPM_RELEASE" ] || echo rpm rpmlint
+  [ "$1" = bookworm ] || echo lintian # that of Debian 12 knows less, and it is the same package
 }
 # What the system tests use beside the package's own dependencies.
 AGP_RUNTIME_PACKAGES='polkitd iptables curl jq procps openssl libglib2.0-bin sudo'
