@@ -47,6 +47,8 @@ ARROWS = {
     'daemon/io': (BASE, LOG, 'daemon/relay', 'daemon/rewrite', 'daemon/tls', 'daemon/control', 'daemon/ledger',
                   'daemon/usage', 'daemon/policy'),
     'daemon/metrics': (BASE, 'daemon/usage', 'daemon/ledger'),
+    # What is gathered for /metrics, sent to a receiver.
+    'daemon/otlp': (BASE, LOG, 'daemon/usage', 'daemon/metrics'),
     'daemon/api': (BASE, LOG, 'daemon/usage', 'daemon/quota', 'daemon/ledger', 'daemon/metrics'),
     # The bus offers what HTTP offers: the same pure handlers answer both.
     'daemon/bus': (BASE, LOG, 'common/bus', 'daemon/control', 'daemon/usage', 'daemon/ledger',
@@ -83,7 +85,7 @@ LIBRARIES = (
     # rewriting relay check the JSON that they edit.
     (r'boost/json', ('daemon/policy', 'daemon/usage', 'daemon/cost', 'daemon/api', 'daemon/ls', 'daemon/bus', 'daemon/ledger',
                      'daemon/rewrite', 'cli')),
-    (r'boost/(asio|beast)', ('common/bus', 'daemon/io', 'daemon/api', 'daemon/bus', 'daemon/ls',
+    (r'boost/(asio|beast)', ('common/bus', 'daemon/io', 'daemon/api', 'daemon/bus', 'daemon/ls', 'daemon/otlp',
                              'daemon/.', 'helper/bus', 'helper/.')),
     # Time zones of the queries.
     (r'absl/time/', ('daemon/api',)),
@@ -93,7 +95,7 @@ LIBRARIES = (
     # The language server answers over TLS with a certificate of its own: connect_client pins it.
     # Keys of the API are kept and compared as their SHA-256.
     # doctor tries a handshake as the language server would, and reads the bundle.
-    (r'openssl/', ('daemon/tls', 'daemon/ls', 'daemon/api', 'helper/core', 'cli')),
+    (r'openssl/', ('daemon/tls', 'daemon/ls', 'daemon/otlp', 'daemon/api', 'helper/core', 'cli')),
     # The rewriting relay ends HTTP/2 on both sides and needs the whole session, not only HPACK.
     (r'nghttp2/', ('daemon/http2', 'daemon/rewrite')),
     (r'google/protobuf', ('daemon/proto',)),
@@ -119,6 +121,7 @@ EXCEPTIONS = {
     ('daemon/tls', 'common/config/values.h'),
     ('daemon/policy', 'common/config/values.h'),
     ('daemon/io', 'common/config/values.h'),
+    ('daemon/otlp', 'common/config/values.h'),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

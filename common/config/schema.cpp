@@ -153,6 +153,18 @@ void Schema::proxy_url(std::string key, std::optional<ProxyUrl>* into, std::stri
       });
 }
 
+void Schema::http_url(std::string key, std::optional<HttpUrl>* into, std::string about) {
+  add_scalar({std::move(key), "URL", {}, {}, std::move(about)},
+             [into](const std::string& value) -> std::optional<std::string> {
+               *into = HttpUrl::parse(value);
+               if (!*into) {
+                 return "https://HOST[:PORT]/PATH, or http:// with 127.0.0.1, [::1] or localhost, "
+                        "without user name and password";
+               }
+               return std::nullopt;
+             });
+}
+
 void Schema::host(std::string key, HostPattern* into, std::string about) {
   add_scalar({std::move(key), "host pattern", {}, {}, std::move(about)},
              [into](const std::string& value) -> std::optional<std::string> {

@@ -87,6 +87,7 @@ class Schema {
   /// Absolute; absent stays nullopt.
   void path(std::string key, std::optional<std::string>* into, std::string about);
   void proxy_url(std::string key, std::optional<ProxyUrl>* into, std::string about);
+  void http_url(std::string key, std::optional<HttpUrl>* into, std::string about);
   void host(std::string key, HostPattern* into, std::string about);
 
   // Lists: a list in a later file replaces the whole list of an earlier one.

@@ -276,6 +276,52 @@ std::optional<ProxyUrl> ProxyUrl::parse(std::string_view text) {
   return url;
 }
 
+std::optional<HttpUrl> HttpUrl::parse(std::string_view text) {
+  static constexpr std::string_view kHttp = "http://";
+  static constexpr std::string_view kHttps = "https://";
+  const bool is_printable =
+      std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f && c != '#'; });
+  HttpUrl url;
+  if (text.starts_with(kHttps)) {
+    text.remove_prefix(kHttps.size());
+  } else if (text.starts_with(kHttp)) {
+    url.is_tls = false;
+    text.remove_prefix(kHttp.size());
+  } else {
+    return std::nullopt;
+  }
+  const auto slash = std::min(text.find('/'), text.size());
+  url.target = text.substr(slash);
+  std::string authority(text.substr(0, slash));
+  if (authority.ends_with(']') || authority.find(':') == std::string::npos) {
+    authority += url.is_tls ? ":443" : ":80";
+  }
+  auto parts = split_host_port(authority);
+  if (!is_printable || url.target.empty() || !parts || parts->port == 0) {
+    return std::nullopt;
+  }
+  const bool is_v4 = !parts->is_bracketed && is_address(parts->host, AF_INET);
+  const bool is_valid = parts->is_bracketed ? is_address(parts->host, AF_INET6)
+                                            : is_v4 || normal_host_name(parts->host);
+  const bool is_here = (is_v4 && parts->host.starts_with("127.")) || parts->host == "::1" ||
+                       parts->host == "localhost";
+  if (!is_valid || (!url.is_tls && !is_here)) {
+    return std::nullopt;
+  }
+  url.host = std::move(parts->host);
+  url.port = parts->port;
+  return url;
+}
+
+std::string HttpUrl::authority() const {
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return (is_v6 ? '[' + host + ']' : host) + ':' + std::to_string(port);
+}
+
+std::string HttpUrl::origin() const {
+  return (is_tls ? "https://" : "http://") + authority();
+}
+
 std::optional<bool> parse_boolean(std::string_view text) {
   for (const auto word : {"true", "yes", "on"}) {
     if (text == word) {

@@ -83,6 +83,24 @@ struct ProxyUrl {
   friend bool operator==(const ProxyUrl&, const ProxyUrl&) = default;
 };
 
+/// A receiver of HTTP requests.
+struct HttpUrl {
+  bool is_tls = true;
+  std::string host;  // name or numeric address, no brackets
+  std::uint16_t port = 0;
+  std::string target;  // path and query; begins with a slash
+
+  /// "https://HOST/PATH", or "http://LOOPBACK/PATH" of this machine: nothing goes over a network in
+  /// clear. User names, passwords and fragments are refused; the port may be left out.
+  [[nodiscard]] static std::optional<HttpUrl> parse(std::string_view text);
+  /// "host:port", as in a Host field.
+  [[nodiscard]] std::string authority() const;
+  /// Scheme, host and port.
+  [[nodiscard]] std::string origin() const;
+
+  friend bool operator==(const HttpUrl&, const HttpUrl&) = default;
+};
+
 [[nodiscard]] std::optional<bool> parse_boolean(std::string_view text);
 [[nodiscard]] std::optional<std::int64_t> parse_integer(std::string_view text);
 /// "512", "64KiB", "1MiB", "2GiB": octets.

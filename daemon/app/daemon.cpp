@@ -7,6 +7,7 @@
 #include "daemon/api/ca_report.h"
 #include "daemon/api/http_server.h"
 #include "daemon/api/key_file.h"
+#include "daemon/api/metrics.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/times.h"
 #include "daemon/app/attached_ls.h"
@@ -17,6 +18,7 @@
 #include "daemon/app/listening.h"
 #include "daemon/app/live_policy.h"
 #include "daemon/app/logins.h"
+#include "daemon/app/metrics_export.h"
 #include "daemon/app/quota_sampler.h"
 #include "daemon/app/readiness.h"
 #include "daemon/app/record_count.h"
@@ -157,6 +159,7 @@ class Daemon {
   void end();
   void on_record(usage::Record record);
   void on_report(const relay::Report& report);
+  void start_export();
   api::StatusReport status();
   api::VisibilityRules visibility();
 
@@ -195,6 +198,7 @@ class Daemon {
   std::unique_ptr<api::KeyFile> keys_;
   std::unique_ptr<daemon_bus::DaemonObject> object_;
   std::unique_ptr<api::HttpServer> http_;
+  std::unique_ptr<MetricsExport> export_;  // null: nobody wants it
   std::unique_ptr<CaRotation> rotation_;
   std::unique_ptr<Watchdog> watchdog_;
   asio::signal_set signals_{control_};
@@ -766,6 +770,24 @@ Result<> Daemon::start_api() {
   return {};
 }
 
+void Daemon::start_export() {
+  if (!config_.telemetry.otlp.endpoint) {
+    return;
+  }
+  MetricsExport::Ports ports;
+  ports.executor = control_.get_executor();
+  ports.blocking = pool_.get_executor();
+  ports.gather = [this](metrics::Sink& sink) {
+    api::gather_metrics(sink, status(), telemetry_->report(wall_clock()), true);
+  };
+  ports.ledger_began = [this] {
+    return telemetry_->ledger_began();
+  };
+  ports.started_at = started_at_;
+  export_ = std::make_unique<MetricsExport>(config_, options_.state_dir, std::move(ports));
+  telemetry_->tell_exports_of([this] { return export_->counts(); });
+}
+
 api::StatusReport Daemon::status() {
   StatusSources from;
   from.config = &config_;
@@ -787,6 +809,9 @@ api::StatusReport Daemon::status() {
     from.authority_renewed_because = authority_renewed_because_;
   }
   from.bus_problem = bus_problem_;
+  if (export_) {
+    from.export_problem = export_->problem();
+  }
   from.keys_fault = keys_->fault();
   if (http_) {
     from.failed_callers = http_->failed_callers();
@@ -827,6 +852,7 @@ Result<> Daemon::start() {
   if (auto done = start_api(); !done) {
     return done;
   }
+  start_export();
   signals_.add(SIGTERM);
   signals_.add(SIGINT);
   await_signal();
@@ -949,6 +975,9 @@ void Daemon::end() {
   if (!ledger_->flush(kLedgerGrace)) {
     log::err("records lost: the ledger could not be written before the stop",
              {{"RECORDS", ledger_->health().waiting}});
+  }
+  if (export_) {
+    export_->stop();  // the last calls are in it
   }
   watchdog_->stop();
   verify_.cancel();

@@ -75,6 +75,12 @@ void add_own_problems(const StatusSources& from, usage::Micros now, api::StatusR
         {"api_keys_faulty", "No API key is accepted: " + from.keys_fault->text(),
          "correct the file that api.keys_file names, or take the setting out"});
   }
+  if (from.export_problem) {
+    report.problems.push_back(
+        {"metrics_not_exported", "Metrics do not reach their receiver: " + *from.export_problem,
+         "see that it runs and takes OTLP where telemetry.otlp.endpoint says, or take the setting "
+         "out; what is not sent waits within telemetry.otlp.queue_bytes"});
+  }
   if (!from.bus_problem.empty()) {
     report.problems.push_back(
         {"bus_lost", from.bus_problem, "systemctl restart antigravity-proxy"});

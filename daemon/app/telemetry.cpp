@@ -9,6 +9,9 @@
 #include <set>
 #include <utility>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 namespace agp::app {
 namespace {
 
@@ -68,12 +71,24 @@ metrics::Report Telemetry::report(usage::Micros now) const {
   if (const auto journal = size_of(file_ + "-wal"); journal && report.ledger_bytes) {
     *report.ledger_bytes += *journal;
   }
+  if (exports_) {
+    report.exports = exports_();
+  }
   if (quota_ != nullptr) {
     if (const auto last = quota_->last_reading()) {
       report.quota = quota_gauges(*last->account, now);
     }
   }
   return report;
+}
+
+std::optional<usage::Micros> Telemetry::ledger_began() const {
+  struct statx status {};
+  if (::statx(AT_FDCWD, file_.c_str(), AT_STATX_DONT_SYNC, STATX_BTIME, &status) != 0 ||
+      (status.stx_mask & STATX_BTIME) == 0) {
+    return std::nullopt;
+  }
+  return usage::Micros(std::chrono::seconds(status.stx_btime.tv_sec));
 }
 
 bool Telemetry::may_scrape(std::uint32_t uid) const {

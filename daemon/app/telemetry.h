@@ -7,7 +7,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace agp::app {
 
@@ -26,6 +29,12 @@ class Telemetry {
   /// From now on its last answer is told; it outlives this object.
   void tell_quota_of(ls::QuotaReader* reader) { quota_ = reader; }
 
+  /// From now on these are told.
+  void tell_exports_of(std::function<metrics::Exports()> counts) { exports_ = std::move(counts); }
+
+  /// When totals began to be kept in the file that there is; empty: not known.
+  [[nodiscard]] std::optional<usage::Micros> ledger_began() const;
+
   [[nodiscard]] metrics::Report report(usage::Micros now) const;
 
   /// Whether that account is named in telemetry.scrape_users.
@@ -35,7 +44,8 @@ class Telemetry {
   const daemon_config::Config& config_;
   ledger::Ledger* ledger_;
   std::string file_;
-  ls::QuotaReader* quota_ = nullptr;  // null: there is no language server
+  ls::QuotaReader* quota_ = nullptr;           // null: there is no language server
+  std::function<metrics::Exports()> exports_;  // null: nothing is exported
   metrics::CallTotals totals_;
 };
 

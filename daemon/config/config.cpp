@@ -117,6 +117,21 @@ Schema proxy_schema(Config* config, RawLists* raw) {
                "Users who see in /metrics what all users together have used, such as prometheus; "
                "they see no more of others than that. Root and the group antigravity-proxy see it "
                "anyway.");
+  auto& otlp = config->telemetry.otlp;
+  schema.http_url("telemetry.otlp.endpoint", &otlp.endpoint,
+                  "Receiver that metrics are sent to as OTLP over HTTP (protobuf), as in "
+                  "http://127.0.0.1:4318/v1/metrics; https:// for another machine. They tell what "
+                  "all users together have used. Without it nothing is sent anywhere.");
+  schema.path("telemetry.otlp.headers_file", &otlp.headers_file,
+              "File with header fields for that receiver, such as its credentials: lines of "
+              "NAME: VALUE; readable for the account antigravity-proxy and nobody else.");
+  schema.duration("telemetry.otlp.interval", &otlp.interval, "1m", 1s, 1h,
+                  "How often metrics are sent.");
+  schema.size("telemetry.otlp.queue_bytes", &otlp.queue_bytes, "4MiB", 64ULL << 10U, 1ULL << 30U,
+              "Room in the state directory for what could not be sent; then the oldest is given "
+              "up.");
+  schema.boolean("telemetry.otlp.host_name", &otlp.tells_host_name, true,
+                 "Whether the receiver is told the name of this machine (host.name).");
   schema.endpoints("listen.intercept", &config->listen.intercept, {},
                    "Addresses for redirected connections; only used without systemd's sockets.");
   schema.endpoints("listen.api", &config->listen.api, {},

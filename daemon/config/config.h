@@ -71,7 +71,16 @@ struct Ledger {
 
 /// Names of the GenAI conventions; see daemon/metrics/semconv.h.
 enum class GenAiSemconv { latest, v1_41, both };
+/// Where metrics are sent; without an endpoint nowhere.
+struct Otlp {
+  std::optional<config::HttpUrl> endpoint;
+  std::optional<std::string> headers_file;
+  std::chrono::milliseconds interval{};
+  std::uint64_t queue_bytes = 0;
+  bool tells_host_name = true;
+};
 struct Telemetry {
+  Otlp otlp;
   GenAiSemconv genai_semconv = GenAiSemconv::latest;
   std::vector<std::string> scrape_users;
 };

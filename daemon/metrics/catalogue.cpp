@@ -70,6 +70,13 @@ constexpr Family kCatalogue[] = {
     {"antigravity_ledger_waiting_records", Type::gauge, "", "", kEverybody, kStatus, "Calls that are not in the ledger's file yet."},
     {"antigravity_ledger_records_total", Type::counter, "", "", kEverybody, kLedger, "Calls ever kept."},
     {"antigravity_ledger_lost_records_total", Type::counter, "", "", kEverybody, kLedger, "Calls that could not be kept, while the queue was full."},
+    // Export
+    {"antigravity_exports_total", Type::counter, "", "sink", kEverybody, kProcess, "Requests with metrics that a receiver took."},
+    {"antigravity_export_failures_total", Type::counter, "", "sink", kEverybody, kProcess, "Attempts to send a request with metrics that failed, repeated ones too."},
+    {"antigravity_export_dropped_records_total", Type::counter, "", "sink reason", kEverybody, kProcess, "Requests with metrics that were given up."},
+    {"antigravity_export_rejected_points_total", Type::counter, "", "sink", kEverybody, kProcess, "Data points that a receiver rejected of requests that it took."},
+    {"antigravity_export_queue_records", Type::gauge, "", "sink", kEverybody, kStatus, "Requests with metrics that wait to be sent."},
+    {"antigravity_export_queue_bytes", Type::gauge, "bytes", "sink", kEverybody, kStatus, "Size of these on disk."},
     // Usage of all users
     {"antigravity_tokens_total", Type::counter, "", "model class", kTotals, kLedger, "Tokens of all calls whose usage is known; classes have nothing in common, so that their sum is the total."},
     {"antigravity_operations_total", Type::counter, "", "model kind", kTotals, kLedger, "Model calls, whatever became of them."},

@@ -167,11 +167,6 @@ void Page::sample_text(std::string_view value, const Labels& labels) {
   line("", value, labels);
 }
 
-void Page::single(std::string_view name, std::uint64_t value) {
-  family(name);
-  sample(value);
-}
-
 void Page::histogram(std::span<const Bucket> buckets, std::string_view sum, const Labels& labels) {
   std::uint64_t count = 0;
   for (const auto& bucket : buckets) {

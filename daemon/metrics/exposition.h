@@ -1,13 +1,13 @@
 #pragma once
 
+#include "daemon/metrics/catalogue.h"
+#include "daemon/metrics/sink.h"
+
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 /// The text formats that Prometheus reads.
 namespace agp::metrics {
@@ -22,33 +22,17 @@ enum class Format {
 [[nodiscard]] Format negotiate(std::span<const std::string_view> accept);
 [[nodiscard]] const char* content_type(Format format);
 
-struct Family;
-
-using Label = std::pair<const char*, std::string>;
-using Labels = std::vector<Label>;
-
 /// A scrape's answer, family by family.
-class Page {
+class Page final : public Sink {
  public:
-  /// Returns a text with what is not UTF-8 replaced: scrapers refuse a page with anything else.
-  using CleanText = std::string (*)(std::string_view text);
-
   Page(Format format, CleanText clean) : format_(format), clean_(clean) {}
 
-  /// @param name  of the catalogue.
-  void family(std::string_view name);
-  /// Of the family that was begun last; every label is one of the family's.
-  void sample(std::uint64_t value, const Labels& labels = {});
-  /// @param value  a number as text.
-  void sample_text(std::string_view value, const Labels& labels = {});
-  void single(std::string_view name, std::uint64_t value);
-
-  struct Bucket {
-    const char* bound;  // as text: "0.01", "+Inf"
-    std::uint64_t count = 0;
-  };
-  /// @param buckets  each by itself, not cumulative; the last one is "+Inf".
-  void histogram(std::span<const Bucket> buckets, std::string_view sum, const Labels& labels);
+  void family(std::string_view name) override;
+  void sample(std::uint64_t value, const Labels& labels = {}) override;
+  void sample_text(std::string_view value, const Labels& labels = {}) override;
+  void histogram(std::span<const Bucket> buckets,
+                 std::string_view sum,
+                 const Labels& labels) override;
 
   [[nodiscard]] std::string finish();
 

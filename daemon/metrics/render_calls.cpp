@@ -1,3 +1,4 @@
+#include "daemon/metrics/exposition.h"
 #include "daemon/metrics/report.h"
 
 #include <map>
@@ -30,11 +31,11 @@ std::uint64_t flagged(const Sums& sums, const std::string& flag) {
 using ByModel = std::map<std::string, Sums>;
 using ByModelAndKind = std::map<std::pair<std::string, std::string>, Sums>;
 
-void tokens(Page& page, const ByModel& by_model) {
-  page.family("antigravity_tokens_total");
+void tokens(Sink& sink, const ByModel& by_model) {
+  sink.family("antigravity_tokens_total");
   for (const auto& [model, sums] : by_model) {
     const auto sample = [&, &name = model](const char* token_class, std::uint64_t value) {
-      page.sample(value, {{"model", name}, {"class", token_class}});
+      sink.sample(value, {{"model", name}, {"class", token_class}});
     };
     sample("input", rest(sums.input_uncached, sums.tool_use_prompt));
     sample("tool_prompt", sums.tool_use_prompt);
@@ -45,11 +46,11 @@ void tokens(Page& page, const ByModel& by_model) {
   }
 }
 
-void operations(Page& page, const ByModelAndKind& by_kind) {
+void operations(Sink& sink, const ByModelAndKind& by_kind) {
   const auto family = [&](const char* name, std::uint64_t Sums::*which) {
-    page.family(name);
+    sink.family(name);
     for (const auto& [place, sums] : by_kind) {
-      page.sample(sums.*which, {{"model", place.first}, {"kind", place.second}});
+      sink.sample(sums.*which, {{"model", place.first}, {"kind", place.second}});
     }
   };
   family("antigravity_operations_total", &Sums::calls);
@@ -57,31 +58,31 @@ void operations(Page& page, const ByModelAndKind& by_kind) {
   family("antigravity_incomplete_operations_total", &Sums::partial);
 }
 
-void doubts(Page& page, const ByModel& by_model, const Sums& all) {
-  page.family("antigravity_usage_unreported_operations_total");
+void doubts(Sink& sink, const ByModel& by_model, const Sums& all) {
+  sink.family("antigravity_usage_unreported_operations_total");
   for (const auto& [model, sums] : by_model) {
     const auto missing = flagged(sums, kUsageMissing);
-    page.sample(missing, {{"model", model}, {"reason", "missing"}});
-    page.sample(rest(sums.usage_unknown, missing), {{"model", model}, {"reason", "not_received"}});
+    sink.sample(missing, {{"model", model}, {"reason", "missing"}});
+    sink.sample(rest(sums.usage_unknown, missing), {{"model", model}, {"reason", "not_received"}});
   }
-  page.family("antigravity_usage_mismatch_total");
-  page.sample(flagged(all, "total_mismatch"), {{"class", "reported_total"}});
-  page.sample(flagged(all, "partition_mismatch"), {{"class", "partition"}});
-  page.family("antigravity_unpriced_operations_total");
+  sink.family("antigravity_usage_mismatch_total");
+  sink.sample(flagged(all, "total_mismatch"), {{"class", "reported_total"}});
+  sink.sample(flagged(all, "partition_mismatch"), {{"class", "partition"}});
+  sink.family("antigravity_unpriced_operations_total");
   for (const auto& [model, sums] : by_model) {
-    page.sample(sums.unpriced, {{"model", model}});
+    sink.sample(sums.unpriced, {{"model", model}});
   }
-  page.family("antigravity_cost_estimate_usd_total");
+  sink.family("antigravity_cost_estimate_usd_total");
   for (const auto& [model, sums] : by_model) {
     if (sums.cost_pico_usd) {
-      page.sample_text(decimal(*sums.cost_pico_usd, kPicoDigits), {{"model", model}});
+      sink.sample_text(decimal(*sums.cost_pico_usd, kPicoDigits), {{"model", model}});
     }
   }
 }
 
 }  // namespace
 
-void render_calls(Page& page, const Report& report) {
+void render_calls(Sink& sink, const Report& report) {
   if (!report.totals) {
     return;
   }
@@ -93,20 +94,20 @@ void render_calls(Page& page, const Report& report) {
     by_kind[{shown(origin.model), origin.kind}].add(sums);
     all.add(sums);
   }
-  tokens(page, by_model);
-  operations(page, by_kind);
-  doubts(page, by_model, all);
+  tokens(sink, by_model);
+  operations(sink, by_kind);
+  doubts(sink, by_model, all);
 }
 
-void render_quota(Page& page, const std::vector<QuotaGauge>& quota) {
+void render_quota(Sink& sink, const std::vector<QuotaGauge>& quota) {
   const auto family = [&](const char* name, bool is_pool, const auto& value_of) {
-    page.family(name);
+    sink.family(name);
     for (const auto& each : quota) {
       const auto value = value_of(each);
       if (is_pool != each.model.empty() || !value) {
         continue;
       }
-      page.sample_text(*value, is_pool ? Labels{{"pool", each.pool}, {"window", each.window}}
+      sink.sample_text(*value, is_pool ? Labels{{"pool", each.pool}, {"window", each.window}}
                                        : Labels{{"model", each.model}});
     }
   };

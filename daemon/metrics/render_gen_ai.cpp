@@ -1,3 +1,4 @@
+#include "daemon/metrics/exposition.h"
 #include "daemon/metrics/report.h"
 
 #include <array>
@@ -22,16 +23,16 @@ constexpr std::array<const char*, kTokenBuckets + 1> kTokenBounds = {
     "1.048576e+06", "4.194304e+06", "1.6777216e+07", "6.7108864e+07", "+Inf"};
 
 template <std::size_t bounds>
-void histogram(Page& page,
+void histogram(Sink& sink,
                const Histogram<bounds>& values,
                const std::array<const char*, bounds + 1>& texts,
                std::size_t sum_digits,
                const Labels& labels) {
-  std::array<Page::Bucket, bounds + 1> buckets{};
+  std::array<Sink::Bucket, bounds + 1> buckets{};
   for (std::size_t i = 0; i < buckets.size(); ++i) {
     buckets[i] = {texts[i], values.buckets[i]};
   }
-  page.histogram(buckets,
+  sink.histogram(buckets,
                  sum_digits == 0 ? std::to_string(values.sum) : decimal(values.sum, sum_digits),
                  labels);
 }
@@ -55,7 +56,7 @@ Labels labels_of(const Report& report,
   return labels;
 }
 
-void usage_counters(Page& page, const Report& report) {
+void usage_counters(Sink& sink, const Report& report) {
   if (!report.totals) {
     return;
   }
@@ -66,9 +67,9 @@ void usage_counters(Page& page, const Report& report) {
     by_labels[std::move(labels)].add(sums);
   }
   const auto family = [&](const char* name, std::uint64_t ledger::Sums::*which) {
-    page.family(name);
+    sink.family(name);
     for (const auto& [labels, sums] : by_labels) {
-      page.sample(sums.*which, labels);
+      sink.sample(sums.*which, labels);
     }
   };
   using ledger::Sums;
@@ -109,19 +110,19 @@ ByLabels by_labels(const Report& report) {
   return out;
 }
 
-void durations(Page& page, const ByLabels& from, const char* name) {
-  page.family(name);
+void durations(Sink& sink, const ByLabels& from, const char* name) {
+  sink.family(name);
   for (const auto& [labels, values] : from.calls) {
-    histogram(page, values.duration, kPaceBounds, kMicroDigits, labels);
+    histogram(sink, values.duration, kPaceBounds, kMicroDigits, labels);
   }
 }
 
-void chunks(Page& page, const ByLabels& from, const char* first, const char* gaps) {
+void chunks(Sink& sink, const ByLabels& from, const char* first, const char* gaps) {
   const auto family = [&](const char* name, Histogram<kPaceBuckets> Distributions::*which) {
-    page.family(name);
+    sink.family(name);
     for (const auto& [labels, values] : from.streams) {
       if (!(values.*which).is_empty()) {
-        histogram(page, values.*which, kPaceBounds, kMicroDigits, labels);
+        histogram(sink, values.*which, kPaceBounds, kMicroDigits, labels);
       }
     }
   };
@@ -129,44 +130,44 @@ void chunks(Page& page, const ByLabels& from, const char* first, const char* gap
   family(gaps, &Distributions::chunk_gap);
 }
 
-void token_distributions(Page& page, const ByLabels& from) {
+void token_distributions(Sink& sink, const ByLabels& from) {
   const auto family = [&](const char* name, Histogram<kTokenBuckets> Distributions::*which) {
-    page.family(name);
+    sink.family(name);
     for (const auto& [labels, values] : from.calls) {
-      histogram(page, values.*which, kTokenBounds, 0, labels);
+      histogram(sink, values.*which, kTokenBounds, 0, labels);
     }
   };
   family("gen_ai_client_inference_operation_input_tokens", &Distributions::input_tokens);
   family("gen_ai_client_inference_operation_output_tokens", &Distributions::output_tokens);
 }
 
-void token_usage(Page& page, const ByLabels& from) {
-  page.family("gen_ai_client_token_usage");
+void token_usage(Sink& sink, const ByLabels& from) {
+  sink.family("gen_ai_client_token_usage");
   for (const auto& [labels, values] : from.tokens) {
     for (const auto& [word, which] :
          {std::pair{"input", &values.input_tokens}, {"output", &values.output_tokens}}) {
       auto with_type = labels;
       with_type.emplace_back("gen_ai_token_type", word);
-      histogram(page, *which, kTokenBounds, 0, with_type);
+      histogram(sink, *which, kTokenBounds, 0, with_type);
     }
   }
 }
 
 }  // namespace
 
-void render_gen_ai(Page& page, const Report& report) {
+void render_gen_ai(Sink& sink, const Report& report) {
   const auto from = by_labels(report);
   if (report.semconv != Semconv::v1_41) {
-    usage_counters(page, report);
-    durations(page, from, "gen_ai_client_inference_duration_seconds");
-    token_distributions(page, from);
-    chunks(page, from, "gen_ai_client_inference_time_to_first_chunk_seconds",
+    usage_counters(sink, report);
+    durations(sink, from, "gen_ai_client_inference_duration_seconds");
+    token_distributions(sink, from);
+    chunks(sink, from, "gen_ai_client_inference_time_to_first_chunk_seconds",
            "gen_ai_client_inference_time_per_output_chunk_seconds");
   }
   if (report.semconv != Semconv::latest) {
-    token_usage(page, from);
-    durations(page, from, "gen_ai_client_operation_duration_seconds");
-    chunks(page, from, "gen_ai_client_operation_time_to_first_chunk_seconds",
+    token_usage(sink, from);
+    durations(sink, from, "gen_ai_client_operation_duration_seconds");
+    chunks(sink, from, "gen_ai_client_operation_time_to_first_chunk_seconds",
            "gen_ai_client_operation_time_per_output_chunk_seconds");
   }
 }

@@ -116,6 +116,22 @@ TEST(ProxyUrl, TakesHttpAndSocks5WithoutCredentials) {
   }
 }
 
+TEST(HttpUrl, TakesHttpsAndThisMachine) {
+  EXPECT_EQ(HttpUrl::parse("https://otlp.example/v1/metrics?key=x"),
+            (HttpUrl{true, "otlp.example", 443, "/v1/metrics?key=x"}));
+  EXPECT_EQ(HttpUrl::parse("http://localhost/"), (HttpUrl{false, "localhost", 80, "/"}));
+  EXPECT_EQ(HttpUrl::parse("http://[::1]:4318/x"), (HttpUrl{false, "::1", 4318, "/x"}));
+  EXPECT_EQ(HttpUrl::parse("https://[::1]/x")->origin(), "https://[::1]:443");
+  EXPECT_EQ(HttpUrl::parse("http://127.0.0.2:4318/x")->authority(), "127.0.0.2:4318");
+  for (const auto* text :
+       {"", "https://", "https://h", "https://h:0/", "https://h:/", "https://u:p@h/", "ftp://h/",
+        "https:///x", "https://h/ x", "https://h/x#y", "https://h/\r\nX: y", "https://::1/x",
+        "http://192.0.2.1/x", "http://h/x", "http://127.example/x", "http://[2001:db8::1]/x",
+        "http://127.0.0.1.example/x"}) {
+    EXPECT_FALSE(HttpUrl::parse(text)) << text;
+  }
+}
+
 TEST(Size, NeedsDigitsAndAKnownUnit) {
   EXPECT_EQ(parse_size("512"), 512U);
   EXPECT_EQ(parse_size("64KiB"), 65'536U);

@@ -106,8 +106,9 @@ TEST_F(StatusReportTest, AnIssuerPastTwoThirdsOfItsLifeIsAProblem) {
 TEST_F(StatusReportTest, WhatWentWrongInThisProcessIsSaidWithItsRemedy) {
   from_.authority_renewed_because = "it was damaged";
   from_.bus_problem = "connection reset";
+  from_.export_problem = "connect to http://127.0.0.1:4318: refused";
   const auto report = assemble_status(from_, at(std::chrono::system_clock::now()));
-  for (const auto* code : {"ca_renewed", "bus_lost"}) {
+  for (const auto* code : {"ca_renewed", "bus_lost", "metrics_not_exported"}) {
     const auto* found = problem(report, code);
     ASSERT_NE(found, nullptr) << code;
     EXPECT_FALSE(found->remedy.empty()) << code;

@@ -73,7 +73,7 @@ TEST(Exposition, LabelValuesAreEscapedAndCleaned) {
 TEST(Exposition, BucketsOfAHistogramAddUp) {
   Page page(Format::prometheus, as_it_is);
   page.family("gen_ai_client_inference_duration_seconds");
-  const std::vector<Page::Bucket> buckets{{"0.01", 1}, {"0.02", 0}, {"+Inf", 2}};
+  const std::vector<Sink::Bucket> buckets{{"0.01", 1}, {"0.02", 0}, {"+Inf", 2}};
   page.histogram(buckets, "4.5", {{"error_type", "429"}});
   const auto text = page.finish();
   EXPECT_NE(
