@@ -55,6 +55,9 @@ metrics::Report used() {
   usage.totals = totals.totals();
   usage.times = totals.times();
   usage.ledger_bytes = 4096;
+  usage.exports.emplace();
+  usage.exports->refused = 3;
+  usage.exports->waiting = 2;
   usage.quota.push_back({"pool", "", "5h", 0.5, usage::Micros(std::chrono::seconds(9))});
   usage.quota.push_back({"", "m", "", 0.5, usage::Micros(std::chrono::seconds(9))});
   return usage;
@@ -86,6 +89,8 @@ TEST(Metrics, CountersHaveTheirNamesAndLabels) {
         "antigravity_problems{severity=\"waiting\"} 1\n",
         "antigravity_language_server_usable 0\n",
         "antigravity_ledger_bytes 4096\n",
+        "antigravity_export_dropped_records_total{sink=\"otlp\",reason=\"refused\"} 3\n",
+        "antigravity_export_queue_records{sink=\"otlp\"} 2\n",
         "antigravity_ledger_records_total 12\n",
         "antigravity_ledger_lost_records_total 2\n",
         "antigravity_ledger_writable 1\n",
