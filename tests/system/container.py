@@ -10,6 +10,7 @@ import ctypes
 import fcntl
 import os
 import pty
+import re
 import shutil
 import signal
 import struct
@@ -218,6 +219,20 @@ class Container:
                                    stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=die_with_parent)
         os.close(theirs)
         return process, ours
+
+    def shown_on_terminal(self, *command, **settings):
+        """What a command shows on a terminal until it ends, without colours."""
+        process, end = self.terminal(*command, **settings)
+        said = b''
+        try:
+            while chunk := os.read(end, 65536):
+                said += chunk
+        except OSError:
+            pass  # EIO: nobody has the other end any more
+        finally:
+            os.close(end)
+            process.wait()
+        return re.sub(r'\x1b\[[0-9;]*m', '', said.decode()).replace('\r\n', '\n')
 
     def unit(self, name, *command, properties=()):
         """Runs a long-lived command as a transient unit of the container's systemd."""

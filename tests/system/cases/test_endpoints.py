@@ -169,8 +169,10 @@ class Reading:
         self.assertIsNotNone(found['by_cascade'][0]['key'], found)
         self.assertEqual([], points('other'))
         self.assertEqual([], self.command('why', user='other')['quotas'])
-        shown = self.box.run('antigravity-proxy', 'why', user='dev').out.splitlines()
-        self.assertLessEqual(max(map(len, shown)), 80, shown)
+        for verb in (('why',), ('quota',), ('models',), ('records',), ('usage',), ('usage', '--by', 'day,model,kind'), ('status',)):
+            shown = self.box.shown_on_terminal('antigravity-proxy', *verb, user='dev', columns=60)
+            self.assertIn('ledger' if verb[0] == 'status' else 'gem', shown.lower())
+            self.assertLessEqual(max(map(len, shown.splitlines())), 60, shown)
 
     # Who may
 
