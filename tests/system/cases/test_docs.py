@@ -52,6 +52,9 @@ class Docs(Case):
         elif word == 'file':
             path, _, source = rest.partition(': ')
             self.box.run('cp', source, path)
+        elif word == 'user':
+            self.box.run(f'id {rest} > /dev/null 2>&1 || useradd --system --shell /usr/sbin/nologin {rest}')
+            self.addCleanup(self.box.run, f'userdel {rest}')
         elif hint.startswith('stands for '):
             name, _, command = hint.removeprefix('stands for ').partition(': ')
             self.addCleanup(self.box.run, f'rm -f /usr/local/bin/{name}')
@@ -160,10 +163,16 @@ for each in sections((DOCS / 'how-to.md').read_text(encoding='utf-8')):
     setattr(HowTo, f'test_{name}', guide(each))
 
 
-class Http(Docs):
-    def test_every_example(self):
+class Reference(Docs):
+    def follow_all(self, name):
         self.fail_at_refusals()
         self.world.configure('managed')
         self.world.start(capture=False)
-        for section in sections((DOCS / 'http.md').read_text(encoding='utf-8')):
+        for section in sections((DOCS / name).read_text(encoding='utf-8')):
             self.follow(section)
+
+    def test_http(self):
+        self.follow_all('http.md')
+
+    def test_metrics(self):
+        self.follow_all('metrics.md')
