@@ -176,3 +176,6 @@ class Reference(Docs):
 
     def test_metrics(self):
         self.follow_all('metrics.md')
+
+    def test_packaging(self):
+        self.follow_all('packaging.md')
