@@ -1,8 +1,8 @@
 #include "daemon/app/metrics_export.h"
 
-#include "common/base/unique_fd.h"
 #include "common/log/log.h"
 #include "daemon/api/utf8.h"
+#include "daemon/app/secret_file.h"
 
 #include <algorithm>
 #include <array>
@@ -12,9 +12,7 @@
 #include <random>
 #include <utility>
 
-#include <fcntl.h>
 #include <limits.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace agp::app {
@@ -53,26 +51,14 @@ std::string_view trim(std::string_view text) {
 }
 
 Result<otlp::Fields> read_fields(const std::string& file) {
-  const std::string what = "telemetry.otlp.headers_file " + file;
-  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat status {};
-  if (!fd.is_open() || ::fstat(fd.get(), &status) != 0) {
-    return errno_error(what);
+  const std::string key = "telemetry.otlp.headers_file";
+  auto text = read_secret_file(key, file, kFieldsLimit);
+  if (!text) {
+    return text.error();
   }
-  if (!S_ISREG(status.st_mode) || (status.st_mode & S_IROTH) != 0) {
-    return Error{make_error_code(errc::permission_denied),
-                 what + " must be a file that others cannot read"};
-  }
-  std::array<char, kFieldsLimit> bytes{};
-  const auto size = ::read(fd.get(), bytes.data(), bytes.size());
-  if (size < 0) {
-    return errno_error(what);
-  }
-  const Secret<std::string> text(std::string(bytes.data(), static_cast<std::size_t>(size)));
-  ::explicit_bzero(bytes.data(), bytes.size());
-  auto parsed = parse_fields(text.expose());
+  auto parsed = parse_fields(text->expose());
   if (!parsed) {
-    return Error{parsed.error().code, what + ": " + parsed.error().context};
+    return Error{parsed.error().code, key + " " + file + ": " + parsed.error().context};
   }
   return parsed;
 }

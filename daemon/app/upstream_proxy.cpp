@@ -1,42 +1,25 @@
 #include "daemon/app/upstream_proxy.h"
 
-#include "common/base/unique_fd.h"
+#include "daemon/app/secret_file.h"
 
-#include <array>
 #include <utility>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace agp::app {
 namespace {
 
 namespace errc = boost::system::errc;
 
+constexpr std::size_t kCredentialsLimit = 1024;  // two parts of at most 255 octets
+
 Result<io::ProxyCredentials> read_credentials(const std::string& file) {
-  const std::string what = "upstream.proxy_credentials_file " + file;
-  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat status {};
-  if (!fd.is_open() || ::fstat(fd.get(), &status) != 0) {
-    return errno_error(what);
+  const std::string key = "upstream.proxy_credentials_file";
+  auto text = read_secret_file(key, file, kCredentialsLimit);
+  if (!text) {
+    return text.error();
   }
-  if (!S_ISREG(status.st_mode) || (status.st_mode & S_IROTH) != 0) {
-    return Error{make_error_code(errc::permission_denied),
-                 what +
-                     " must be a file that others cannot read; try: chown "
-                     "root:antigravity-proxy and chmod 0640"};
-  }
-  std::array<char, 1024> bytes{};  // two parts of at most 255 octets
-  const auto size = ::read(fd.get(), bytes.data(), bytes.size());
-  if (size < 0) {
-    return errno_error(what);
-  }
-  Secret<std::string> text(std::string(bytes.data(), static_cast<std::size_t>(size)));
-  ::explicit_bzero(bytes.data(), bytes.size());
-  auto parsed = io::parse_proxy_credentials(text.expose());
+  auto parsed = io::parse_proxy_credentials(text->expose());
   if (!parsed) {
-    return Error{parsed.error().code, what + ": " + parsed.error().context};
+    return Error{parsed.error().code, key + " " + file + ": " + parsed.error().context};
   }
   return parsed;
 }

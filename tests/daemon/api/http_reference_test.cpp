@@ -1,7 +1,7 @@
 // docs/http.md beside what the program takes.
 #include "daemon/api/router.h"
 #include "daemon/api/schemas.h"
-#include "tests/daemon/api/fake_ledger.h"
+#include "tests/daemon/api/asked.h"
 
 #include <fstream>
 #include <iterator>
@@ -14,6 +14,9 @@
 
 namespace agp::api {
 namespace {
+
+using test::request;
+using test::root;
 
 /// What stands under each "## METHOD /path".
 std::map<std::string, std::string> sections() {
@@ -37,21 +40,6 @@ std::set<std::string> matches(const std::string& text, const char* pattern) {
     found.insert((*each)[1].matched ? (*each)[1].str() : each->str());
   }
   return found;
-}
-
-Visibility root() {
-  Visibility who;
-  who.access = Visibility::Access::granted;
-  who.uids = std::nullopt;
-  who.may_drive = true;
-  return who;
-}
-
-Request request(std::string method, std::string path) {
-  Request out;
-  out.method = std::move(method);
-  out.path = std::move(path);
-  return out;
 }
 
 /// "known are a, b" of a refusal, as a set.

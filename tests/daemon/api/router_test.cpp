@@ -1,5 +1,6 @@
 #include "daemon/api/router.h"
 
+#include "tests/daemon/api/asked.h"
 #include "tests/daemon/api/fake_ledger.h"
 
 #include <gtest/gtest.h>
@@ -7,20 +8,8 @@
 namespace agp::api {
 namespace {
 
-Visibility root() {
-  Visibility who;
-  who.access = Visibility::Access::granted;
-  who.uids = std::nullopt;
-  who.may_drive = true;
-  return who;
-}
-
-Request request(std::string method, std::string path) {
-  Request out;
-  out.method = std::move(method);
-  out.path = std::move(path);
-  return out;
-}
+using test::request;
+using test::root;
 
 unsigned refusal_for(const Request& asked, const Visibility& who) {
   const auto route = route_head(asked, who);

@@ -47,11 +47,12 @@ TEST(InstanceId, IsThereWhereItCannotBeKept) {
   EXPECT_EQ(instance_id("/nonexistent").size(), 36U);
 }
 
-TEST(MetricsExport, AFileWithFieldsThatOthersCanReadIsAProblemAndNoExport) {
+/// What is wrong with an export whose file of fields is that one.
+std::string problem_of(const std::string& fields, std::filesystem::perms mode) {
   const otlp::test::Folder folder;
   const auto file = folder.path() + "/fields";
-  std::ofstream(file) << "X: y\n";
-  std::filesystem::permissions(file, std::filesystem::perms(0644));
+  std::ofstream(file) << fields;
+  std::filesystem::permissions(file, mode);
   daemon_config::Config config;
   config.telemetry.otlp.endpoint = config::HttpUrl::parse("http://127.0.0.1:1/x");
   config.telemetry.otlp.headers_file = file;
@@ -60,10 +61,19 @@ TEST(MetricsExport, AFileWithFieldsThatOthersCanReadIsAProblemAndNoExport) {
   MetricsExport::Ports ports;
   ports.executor = ports.blocking = context.get_executor();
   MetricsExport exporting(config, folder.path(), std::move(ports));
-  ASSERT_TRUE(exporting.problem());
-  EXPECT_NE(exporting.problem()->find(file), std::string::npos);
   EXPECT_EQ(exporting.counts(), metrics::Exports{});
   exporting.stop();
+  const auto problem = exporting.problem().value_or("");
+  EXPECT_NE(problem.find(file), std::string::npos) << problem;
+  return problem;
+}
+
+TEST(MetricsExport, AFileOfFieldsThatCannotBeUsedIsAProblemAndNoExport) {
+  using std::filesystem::perms;
+  EXPECT_NE(problem_of("X: y\n", perms(0644)).find("others cannot read"), std::string::npos);
+  // Not half a credential.
+  EXPECT_NE(problem_of("X: " + std::string(8192, 'y'), perms(0600)).find("8192"),
+            std::string::npos);
 }
 
 }  // namespace
