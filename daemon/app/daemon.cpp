@@ -4,29 +4,28 @@
 #include "common/base/ulid.h"
 #include "common/bus/connection.h"
 #include "common/log/log.h"
-#include "daemon/api/ca_report.h"
 #include "daemon/api/http_server.h"
 #include "daemon/api/key_file.h"
 #include "daemon/api/metrics.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/times.h"
-#include "daemon/app/attached_ls.h"
-#include "daemon/app/ca_rotation.h"
+#include "daemon/app/authority_in_use.h"
 #include "daemon/app/correlation.h"
 #include "daemon/app/helper_over_bus.h"
 #include "daemon/app/interception.h"
+#include "daemon/app/language_server.h"
 #include "daemon/app/listening.h"
 #include "daemon/app/live_policy.h"
-#include "daemon/app/logins.h"
 #include "daemon/app/metrics_export.h"
-#include "daemon/app/quota_sampler.h"
+#include "daemon/app/names.h"
 #include "daemon/app/readiness.h"
 #include "daemon/app/record_count.h"
+#include "daemon/app/rule_watch.h"
 #include "daemon/app/status_report.h"
 #include "daemon/app/stop_order.h"
+#include "daemon/app/tasks.h"
 #include "daemon/app/telemetry.h"
 #include "daemon/app/tenancy.h"
-#include "daemon/app/turns.h"
 #include "daemon/app/upstream_proxy.h"
 #include "daemon/app/watchdog.h"
 #include "daemon/bus/daemon_object.h"
@@ -34,9 +33,6 @@
 #include "daemon/io/policy_surroundings.h"
 #include "daemon/io/tally.h"
 #include "daemon/ledger/sqlite_ledger.h"
-#include "daemon/ls/process_scan.h"
-#include "daemon/ls/quota_reader.h"
-#include "daemon/ls/remote_finder.h"
 #include "daemon/ls/supervisor.h"
 #include "daemon/tls/ca.h"
 #include "daemon/tls/keyed_digest.h"
@@ -48,12 +44,10 @@
 #include <thread>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -65,34 +59,16 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr auto kGoodbye = 5s;      // for turns to be cancelled, and readers of streams to be told
-constexpr auto kStreamGrace = 1s;  // for what ends because the language server has stopped
-constexpr auto kHelperPause = 1s;  // whoever stops the helper for good stops us as well
-constexpr auto kStateLook = 5s;    // for changes of the status that nobody tells
-constexpr auto kBundlePause = 100ms;  // while the life cycle has it written
-constexpr auto kReadyLimit = 20s;     // a helper that does not answer must not fail the start
-constexpr auto kLedgerGrace = 10s;    // then what they cost must reach the disk
-constexpr auto kStopReserve = 60s;    // language server and ledger, on top of limits.drain_timeout
-constexpr auto kMostCores = 64U;      // unless `workers` says more
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
-constexpr const char* kLsAccount = "antigravity-ls";
-constexpr const char* kBundle = "/run/antigravity-proxy-helper/ca-bundle.pem";
-constexpr const char* kGroup = "antigravity-proxy";
+constexpr auto kGoodbye = 5s;       // for turns to be cancelled, and readers of streams to be told
+constexpr auto kStreamGrace = 1s;   // for what ends because the language server has stopped
+constexpr auto kStateLook = 5s;     // for changes of the status that nobody tells
+constexpr auto kReadyLimit = 20s;   // a helper that does not answer must not fail the start
+constexpr auto kLedgerGrace = 10s;  // then what they cost must reach the disk
+constexpr auto kStopReserve = 60s;  // language server and ledger, on top of limits.drain_timeout
+constexpr auto kMostCores = 64U;    // unless `workers` says more
 
 usage::Micros wall_clock() {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
-
-// An exception that reaches a completion handler is a bug; the task is over, the process goes on.
-void log_unhandled(const std::exception_ptr& problem, const char* task) {
-  if (!problem) {
-    return;
-  }
-  try {
-    std::rethrow_exception(problem);
-  } catch (const std::exception& e) {
-    log::err("bug: an exception ended a task", {{"TASK", task}, {"ERROR", e.what()}});
-  }
 }
 
 // Two descriptors for each connection: whoever set the hard limit meant it to be used.
@@ -134,21 +110,13 @@ class Daemon {
   Result<> open_state();
   Result<> start_interception();
   Result<> start_bus();
-  std::unique_ptr<ls::SessionFinder> make_finder() const;
-  void start_supervisor();
+  void make_language_server();
+  void manage_language_server();
+  ls::Supervisor* supervisor() const { return language_server_->supervisor(); }
   void order_language_server(daemon_bus::LanguageServerOrder order);
   void order_capture(bool wanted);
   void tell_changes_now_and_then();
-  CaRotation::Ports rotation_ports();
-  asio::awaitable<Result<>> trust(std::string pem);
-  api::CaReport ca_report() const;
-  Result<> attach_ls();
-  void drive(const ls::EndpointSource* source);
-  void make_logins();
-  void start_quota_reader(const ls::EndpointSource* source);
-  std::optional<std::uint32_t> session_uid() const;
   Result<> start_api();
-  asio::awaitable<void> watch_rules();
   void tell_ready_once_settled();
   void await_signal();
   void on_signal();
@@ -168,9 +136,6 @@ class Daemon {
   Listening listening_;
   usage::Micros started_at_ = wall_clock();
 
-  std::shared_ptr<const tls::Authority> authority_;
-  std::string authority_renewed_because_;
-  bool is_authority_replaced_ = false;  // programs that trust the old one may be running
   std::optional<tls::KeyedDigest> response_seal_;
   Tenancy tenancy_{find_uid(kLsAccount)};
   std::unique_ptr<Correlation> correlation_;  // turns that control_ takes along still tell it
@@ -187,25 +152,17 @@ class Daemon {
   std::unique_ptr<bus::Connection> bus_;
   std::unique_ptr<bus::HelperClient> helper_client_;
   std::unique_ptr<HelperOverBus> helper_;
-  std::unique_ptr<ls::SessionFinder> finder_;
-  std::unique_ptr<ls::Supervisor> supervisor_;
-  std::unique_ptr<AttachedLs> attached_;
-  std::unique_ptr<ls::LsDriver> driver_;
-  std::unique_ptr<Turns> turns_;
-  std::unique_ptr<ls::QuotaReader> quota_reader_;
-  std::unique_ptr<QuotaSampler> quota_sampler_;
-  std::unique_ptr<Logins> logins_;
+  std::unique_ptr<LanguageServer> language_server_;
+  std::unique_ptr<RuleWatch> rule_watch_;  // null: there is no helper
   std::unique_ptr<api::KeyFile> keys_;
   std::unique_ptr<daemon_bus::DaemonObject> object_;
   std::unique_ptr<api::HttpServer> http_;
   std::unique_ptr<MetricsExport> export_;  // null: nobody wants it
-  std::unique_ptr<CaRotation> rotation_;
+  std::unique_ptr<AuthorityInUse> authority_;
   std::unique_ptr<Watchdog> watchdog_;
   asio::signal_set signals_{control_};
-  asio::steady_timer verify_{control_};
   asio::steady_timer next_look_{control_};
   std::string bus_problem_;
-  bool is_supervising_ = false;
   asio::steady_timer drain_limit_{control_};
   asio::steady_timer goodbye_limit_{control_};
   StopOrder stop_order_;
@@ -236,18 +193,11 @@ Result<> Daemon::open_state() {
   if (::mkdir(options_.state_dir.c_str(), 0700) != 0 && errno != EEXIST) {
     return errno_error("create " + options_.state_dir);
   }
-  const bool had_authority = ::access((options_.state_dir + "/ca/ca.pem").c_str(), F_OK) == 0;
-  auto opened = tls::Authority::open_or_create(options_.state_dir, config_.policy->inspected(),
-                                               std::chrono::system_clock::now());
-  if (!opened) {
-    return opened.error();
+  auto authority = AuthorityInUse::open(options_.state_dir, config_.policy.get());
+  if (!authority) {
+    return authority.error();
   }
-  authority_ = opened->authority;
-  authority_renewed_because_ = opened->renewed_because;
-  is_authority_replaced_ = had_authority && !authority_renewed_because_.empty();
-  if (!authority_renewed_because_.empty()) {
-    log::notice("certificate authority made anew", {{"REASON", authority_renewed_because_}});
-  }
+  authority_ = std::move(*authority);
   if (auto seal = tls::KeyedDigest::open_or_create(options_.state_dir + "/responses.key")) {
     response_seal_ = std::move(*seal);
   } else {
@@ -338,8 +288,8 @@ Result<> Daemon::start_interception() {
   interception_ = std::make_unique<Interception>(
       workers, settings, config_.limits.max_connections,
       [&] {
-        auto made =
-            std::make_unique<io::PolicySurroundings>(config_.policy, authority_, shared, refused);
+        auto made = std::make_unique<io::PolicySurroundings>(config_.policy, authority_->get(),
+                                                             shared, refused);
         surroundings.push_back(made.get());
         return made;
       },
@@ -372,29 +322,30 @@ Result<> Daemon::start_bus() {
   bus::HelperEvents events;
   events.redirect_changed = [this](bool active) {
     helper_->on_redirect_changed(active);
-    if (!supervisor_) {
+    if (!supervisor()) {
       return;
     }
     if (active) {
-      supervisor_->on_redirect_back();
+      supervisor()->on_redirect_back();
     } else {
-      supervisor_->on_redirect_lost();
+      supervisor()->on_redirect_lost();
     }
   };
   events.redirect_repaired = [this](std::vector<std::string> lost, bool servers_stopped) {
     helper_->on_redirect_repaired(std::move(lost));
-    if (servers_stopped && supervisor_) {
-      supervisor_->on_redirect_lost();  // its end is none of its own, and it is started again
+    if (servers_stopped && supervisor()) {
+      supervisor()->on_redirect_lost();  // its end is none of its own, and it is started again
     }
   };
-  // The next one keeps the rules in place as soon as somebody asks it anything.
   events.helper_gone = [this] {
-    verify_.cancel();
+    if (rule_watch_) {
+      rule_watch_->on_helper_gone();
+    }
   };
   events.language_server_exited = [this](const std::string& id, const std::string& result,
                                          std::int32_t status) {
-    if (supervisor_) {
-      supervisor_->on_language_server_exited(id, result, status);
+    if (supervisor()) {
+      supervisor()->on_language_server_exited(id, result, status);
     }
   };
   auto client = bus::HelperClient::open(bus_.get(), std::move(events));
@@ -405,7 +356,7 @@ Result<> Daemon::start_bus() {
   helper_ = std::make_unique<HelperOverBus>(helper_client_.get());
   daemon_bus::DaemonPorts ports;
   ports.ledger = ledger_.get();
-  ports.logins = logins_.get();
+  ports.logins = language_server_->logins();
   ports.pool = &pool_;
   ports.status = [this] {
     return status();
@@ -426,13 +377,10 @@ Result<> Daemon::start_bus() {
     order_language_server(order);
   };
   ports.ca = [this] {
-    return ca_report();
+    return authority_->report();
   };
   ports.rotate_ca = [this] {
-    if (rotation_ && !stop_order_.is_stopping()) {
-      log::notice("somebody asks for another certificate authority");
-      rotation_->begin(authority_);
-    }
+    authority_->rotate();
   };
   ports.order_capture = [this](bool wanted) {
     order_capture(wanted);
@@ -448,155 +396,55 @@ Result<> Daemon::start_bus() {
   return bus_->request_name(daemon_bus::kBusName);
 }
 
-// Under systemd another process looks, so that this one need not see those of other users.
-std::unique_ptr<ls::SessionFinder> Daemon::make_finder() const {
-  if (!options_.finder_socket.empty()) {
-    ls::RemoteFinder::Options remote;
-    remote.socket = options_.finder_socket;
-    remote.user = config_.language_server_user;
-    remote.own_ls_account = kLsAccount;
-    return std::make_unique<ls::RemoteFinder>(std::move(remote));
-  }
-  ls::ProcessScan::Options scan;
-  scan.user = config_.language_server_user;
-  scan.own_ls_account = kLsAccount;
-  return std::make_unique<ls::ProcessScan>(std::move(scan));
-}
-
-void Daemon::start_supervisor() {
-  finder_ = make_finder();
-  ls::Supervisor::Options options;
-  options.on_tenant = [this](std::optional<std::uint32_t> uid) {
-    tenancy_.set(uid);
-  };
-  options.settings.capture = config_.capture_mode == daemon_config::CaptureMode::service;
-  options.settings.manage_ls =
-      config_.language_server_mode == daemon_config::LanguageServerMode::managed;
-  options.settings.user = config_.language_server_user;
-  options.ca_certificate_pem = authority_->pem();
-  options.on_change = [this] {
-    if (object_ && supervisor_) {
-      object_->tell_changes();
-    }
-    if (const auto usable = supervisor_ ? supervisor_->endpoint() : nullptr) {
-      correlation_->on_instance(usable->instance);
-    }
+void Daemon::make_language_server() {
+  LanguageServer::Surroundings around;
+  around.control = &control_;
+  around.pool = &pool_;
+  around.config = &config_;
+  around.options = &options_;
+  around.ledger = ledger_.get();
+  around.correlation = correlation_.get();
+  around.tenancy = &tenancy_;
+  around.telemetry = telemetry_.get();
+  around.now = wall_clock;
+  around.on_change = [this] {
+    object_->tell_changes();
     tell_ready_once_settled();
   };
-  supervisor_ = std::make_unique<ls::Supervisor>(control_.get_executor(), helper_.get(),
-                                                 finder_.get(), std::move(options));
-  drive(supervisor_.get());
-  start_quota_reader(supervisor_.get());
-  is_supervising_ = true;
-  asio::co_spawn(control_, supervisor_->run(), [this](const std::exception_ptr& problem) {
-    log_unhandled(problem, "supervisor");
-    is_supervising_ = false;
+  around.on_stopped = [this] {
     carry_out(stop_order_.on_ls_stopped());
-  });
-  asio::co_spawn(control_, watch_rules(),
+  };
+  language_server_ = std::make_unique<LanguageServer>(std::move(around));
+}
+
+void Daemon::manage_language_server() {
+  language_server_->manage(helper_.get(), authority_->get()->pem());
+  rule_watch_ = std::make_unique<RuleWatch>(control_.get_executor(), config_.capture_verify_every,
+                                            helper_client_.get(), helper_.get(), supervisor());
+  asio::co_spawn(control_, rule_watch_->run(),
                  [](const std::exception_ptr& problem) { log_unhandled(problem, "rules"); });
+  authority_->allow_rotation(control_.get_executor(), pool_.get_executor(), policy_.get(),
+                             language_server_.get(), [this] { object_->tell_changes(); });
 }
 
 void Daemon::order_language_server(daemon_bus::LanguageServerOrder order) {
   using Order = ls::Supervisor::Order;
-  if (!supervisor_ || stop_order_.is_stopping()) {
+  if (!supervisor() || stop_order_.is_stopping()) {
     return;
   }
   log::notice("somebody asks for the language server to be started, stopped or restarted",
               {{"ORDER", static_cast<int>(order)}});
   switch (order) {
     case daemon_bus::LanguageServerOrder::start:
-      supervisor_->request(Order::start);
+      supervisor()->request(Order::start);
       break;
     case daemon_bus::LanguageServerOrder::stop:
-      supervisor_->request(Order::stop);
+      supervisor()->request(Order::stop);
       break;
     case daemon_bus::LanguageServerOrder::restart:
-      supervisor_->request(Order::restart);
+      supervisor()->request(Order::restart);
       break;
   }
-}
-
-CaRotation::Ports Daemon::rotation_ports() {
-  CaRotation::Ports ports;
-  ports.make = [this] {
-    return tls::Authority::create_next(options_.state_dir, config_.policy->inspected(),
-                                       std::chrono::system_clock::now());
-  };
-  ports.adopt = [this] {
-    return tls::Authority::adopt_next(options_.state_dir);
-  };
-  ports.discard = [this] {
-    tls::Authority::discard_next(options_.state_dir);
-  };
-  ports.trust = [this](std::string pem) {
-    return trust(std::move(pem));
-  };
-  ports.use = [this](std::shared_ptr<const tls::Authority> next) {
-    policy_->use_authority(next);
-    authority_ = std::move(next);
-    is_authority_replaced_ = false;
-  };
-  ports.has_language_server = [this] {
-    return supervisor_->lifecycle().has_language_server();
-  };
-  ports.starts = [this] {
-    return supervisor_->starts();
-  };
-  ports.is_busy = [this] {
-    return turns_->are_under_way();
-  };
-  ports.restart_language_server = [this] {
-    const auto& lifecycle = supervisor_->lifecycle();
-    if (!lifecycle.is_held() && !lifecycle.is_released()) {  // else it ends by itself
-      supervisor_->request(ls::Supervisor::Order::restart);
-    }
-  };
-  ports.on_change = [this] {
-    object_->tell_changes();
-  };
-  return ports;
-}
-
-// One that the life cycle writes at this moment would replace it with the certificate of before.
-asio::awaitable<Result<>> Daemon::trust(std::string pem) {
-  asio::steady_timer pause(control_);
-  while (supervisor_->phase() == control::Phase::ensuring_bundle) {
-    pause.expires_after(kBundlePause);
-    auto [ec] = co_await pause.async_wait(kTuple);
-    if (ec || stop_order_.is_stopping()) {
-      co_return Error(asio::error::operation_aborted, "the service stops");
-    }
-  }
-  supervisor_->set_trusted(pem);
-  auto asked = helper_->ensure_trust_bundle(std::move(pem));
-  co_return co_await std::move(asked);
-}
-
-api::CaReport Daemon::ca_report() const {
-  const auto micros = [](tls::Time at) {
-    return std::chrono::time_point_cast<std::chrono::microseconds>(at);
-  };
-  const auto certificate = [&](const tls::Authority& authority) {
-    return api::CaReport::Certificate{authority.subject(), authority.fingerprint(),
-                                      micros(authority.not_before()),
-                                      micros(authority.not_after())};
-  };
-  api::CaReport report;
-  report.certificate = certificate(*authority_);
-  report.renew_at = micros(authority_->renew_at());
-  report.permitted = authority_->permitted();
-  report.file = options_.state_dir + "/ca/ca.pem";
-  report.bundle = kBundle;
-  if (rotation_) {
-    report.problem = rotation_->problem();
-    if (rotation_->step() != CaRotation::Step::none) {
-      const auto& next = rotation_->next();
-      report.rotation = api::CaReport::Rotation{
-          to_string(rotation_->step()), next ? std::optional(certificate(*next)) : std::nullopt};
-    }
-  }
-  return report;
 }
 
 // What the disk, the clock or a signal changes has no event of its own.
@@ -611,106 +459,10 @@ void Daemon::tell_changes_now_and_then() {
 }
 
 void Daemon::order_capture(bool wanted) {
-  if (supervisor_ && !stop_order_.is_stopping()) {
+  if (supervisor() && !stop_order_.is_stopping()) {
     log::notice("somebody asks for capture to be switched on or off", {{"WANTED", wanted}});
-    supervisor_->request_capture(wanted);
+    supervisor()->request_capture(wanted);
   }
-}
-
-Result<> Daemon::attach_ls() {
-  auto attached = AttachedLs::open(config_.attached_ls);
-  if (!attached) {
-    return attached.error();
-  }
-  attached_ = std::move(*attached);
-  correlation_->on_instance(AttachedLs::kInstance);
-  tenancy_.set(find_uid(config_.language_server_user));
-  drive(attached_.get());
-  start_quota_reader(attached_.get());
-  return {};
-}
-
-void Daemon::drive(const ls::EndpointSource* source) {
-  ls::LsDriver::Options driving;
-  driving.watcher = correlation_.get();
-  driver_ = std::make_unique<ls::LsDriver>(source, driving);
-  turns_ = std::make_unique<Turns>(driver_.get());
-}
-
-// The helper notices by itself when another program removes rules. This is for the times when there
-// is no helper: asking starts one.
-asio::awaitable<void> Daemon::watch_rules() {
-  while (!stop_order_.is_stopping()) {
-    verify_.expires_after(config_.capture_verify_every);
-    auto [ec] = co_await verify_.async_wait(kTuple);
-    if (ec && !stop_order_.is_stopping()) {
-      // The helper is gone. A moment, so that whoever takes it away for good has the time.
-      verify_.expires_after(kHelperPause);
-      auto [again] = co_await verify_.async_wait(kTuple);
-      (void)again;  // it went away twice
-    }
-    if (stop_order_.is_stopping()) {
-      co_return;
-    }
-    if (!supervisor_->is_capturing() || supervisor_->lifecycle().is_released()) {
-      continue;  // the life cycle is at it, or nobody wants it
-    }
-    const auto told = helper_->repairs().count;
-    auto mended = co_await helper_client_->ensure_redirect();
-    if (!mended) {
-      log::err("redirect rules cannot be verified", {{"ERROR", mended.error()}});
-    } else if (*mended && helper_->repairs().count == told) {
-      helper_->on_redirect_repaired({});
-      log::warning("redirect rules had been removed while no helper ran, put back");
-    }
-  }
-}
-
-// On whose behalf the language server runs, while there is anybody.
-std::optional<std::uint32_t> Daemon::session_uid() const {
-  return supervisor_ ? supervisor_->session_uid()
-         : attached_ ? find_uid(config_.language_server_user)
-                     : std::nullopt;
-}
-
-// Who asks on the bus does so before the supervisor is there.
-void Daemon::make_logins() {
-  Logins::Sources from;
-  from.now = wall_clock;
-  from.ledger = ledger_.get();
-  from.pool = &pool_;
-  logins_ = std::make_unique<Logins>(std::move(from));
-}
-
-void Daemon::start_quota_reader(const ls::EndpointSource* source) {
-  quota_sampler_ =
-      std::make_unique<QuotaSampler>(control_.get_executor(), ledger_.get(), config_.quota_every);
-  ls::QuotaReader::Options options;
-  options.owner = [this] {
-    return session_uid();
-  };
-  if (config_.quota_every > 0ms) {
-    options.pace.after_success = std::min<std::chrono::steady_clock::duration>(
-        options.pace.after_success, config_.quota_every);
-  }
-  options.on_answer = [this](const ls::QuotaReading& reading) {
-    quota_sampler_->on_answer(reading);
-  };
-  quota_reader_ =
-      std::make_unique<ls::QuotaReader>(control_.get_executor(), source, std::move(options));
-  quota_sampler_->ask(quota_reader_.get());
-  logins_->ask(quota_reader_.get(),
-               [this] { return supervisor_ ? supervisor_->sessions() : ls::SessionList(); });
-  telemetry_->tell_quota_of(quota_reader_.get());
-  ledger_->subscribe([this](const usage::Record& record) {
-    if (record.api == usage::Api::code_assist && record.owner_uid) {
-      asio::post(control_, [this, owner = record.owner_uid] {
-        if (owner == session_uid()) {
-          quota_sampler_->on_call();
-        }
-      });
-    }
-  });
 }
 
 api::VisibilityRules Daemon::visibility() {
@@ -719,10 +471,10 @@ api::VisibilityRules Daemon::visibility() {
   rules.ls_uid = find_uid(kLsAccount);
   rules.overflow_uid = api::overflow_uid();
   rules.session_uid = [this] {
-    return session_uid();
+    return language_server_->session_uid();
   };
   rules.has_session = [this] {
-    return attached_ != nullptr || session_uid().has_value();
+    return language_server_->has_session();
   };
   rules.is_member = [](std::uint32_t uid) {
     return api::is_group_member(uid, kGroup);
@@ -736,13 +488,13 @@ api::VisibilityRules Daemon::visibility() {
 Result<> Daemon::start_api() {
   api::ServerPorts ports;
   ports.ledger = ledger_.get();
-  ports.turns = turns_.get();
+  ports.turns = language_server_->turns();
   if (response_seal_) {
     ports.seal = [this](std::string_view text) {
       return response_seal_->of(text);
     };
   }
-  ports.logins = logins_.get();
+  ports.logins = language_server_->logins();
   ports.key_holder = [this](std::string_view key) {
     return keys_->uid_of(key);
   };
@@ -791,12 +543,12 @@ void Daemon::start_export() {
 api::StatusReport Daemon::status() {
   StatusSources from;
   from.config = &config_;
-  from.authority = authority_.get();
+  from.authority = authority_->get().get();
   from.ledger = ledger_.get();
   from.interception = interception_.get();
   from.tally = &tally_;
   from.helper = helper_.get();
-  from.supervisor = supervisor_.get();
+  from.supervisor = supervisor();
   from.is_service = listening_.is_service;
   from.state_dir = options_.state_dir;
   from.started_at = started_at_;
@@ -805,9 +557,7 @@ api::StatusReport Daemon::status() {
   from.price_version = pricer_->version();
   from.price_date = pricer_->date();
   from.policy = policy_->status();
-  if (is_authority_replaced_) {
-    from.authority_renewed_because = authority_renewed_because_;
-  }
+  from.authority_renewed_because = authority_->replaced_because();
   from.bus_problem = bus_problem_;
   if (export_) {
     from.export_problem = export_->problem();
@@ -835,17 +585,15 @@ Result<> Daemon::start() {
     return done;
   }
   keys_ = std::make_unique<api::KeyFile>(config_.api_keys_file.value_or(""));
-  make_logins();
+  make_language_server();
   if (listening_.is_service) {
     if (auto done = start_bus(); !done) {
       return done;
     }
-    start_supervisor();
-    rotation_ = std::make_unique<CaRotation>(control_.get_executor(), pool_.get_executor(),
-                                             rotation_ports());
+    manage_language_server();
     tell_changes_now_and_then();
   } else if (config_.attached_ls.port != 0) {
-    if (auto done = attach_ls(); !done) {
+    if (auto done = language_server_->attach(); !done) {
       return done;
     }
   }
@@ -866,7 +614,7 @@ Result<> Daemon::start() {
 void Daemon::run() {
   interception_->start();
   watchdog_->start();
-  if (supervisor_) {
+  if (supervisor()) {
     // Whoever starts the service means the capture: systemctl start returns when it is on, or when
     // it is known why not.
     readiness_.tell_within(kReadyLimit);
@@ -881,8 +629,8 @@ void Daemon::tell_ready_once_settled() {
   const auto is_failing = [](const control::ReportProblem& problem) {
     return problem.severity == control::Severity::failing;
   };
-  if (supervisor_->is_capturing() || config_.capture_mode == daemon_config::CaptureMode::off ||
-      std::any_of(supervisor_->problems().begin(), supervisor_->problems().end(), is_failing)) {
+  if (supervisor()->is_capturing() || config_.capture_mode == daemon_config::CaptureMode::off ||
+      std::any_of(supervisor()->problems().begin(), supervisor()->problems().end(), is_failing)) {
     readiness_.tell();
   }
 }
@@ -911,8 +659,10 @@ void Daemon::on_signal() {
 void Daemon::stop() {
   if (!stop_order_.is_stopping()) {
     readiness_.stop();
-    if (rotation_) {
-      rotation_->stop();
+    authority_->stop();
+    language_server_->begin_stop();
+    if (rule_watch_) {
+      rule_watch_->stop();
     }
     carry_out(stop_order_.on_request());
   }
@@ -927,7 +677,7 @@ void Daemon::carry_out(StopOrder::Step step) {
       break;
     case StopOrder::Step::stop_ls:
       http_->stop();
-      supervisor_->request_stop();
+      supervisor()->request_stop();
       break;
     case StopOrder::Step::finish:
       finish();
@@ -938,9 +688,6 @@ void Daemon::carry_out(StopOrder::Step step) {
 // Streams first: the language server is stopped once those of its streams that are alive have
 // ended, or had their time. What it dials meanwhile waits in the backlog for the next process.
 void Daemon::drain() {
-  if (quota_sampler_) {
-    quota_sampler_->stop();
-  }
   log::info("stopping, live streams may end", {{"OPEN", interception_->counters().open.load()}});
   drain_limit_.expires_after(config_.limits.drain_timeout);
   drain_limit_.async_wait([this](boost::system::error_code ec) {
@@ -948,7 +695,7 @@ void Daemon::drain() {
       log::notice("streams are still open at limits.drain_timeout, ending them",
                   {{"OPEN", interception_->counters().open.load()}});
     }
-    carry_out(stop_order_.on_drained(is_supervising_ && bus_problem_.empty()));
+    carry_out(stop_order_.on_drained(language_server_->is_supervising() && bus_problem_.empty()));
   });
   // The language server says that a turn is over a moment after its last stream has ended.
   const auto drained = [this, left = std::make_shared<int>(2)] {
@@ -980,7 +727,6 @@ void Daemon::end() {
     export_->stop();  // the last calls are in it
   }
   watchdog_->stop();
-  verify_.cancel();
   next_look_.cancel();
   if (bus_) {
     bus_->stop();

@@ -1,5 +1,6 @@
 #include "daemon/app/status_report.h"
 
+#include "daemon/app/names.h"
 #include "daemon/control/lifecycle.h"
 
 #include <string_view>
@@ -96,8 +97,7 @@ std::vector<api::InterceptionStatus::Host> hosts(const std::vector<io::Tally::Ho
 }
 
 void add_remedies(api::InterceptionStatus& status, const StatusSources& from) {
-  const std::string bundle = from.is_service ? "/run/antigravity-proxy-helper/ca-bundle.pem"
-                                             : from.state_dir + "/ca/ca.pem";
+  const std::string bundle = from.is_service ? kTrustBundle : from.state_dir + "/ca/ca.pem";
   for (auto& host : status.refused_by_client) {
     host.remedy = "make the program trust " + bundle +
                   " (SSL_CERT_FILE, NODE_EXTRA_CA_CERTS, REQUESTS_CA_BUNDLE), or give " +
