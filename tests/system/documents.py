@@ -2,7 +2,7 @@
 
 What is fenced as `sh` is run as a user types it. What is fenced as `yaml` and begins with the comment "# /PATH" is written there.
 What is fenced as `text` is what the commands before it print: each line of it is in the output, whatever the numbers are and
-however columns are spaced. Comments of the form <!-- test: WORDS; WORDS --> tell the test what a reader knows without being told:
+however columns are spaced. What is fenced as `python` is given to Debian's. Comments of the form <!-- test: WORDS; WORDS --> tell the test what a reader knows without being told:
 they hold for the section (`## `) when no command came before them there, else for the next block. A `picture` is nothing that
 is printed, and what is to be done `elsewhere` is the checkout's: whatever makes the package that the test installs.
 """
@@ -16,7 +16,7 @@ OF_A_BLOCK = ('elsewhere', 'endless', 'picture', 'soon')
 
 @dataclass
 class Block:
-    kind: str  # sh, yaml, text
+    kind: str  # sh, yaml, text, python
     text: str
     line: int
     hints: list = field(default_factory=list)
@@ -37,7 +37,7 @@ class Section:
 
 def sections(text):
     """The sections of a document that have something to do."""
-    found, hints, block = [Section('')], [], None
+    found, hints, block, after_blank = [Section('')], [], None, True
     for number, line in enumerate(text.splitlines(), 1):
         if block is not None:
             if line.startswith('```'):
@@ -54,12 +54,13 @@ def sections(text):
             hints += [hint for hint in told if hint not in of_section]
         elif line.startswith('```'):
             kind = line[3:].strip()
-            if kind not in ('sh', 'yaml', 'text'):
-                raise ValueError(f'line {number}: a block is sh, yaml or text, so that it can be tested')
+            if kind not in ('sh', 'yaml', 'text', 'python'):
+                raise ValueError(f'line {number}: a block is sh, yaml, text or python, so that it can be tested')
             block = Block(kind, '', number, hints)
             hints = []
-        elif re.match(r'    [^-|\d ]', line):  # the lines of a list's item are fewer columns in
+        elif after_blank and re.match(r'    [^-|\d ]', line):  # a paragraph before it, and it goes on that one
             raise ValueError(f'line {number}: fence this block, so that it can be tested')
+        after_blank = not line.strip()
     return [section for section in found if section.blocks]
 
 
