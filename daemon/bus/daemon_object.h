@@ -1,20 +1,12 @@
 #pragma once
 
 #include "common/base/result.h"
-#include "daemon/api/ca_report.h"
-#include "daemon/api/login_port.h"
-#include "daemon/api/status.h"
-#include "daemon/api/visibility.h"
-#include "daemon/ledger/ledger.h"
+#include "daemon/bus/daemon_ports.h"
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
-namespace boost::asio {
-class thread_pool;
-}
 namespace agp::bus {
 class Connection;
 }
@@ -28,30 +20,6 @@ inline constexpr char kActionRotateCa[] = "org.antigravityproxy.rotate-ca";
 inline constexpr char kActionControlLanguageServer[] =
     "org.antigravityproxy.control-language-server";
 inline constexpr char kObjectPath[] = "/org/antigravityproxy/Daemon1";
-
-/// What people ask of the language server.
-enum class LanguageServerOrder { start, stop, restart };
-
-/// Everything the object asks others for. All of it outlives the object.
-struct DaemonPorts {
-  ledger::Ledger* ledger = nullptr;
-  boost::asio::thread_pool* pool = nullptr;  // where the ledger is asked
-  api::LoginPort* logins = nullptr;          // null: nothing is known of quota and sessions
-  std::function<api::StatusReport()> status;
-  /// Documents of daemon/policy/report.h.
-  std::function<std::string()> policy;
-  std::function<std::string(std::string host, std::string method, std::string path)> check_policy;
-  std::function<std::string()> reload_policy;
-  /// Begins to carry it out; `status` says when that is done. Empty without a supervisor.
-  std::function<void(LanguageServerOrder)> order_language_server;
-  /// Begins to switch capture on or off; `status` says when that is done.
-  std::function<void(bool wanted)> order_capture;
-  std::function<api::CaReport()> ca;
-  /// Begins to replace the certificate authority; `ca` says when that is done.
-  std::function<void()> rotate_ca;
-  api::VisibilityRules visibility;
-  std::function<usage::Micros()> now;
-};
 
 /// org.antigravityproxy.Daemon1 on the bus. Lives on the connection's executor.
 class DaemonObject {
