@@ -22,9 +22,13 @@ runtime_packages() { # SUITE
   [ "$1" = bookworm ] || echo python3-openai # Debian 12 has none
   [ "$1" != "$AGP_RPM_RELEASE" ] || echo rpm
 }
-# Programs that change the firewall behind our back, in cases of their own. They are installed so
-# that nothing of them runs or starts: a container is as if they were not there.
-AGP_FOREIGN_PACKAGES='firewalld ufw nftables'
+# Programs that cases of their own start: some change the firewall behind our back, one receives
+# metrics. Nothing of them runs or starts by itself: a container is as if they were not there.
+# Each has a unit of its name.
+idle_packages() { # SUITE
+  printf '%s' 'firewalld ufw nftables'
+  [ "$1" = bookworm ] || printf ' %s' victoria-metrics # that of Debian 12 takes no OTLP
+}
 
 # The mirror: the one this machine's apt uses if it runs Debian, else debootstrap's own default.
 debian_mirror() {
@@ -176,9 +180,9 @@ make_build_tree() { # SUITE
 install_runtime_packages() { # SUITE ROOT
   in_tree "$2" -- sh -euc "apt-get -q update
     apt-get -q -y install $(runtime_packages "$1" | tr '\n' ' ')
-    apt-get -q -y install $AGP_FOREIGN_PACKAGES
+    apt-get -q -y install $(idle_packages "$1")
     apt-get -q -y satisfy '$AGP_DEB_DEPENDS'
-    systemctl disable firewalld.service ufw.service nftables.service"
+    systemctl disable $(idle_packages "$1")"
 }
 
 # The runtime tree holds everything the package depends on but not the package: installing the .deb
@@ -189,7 +193,7 @@ make_runtime_tree() { # SUITE, with AGP_DEB naming the package
   AGP_DEB_DEPENDS=$(dpkg-deb -f "$AGP_DEB" Depends)
   recipe=$({
     base_recipe "$1"
-    echo "runtime 2 $(runtime_packages "$1") $AGP_FOREIGN_PACKAGES $AGP_DEB_DEPENDS"
+    echo "runtime 2 $(runtime_packages "$1") $(idle_packages "$1") $AGP_DEB_DEPENDS"
   } | sha256sum | cut -c1-16)
   derive_tree runtime "$1" "$recipe" install_runtime_packages "$1"
 }

@@ -1,8 +1,7 @@
-"""Export of metrics by OTLP: a receiver that comes and goes, a kill in between, and VictoriaMetrics, which takes OTLP."""
+"""Export of metrics by OTLP: a receiver that comes and goes, and a kill in between."""
 
 import http.server
 import importlib
-import json
 import os
 import re
 import shutil
@@ -10,17 +9,14 @@ import signal
 import subprocess
 import sys
 import threading
-import urllib.parse
-import urllib.request
 from pathlib import Path
 
 from case import STREAM, Case, body
-from world import DIRECT, poll
+from world import poll
 
 PROTO = Path(__file__).resolve().parents[3] / 'daemon/otlp/proto'
 PORT = 4318
 PATH = '/v1/metrics'
-ADDRESS = '127.0.0.1:8428'
 QUEUE = 'otlp'
 
 
@@ -154,63 +150,3 @@ class OtlpReceivers(Export):
         dropped = 'antigravity_export_dropped_records_total{sink="otlp",reason="unreadable"}'
         poll(lambda: self.world.metrics()[dropped] == 2, 30, 'both are counted')
         poll(lambda: self.waiting() == 0, 30, 'and the others sent')
-
-
-def victoria_metrics():
-    """One that takes OTLP; AGP_VICTORIA_METRICS names another one than the installed."""
-    program = os.environ.get('AGP_VICTORIA_METRICS') or shutil.which('victoria-metrics')
-    if not program:
-        return None
-    told = subprocess.run([program, '-help'], capture_output=True, text=True, check=False)
-    return program if '-opentelemetry.usePrometheusNaming' in told.stdout + told.stderr else None
-
-
-class OtlpVictoriaMetrics(Export):
-    """A receiver nobody here wrote: what it makes of OTLP is what a scrape says. Debian's Prometheus is built without OTLP."""
-
-    def setUp(self):
-        self.program = victoria_metrics()
-        if not self.program:
-            self.skipTest('no VictoriaMetrics that takes OTLP is installed (victoria-metrics of Debian 13)')
-        super().setUp()
-        folder = self.world.scratch / 'victoria'
-        folder.mkdir()
-        os.chown(folder, DIRECT, DIRECT)
-        self.world.spawn('victoria', self.program, f'-storageDataPath={folder}', f'-httpListenAddr={ADDRESS}', '-search.latencyOffset=0s',
-                         '-search.disableCache', '-opentelemetry.usePrometheusNaming', uid=DIRECT)
-        self.addCleanup(self.world.end, 'victoria')
-        self.world.wait_port('victoria', '127.0.0.1', 8428)
-        self.addCleanup(self.world.restart_daemon)
-        shutil.rmtree(self.world.scratch / 'state' / QUEUE, ignore_errors=True)
-        self.world.restart_daemon(more=lines_for('/opentelemetry/v1/metrics', 8428))
-
-    def get(self, path, **query):
-        url = f'http://{ADDRESS}/{path}?{urllib.parse.urlencode(query)}'
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=20) as answer:
-            return answer.read()
-
-    def ask(self, path, **query):
-        self.get('internal/force_flush')
-        return json.loads(self.get(f'prometheus/api/v1/{path}', **query))['data']
-
-    def value(self, expression):
-        found = self.ask('query', query=expression)['result']
-        return float(found[0]['value'][1]) if found else None
-
-    def test_it_has_every_metric_under_the_name_of_a_scrape(self):
-        self.call()
-        poll(lambda: self.value('sum(antigravity_operations_total)') == self.calls(), 30, 'it has the call')
-        values = self.world.metrics()
-        missing = {name.partition('{')[0] for name in values} - set(self.ask('label/__name__/values'))
-        self.assertEqual({'target_info', 'otel_scope_info', 'antigravity_scrape_sees_usage'}, missing)
-        total = lambda start: sum(value for name, value in values.items() if name.startswith(start))
-        for name in ('gen_ai_client_inference_duration_seconds_count', 'gen_ai_client_inference_usage_input_tokens_total'):
-            self.assertEqual(total(name + '{'), self.value(f'sum({name})'), name)
-        duration = 'gen_ai_client_inference_duration_seconds_bucket'
-        told = {row['metric']['le']: float(row['value'][1]) for row in self.ask('query', query=f'sum({duration}) by (le)')['result']}
-        self.assertEqual({float(bound): total(f'{duration}{{') and sum(value for name, value in values.items()
-                          if name.startswith(duration) and f'le="{bound}"' in name) for bound in told},
-                         {float(bound): value for bound, value in told.items()})
-        labels = self.ask('query', query='gen_ai_client_inference_duration_seconds_count')['result'][0]['metric']
-        self.assertEqual(('generate_content', '443', 'antigravity-proxy'),
-                         (labels['gen_ai_operation_name'], labels['server_port'], labels['service_name']))
