@@ -63,19 +63,19 @@ compile() {
   env -u LC_ALL -u LC_CTYPE -u LC_MESSAGES LANG=C.UTF-8 ninja "$@"
 }
 
-# The build dependencies have one home, packaging/deb/control; the host takes them from there too.
+# The build dependencies have one home, packaging/debian/control; the host takes them from there too.
 host_build_dependencies() {
   # Besides: the shells that completions are for, and what checks manual pages. A test says so without them.
   host_packages dpkg-dev fish mandoc zsh
-  dpkg-checkbuilddeps "$AGP_ROOT/packaging/deb/control" 2> /dev/null && return 0
+  dpkg-checkbuilddeps "$AGP_ROOT/packaging/debian/control" 2> /dev/null && return 0
   say "installing the build dependencies"
   apt_update_once
   local dir
   dir=$(mktemp -d)
   mkdir "$dir/debian"
-  cp "$AGP_ROOT/packaging/deb/control" "$dir/debian/control"
+  cp "$AGP_ROOT/packaging/debian/control" "$dir/debian/control"
   (cd "$dir" && apt-get -qq -y --no-install-recommends build-dep ./ >&2) ||
-    { rm -rf "$dir"; die "could not install the build dependencies" "They are listed in packaging/deb/control."; }
+    { rm -rf "$dir"; die "could not install the build dependencies" "They are listed in packaging/debian/control."; }
   rm -rf "$dir"
 }
 

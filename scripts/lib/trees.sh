@@ -159,7 +159,7 @@ derive_tree() { # KIND SUITE RECIPE COMMAND...: base tree plus what COMMAND inst
 
 install_build_dependencies() { # SUITE ROOT
   mkdir -p "$2/srv/deps/debian"
-  cp "$AGP_ROOT/packaging/deb/control" "$2/srv/deps/debian/control"
+  cp "$AGP_ROOT/packaging/debian/control" "$2/srv/deps/debian/control"
   in_tree "$2" -- sh -euc "apt-get -q update
     apt-get -q -y install $(build_packages "$1" | tr '\n' ' ')
     cd /srv/deps && apt-get -q -y build-dep ./"
@@ -172,7 +172,7 @@ make_build_tree() { # SUITE
     base_recipe "$1"
     echo "build 1 $(build_packages "$1")"
     # Only the fields that decide what is installed: a new description is no reason for a new tree.
-    sed -n '/^Build-Depends/,/^[A-Z]/p' "$AGP_ROOT/packaging/deb/control"
+    sed -n '/^Build-Depends/,/^[A-Z]/p' "$AGP_ROOT/packaging/debian/control"
   } | sha256sum | cut -c1-16)
   derive_tree build "$1" "$recipe" install_build_dependencies "$1"
 }
