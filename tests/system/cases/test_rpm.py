@@ -1,5 +1,6 @@
 """The .rpm in place of the .deb: scriptlets and payload. Its libraries are Debian's, not Fedora's."""
 
+import subprocess
 from pathlib import Path
 
 from case import Case
@@ -7,7 +8,7 @@ from observer import Observer
 from world import DAEMON, UPSTREAM4, UPSTREAM6
 
 RPM = '/opt/antigravity-proxy.rpm'
-PACKAGING = Path(__file__).resolve().parents[3] / 'packaging' / 'rpm'
+PACKAGING = Path(__file__).resolve().parents[3] / 'packaging'
 LATER = '/var/tmp/later'
 # Debian's libraries are in no database of rpm: it cannot find what the package requires.
 INSTALL = ('rpm', '--nodeps')
@@ -93,12 +94,12 @@ class Rpm(Case):
         self.assertNothingLeft()
 
     def repack(self):
-        spec = (PACKAGING / 'antigravity-proxy.spec').read_text()
+        spec = subprocess.run([str(PACKAGING / 'prepare'), 'spec', '/dev/stdout'], check=True, capture_output=True, text=True).stdout
         build, scriptlets = spec.index('%prep\n'), spec.index('%post\n')
         spec = spec[:build] + INSTALLED + spec[scriptlets:]
         lines = {'Release:': 'Release: 99\nAutoReqProv: no', '%license': '%{_datadir}/licenses/%{name}*', '%doc': '%{_docdir}/%{name}*'}
         spec = '\n'.join(lines.get(line.partition(' ')[0], line) for line in spec.splitlines())
         self.box.write(f'{LATER}/antigravity-proxy.spec', spec)
-        self.box.write(f'{LATER}/macros.debian', (PACKAGING / 'macros.debian').read_text())
+        self.box.write(f'{LATER}/macros.debian', (PACKAGING / 'rpm' / 'macros.debian').read_text())
         self.addCleanup(self.box.run, f'rm -r {LATER}')
         self.box.run(REPACK, timeout=120)
