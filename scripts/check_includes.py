@@ -89,8 +89,6 @@ LIBRARIES = (
                              'daemon/.', 'helper/bus', 'helper/.')),
     # Time zones of the queries.
     (r'absl/time/', ('daemon/api',)),
-    (r'boost/url', ('daemon/api', 'daemon/ls', 'cli')),
-    (r'boost/program_options', ('daemon/.', 'helper/.', 'cli')),
     (r'boost/system', EVERYWHERE),
     # The language server answers over TLS with a certificate of its own: connect_client pins it.
     # Keys of the API are kept and compared as their SHA-256.
