@@ -11,7 +11,10 @@ def source_date(root):
     Source: https://reproducible-builds.org/specs/source-date-epoch/"""
     seconds = os.environ.get('SOURCE_DATE_EPOCH')
     if not seconds and (root / '.git').exists():
-        # Who builds as root need not own the checkout.
-        seconds = subprocess.run(['git', '-C', str(root), '-c', f'safe.directory={root}', 'log', '-1', '--format=%ct'],
-                                 check=True, capture_output=True, text=True).stdout
+        # Who builds as root need not own the checkout. Where git is not installed, nothing is known of the commit.
+        try:
+            seconds = subprocess.run(['git', '-C', str(root), '-c', f'safe.directory={root}', 'log', '-1', '--format=%ct'],
+                                     check=True, capture_output=True, text=True).stdout
+        except (OSError, subprocess.CalledProcessError):
+            pass
     return datetime.fromtimestamp(int(seconds or (root / 'CHANGELOG.md').stat().st_mtime), timezone.utc)

@@ -79,7 +79,15 @@ class Prepare(unittest.TestCase):
         text = (root / 'CHANGELOG.md').read_text(encoding='utf-8')
         (root / 'CHANGELOG.md').write_text(re.sub(r'^(## \S+) \(.*\)', r'\1 (unreleased)', text, count=1, flags=re.M), encoding='utf-8')
         os.utime(root / 'CHANGELOG.md', (1600000000, 1600000000))
-        for epoch, day in (('1700000000', 'Tue, 14 Nov 2023 22:13:20 +0000'), ('', 'Sun, 13 Sep 2020 12:26:40 +0000')):
+        git = ('git', '-C', str(root), '-c', 'user.name=n', '-c', 'user.email=e@example.test', '-c', 'commit.gpgsign=false')
+        steps = [('1700000000', 'Tue, 14 Nov 2023 22:13:20 +0000', []), ('', 'Sun, 13 Sep 2020 12:26:40 +0000', [])]
+        if shutil.which('git'):
+            # Without a commit there is no time of one.
+            steps += [('', 'Sun, 13 Sep 2020 12:26:40 +0000', [*git, 'init', '--quiet']),
+                      ('', 'Wed, 18 May 2033 03:33:20 +0000', [*git, 'commit', '--quiet', '--allow-empty', '--message=m'])]
+        for epoch, day, command in steps:
+            if command:
+                subprocess.run(command, check=True, env={**os.environ, 'GIT_COMMITTER_DATE': '2000000000 +0000'})
             self.assertEqual(0, self.prepare('debian', root / 'debian', root=root, epoch=epoch).returncode)
             self.assertIn(day, (root / 'debian' / 'changelog').read_text(encoding='utf-8'))
 
