@@ -16,7 +16,7 @@ build_packages() { # SUITE
   [ "$1" = bookworm ] || echo lintian # that of Debian 12 knows less, and it is the same package
 }
 # What the system tests use beside the package's own dependencies.
-AGP_RUNTIME_PACKAGES='polkitd iptables curl jq procps openssl libglib2.0-bin sudo'
+AGP_RUNTIME_PACKAGES='autopkgtest polkitd iptables curl jq procps openssl libglib2.0-bin sudo'
 runtime_packages() { # SUITE
   echo "$AGP_RUNTIME_PACKAGES"
   [ "$1" = bookworm ] || echo python3-openai # Debian 12 has none

@@ -1,5 +1,6 @@
 """What the package itself brings along: owners, modes, hardened programs, no key."""
 
+import json
 import os
 import re
 import shutil
@@ -49,6 +50,13 @@ class Package(Case):
         found = subprocess.run(['grep', '-r', '-l', '-a', '-E', r'BEGIN [A-Z ]*PRIVATE KEY-----.[A-Za-z0-9+/]{20}', str(self.unpacked())],
                                capture_output=True, text=True).stdout
         self.assertEqual('', found)
+
+    def test_what_it_is_made_of_is_said_for_this_release(self):
+        document = json.loads((self.unpacked() / 'usr/share/antigravity-proxy/sbom.spdx.json').read_text(encoding='utf-8'))
+        versions = {package['name']: package['versionInfo'] for package in document['packages']}
+        version = lambda name: self.box.run('dpkg-query', '--show', '--showformat', '${Version}', name).out
+        self.assertEqual(version('antigravity-proxy'), versions['antigravity-proxy'])
+        self.assertTrue(version('libsqlite3-0').startswith(f'{versions["sqlite"]}-'), versions)
 
     # threat-model 92
     def test_every_program_is_hardened(self):
