@@ -18,6 +18,8 @@ namespace agp::ledger {
 namespace {
 
 constexpr std::uint64_t kMiB = 1024 * 1024;
+constexpr const char* kSignature =
+    "DELETE FROM written_by; INSERT INTO written_by VALUES ('" AGP_VERSION "');";
 
 std::string directory_of(const std::string& path) {
   const auto parent = std::filesystem::path(path).parent_path().string();
@@ -76,12 +78,16 @@ Result<> copy_into(sqlite::Database& database, const std::string& copy) {
   return sync_path(copy, O_RDONLY);
 }
 
+std::string backup_of(const std::string& path, std::int64_t version) {
+  return path + ".backup-v" + std::to_string(version);
+}
+
 Result<> back_up(sqlite::Database& database, const std::string& path, std::int64_t version) {
   auto room = find_room(database, path);
   if (!room) {
     return room;
   }
-  const std::string backup = path + ".backup-v" + std::to_string(version);
+  const std::string backup = backup_of(path, version);
   const std::string fresh = backup + ".new";
   auto copied = copy_into(database, fresh);
   if (!copied) {
@@ -100,6 +106,25 @@ Result<> back_up(sqlite::Database& database, const std::string& path, std::int64
   return {};
 }
 
+// Of a later schema. Empty when it does not say.
+std::string writer_of(sqlite::Database& database) {
+  auto statement = database.prepare("SELECT version FROM written_by");
+  if (!statement) {
+    return {};
+  }
+  const auto row = statement->step();
+  return row && *row ? statement->text(0) : std::string();
+}
+
+Error newer(sqlite::Database& database, std::int64_t version) {
+  const auto writer = writer_of(database);
+  return {Errc::newer_schema,
+          "schema version " + std::to_string(version) +
+              (writer.empty() ? "" : ", written by antigravity-proxy " + writer) +
+              "; this is antigravity-proxy " AGP_VERSION ", which knows " +
+              std::to_string(current_version())};
+}
+
 std::string step_text(std::string step, std::optional<std::uint32_t> ls_uid) {
   const auto at = step.find(kLsUid);
   if (at != std::string::npos) {
@@ -113,6 +138,7 @@ Result<> apply_step(sqlite::Database& database,
                     std::optional<std::uint32_t> ls_uid) {
   const std::string sql = "BEGIN IMMEDIATE;" +
                           step_text(schema_steps()[static_cast<std::size_t>(step)], ls_uid) +
+                          (step + 1 < kFirstWithWriter ? "" : kSignature) +
                           "PRAGMA application_id = " + std::to_string(kApplicationId) +
                           ";PRAGMA user_version = " + std::to_string(step + 1) + ";COMMIT;";
   auto done = database.exec(sql.c_str());
@@ -146,9 +172,7 @@ Result<std::int64_t> checked_version(sqlite::Database& database) {
     return Error{Errc::damaged, "the file is a database of another program"};
   }
   if (*version > current_version()) {
-    return Error{Errc::newer_schema, "schema version " + std::to_string(*version) +
-                                         ", this program knows " +
-                                         std::to_string(current_version())};
+    return newer(database, *version);
   }
   return *version;
 }
@@ -173,6 +197,16 @@ Result<> migrate(sqlite::Database& database,
     }
   }
   return {};
+}
+
+std::optional<std::string> usable_backup(const std::string& path) {
+  for (auto version = current_version(); version > 0; --version) {
+    auto backup = backup_of(path, version);
+    if (::access(backup.c_str(), F_OK) == 0) {
+      return backup;
+    }
+  }
+  return std::nullopt;
 }
 
 Result<> check_room(std::uint64_t ledger_bytes, std::uint64_t free_bytes) {

@@ -25,6 +25,10 @@ namespace agp::ledger {
                                const std::string& path,
                                std::optional<std::uint32_t> ls_uid = std::nullopt);
 
+/// The latest copy beside the ledger that this program can go on with, for a ledger of a later
+/// version.
+[[nodiscard]] std::optional<std::string> usable_backup(const std::string& path);
+
 /// What the backup and the steps need at most: the copy, the new tables beside the old ones, and
 /// the log of both.
 [[nodiscard]] Result<> check_room(std::uint64_t ledger_bytes, std::uint64_t free_bytes);

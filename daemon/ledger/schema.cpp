@@ -196,10 +196,17 @@ CREATE TABLE quota_sample (
 CREATE INDEX quota_sample_at ON quota_sample (at);
 )sql";
 
+// Which version of the program brought the ledger to its schema: what an older one, which refuses
+// it, names to whoever has to install something. migration.cpp keeps its one row.
+constexpr const char* kStep6 = R"sql(
+CREATE TABLE written_by (version TEXT NOT NULL) STRICT;
+)sql";
+
 }  // namespace
 
 std::span<const char* const> schema_steps() {
-  static const char* const steps[] = {kStep1, kStep2, rollup_schema_step().c_str(), kStep4, kStep5};
+  static const char* const steps[] = {kStep1, kStep2, rollup_schema_step().c_str(),
+                                      kStep4, kStep5, kStep6};
   return steps;
 }
 

@@ -11,6 +11,10 @@ namespace agp::ledger {
 
 inline constexpr const char* kLsUid = "@ls_uid@";
 
+/// From this version on the table `written_by` is there, in every later one too: older programs
+/// read it.
+inline constexpr int kFirstWithWriter = 6;
+
 /// "AGPL": marks the file as ours (`PRAGMA application_id`).
 inline constexpr int kApplicationId = 0x4147504C;
 

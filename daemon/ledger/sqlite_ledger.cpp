@@ -3,6 +3,7 @@
 #include "common/base/ulid.h"
 #include "common/log/log.h"
 #include "daemon/ledger/file.h"
+#include "daemon/ledger/migration.h"
 #include "daemon/ledger/questions.h"
 #include "daemon/ledger/quota_samples.h"
 #include "daemon/ledger/writer.h"
@@ -38,8 +39,11 @@ namespace {
 
 std::string remedy_for(const Error& problem, const std::string& file) {
   if (problem.code == Errc::newer_schema) {
-    return "install the version of antigravity-proxy that wrote " + file +
-           ", or move the file away to start a new ledger";
+    const auto backup = usable_backup(file);
+    return "install the version of antigravity-proxy that wrote " + file + ", or a later one; or " +
+           (backup ? "go back to the ledger of before that, " + *backup +
+                         ", as antigravity-proxyd(8) says"
+                   : "move the file away to start a new ledger");
   }
   if (problem.code == Errc::damaged) {
     return "move " + file + " away (keep it for `sqlite3 FILE .recover`); a new one is then made";

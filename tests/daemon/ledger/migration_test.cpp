@@ -132,6 +132,41 @@ TEST(LedgerMigration, ANewerLedgerStaysOctetForOctetAsItWas) {
   EXPECT_FALSE(std::filesystem::exists(dir.file() + ".backup-v99"));
 }
 
+TEST(LedgerMigration, ANewerLedgerNamesTheProgramThatWroteIt) {
+  const test::TempDir dir;
+  {
+    auto newer = open_for_writing(dir.file(), std::nullopt);
+    ASSERT_TRUE(newer);
+    EXPECT_EQ(*newer->integer("SELECT count(*) FROM written_by WHERE version = '" AGP_VERSION "'"),
+              1);
+    ASSERT_TRUE(newer->exec("UPDATE written_by SET version = '9.8.7'; PRAGMA user_version = 99"));
+  }
+  const auto refused = open_for_writing(dir.file(), std::nullopt);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().text().find("schema version 99, written by antigravity-proxy 9.8.7;"),
+            std::string::npos)
+      << refused.error().text();
+  ASSERT_EQ(ask(dir.file(), "DELETE FROM written_by RETURNING 1"), 1);
+  const auto nameless = open_for_writing(dir.file(), std::nullopt);
+  ASSERT_FALSE(nameless);
+  EXPECT_NE(nameless.error().text().find("schema version 99; this is"), std::string::npos)
+      << nameless.error().text();
+}
+
+TEST(LedgerMigration, TheLatestCopyThatThisProgramUnderstandsIsTheOneToGoBackTo) {
+  const test::TempDir dir;
+  EXPECT_EQ(usable_backup(dir.file()), std::nullopt);
+  const auto copy = [&](std::int64_t version) {
+    return dir.file() + ".backup-v" + std::to_string(version);
+  };
+  for (const auto version : {std::int64_t{1}, std::int64_t{3}, current_version() + 1}) {
+    std::ofstream(copy(version)) << "a copy";
+  }
+  EXPECT_EQ(usable_backup(dir.file()), copy(3));
+  std::ofstream(copy(current_version())) << "a copy";
+  EXPECT_EQ(usable_backup(dir.file()), copy(current_version()));
+}
+
 // What a person who owns that uid sees; empty: root.
 std::uint64_t total_for(sqlite::Database& database, std::optional<std::uint32_t> owner) {
   Query query;

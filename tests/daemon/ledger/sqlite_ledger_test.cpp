@@ -1,5 +1,6 @@
 #include "daemon/ledger/sqlite_ledger.h"
 
+#include "daemon/ledger/migration.h"
 #include "tests/daemon/ledger/rig.h"
 
 #include <filesystem>
@@ -244,9 +245,40 @@ TEST(SqliteLedger, ANewerSchemaIsReportedAndLeftAlone) {
   auto ledger = SqliteLedger::start(options_for(dir.file()));
   ASSERT_TRUE(ledger->health().problem.has_value());
   EXPECT_EQ(ledger->health().problem->code, Errc::newer_schema);
+  EXPECT_NE(ledger->health().remedy.find("move the file away"), std::string::npos);
   const auto report = ledger->usage({});
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code, Errc::newer_schema);
+}
+
+TEST(SqliteLedger, TheCopyOfBeforeAnUpgradeIsNamedAndWhatWaitedGoesThere) {
+  const test::TempDir dir;
+  auto options = options_for(dir.file());
+  options.retry = 1ms;
+  {
+    auto ledger = SqliteLedger::start(options);
+    ledger->append(call("1", "flash", 1, 1));
+    ASSERT_TRUE(ledger->flush(kPatience));
+  }
+  const auto backup = dir.file() + ".backup-v" + std::to_string(current_version());
+  std::filesystem::copy_file(dir.file(), backup);
+  ASSERT_TRUE(
+      sqlite::Database::open(dir.file(), SQLITE_OPEN_READWRITE)->exec("PRAGMA user_version = 99"));
+  auto ledger = SqliteLedger::start(options);
+  EXPECT_NE(ledger->health().remedy.find(backup), std::string::npos) << ledger->health().remedy;
+  ledger->append(call("2", "flash", 1, 1));
+  EXPECT_FALSE(ledger->flush(0ms));
+  // The way back, as antigravity-proxyd(8) tells it.
+  ledger.reset();
+  for (const char* part : {"", "-wal", "-shm"}) {
+    std::filesystem::remove(dir.file() + part);
+  }
+  std::filesystem::rename(backup, dir.file());
+  ledger = SqliteLedger::start(options);
+  const auto report = ledger->usage({});
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_EQ(report->totals.calls, 2U);
+  EXPECT_EQ(ledger->health().lost_ever, 0U);
 }
 
 TEST(SqliteLedger, AFullLedgerIsReportedAndWhatDoesNotFitIsCounted) {
