@@ -109,6 +109,10 @@ Finding units_sockets(Facts& facts) {
 }
 
 Finding units_ports(Facts& facts) {
+  if (std::holds_alternative<Failure>(facts.units())) {
+    // The listeners may be the service's own sockets.
+    return unknown("the service manager does not answer", "see units.service");
+  }
   const auto is_open = [&](const char* name) {
     const auto* unit = facts.unit(name);
     return unit != nullptr && unit->active_state == "active";

@@ -56,6 +56,35 @@ def only_sums(usage):
             'groups': {g['key']['model']: pick(g) for g in usage['groups']}}
 
 
+def resigned_ca(start, end):
+    """Shell: the daemon's certificate of the same key and for another time, in the words of `openssl ca`."""
+    return f'''set -e
+        cd /var/lib/antigravity-proxy/ca
+        owner=$(stat -c %U:%G ca.pem)
+        openssl x509 -x509toreq -in ca.pem -signkey ca.key -copy_extensions copyall -out /tmp/ca.csr
+        mkdir -p /tmp/ca && : > /tmp/ca/index && echo 01 > /tmp/ca/serial
+        cat > /tmp/ca/cnf <<'END'
+[ca]
+default_ca = a
+[a]
+database = /tmp/ca/index
+serial = /tmp/ca/serial
+new_certs_dir = /tmp/ca
+default_md = sha256
+policy = p
+copy_extensions = copyall
+[p]
+commonName = optional
+organizationName = optional
+organizationalUnitName = optional
+END
+        openssl ca -batch -notext -selfsign -config /tmp/ca/cnf -keyfile ca.key -in /tmp/ca.csr \\
+          -startdate {start} -enddate {end} -out /tmp/ca.pem
+        cat /tmp/ca.pem > ca.pem
+        chown "$owner" ca.pem
+        rm -rf /tmp/ca /tmp/ca.pem /tmp/ca.csr'''
+
+
 class World:
     def __init__(self, tree, deb, doubles, scratch, name, rpm=None):
         self.deb, self.doubles = Path(deb), Path(doubles)
@@ -275,31 +304,7 @@ class World:
 
     def expire_ca(self):
         """Signs the daemon's certificate again with the same key, for a time that is over."""
-        self.box.run('''set -e
-            cd /var/lib/antigravity-proxy/ca
-            owner=$(stat -c %U:%G ca.pem)
-            openssl x509 -x509toreq -in ca.pem -signkey ca.key -copy_extensions copyall -out /tmp/ca.csr
-            mkdir -p /tmp/ca && : > /tmp/ca/index && echo 01 > /tmp/ca/serial
-            cat > /tmp/ca/cnf <<'END'
-[ca]
-default_ca = a
-[a]
-database = /tmp/ca/index
-serial = /tmp/ca/serial
-new_certs_dir = /tmp/ca
-default_md = sha256
-policy = p
-copy_extensions = copyall
-[p]
-commonName = optional
-organizationName = optional
-organizationalUnitName = optional
-END
-            openssl ca -batch -notext -selfsign -config /tmp/ca/cnf -keyfile ca.key -in /tmp/ca.csr \\
-              -startdate 20200101000000Z -enddate 20210101000000Z -out /tmp/ca.pem
-            cat /tmp/ca.pem > ca.pem
-            chown "$owner" ca.pem
-            rm -rf /tmp/ca /tmp/ca.pem /tmp/ca.csr''')
+        self.box.run(resigned_ca('20200101000000Z', '20210101000000Z'))
 
     def truth_of_language_server(self):
         """The ground truth without the calls that were made as another user, tagged so."""

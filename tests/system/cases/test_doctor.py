@@ -1,18 +1,22 @@
 """`antigravity-proxy doctor` names what is really wrong with a machine, and is content again once it is mended.
 
 Each fault of the table is put into the booted machine, told, and taken out again; docs/troubleshooting.md has a row for each.
+The clock is the exception: that of a container is its host's. Certificates and records are of another time instead, which is
+what a wrong clock makes of them.
 """
 
 import json
-import re
+import sqlite3
+from contextlib import closing
 
 from case import Case
 from container import ContainerError, poll
-from world import BUNDLE, CONTROL, DAEMON, DOUBLES, DROP_IN, HELPER, LS_BINARY, MODEL_HOST, PROXY_YAML
+from world import BUNDLE, CONTROL, DAEMON, DOUBLES, DROP_IN, HELPER, LS_BINARY, MODEL_HOST, PROXY_YAML, UPSTREAM_CA, resigned_ca
 
 STATE = '/var/lib/antigravity-proxy'
 LIBEXEC = '/usr/libexec/antigravity-proxy'
 BUS_FILE = '/usr/share/dbus-1/system-services/org.antigravityproxy.Helper1.service'
+BUS_SOCKET = '/run/dbus/system_bus_socket'
 SYSTEM_STORE = '/etc/ssl/certs/ca-certificates.crt'
 UNIT_DROP_IN = '/etc/systemd/system/antigravity-proxy.service.d/60-test.conf'
 RESTART = 'systemctl restart antigravity-proxy'
@@ -20,6 +24,8 @@ RESTART = 'systemctl restart antigravity-proxy'
 STOP = 'systemctl stop antigravity-proxy'
 START = 'systemctl start antigravity-proxy'
 FOLLOWS_STOP = ('service.reachable', 'units.service')
+# What a client of a test sends is no language server's call, and is said so.
+CALLS_OF_A_TEST = tuple(f'calls.{about}' for about in ('understood', 'http2', 'decoded', 'usage', 'totals', 'cascade', 'confirmed'))
 
 
 class Fault:
@@ -57,6 +63,20 @@ def over_state(options):
 
 NOT_OVER_STATE = f'{STOP}; umount {STATE}; {START}'
 
+
+def with_ca_of(start, end):
+    """Shell: our certificate, and the one in the bundle, are of that time, though the service was not restarted."""
+    return (f'{resigned_ca(start, end)}\n'
+            f'{{ head -n 1 {BUNDLE}; cat {STATE}/ca/ca.pem {SYSTEM_STORE}; }} > /tmp/bundle; cat /tmp/bundle > {BUNDLE}')
+
+
+def in_days(days):
+    return f'$(date -u -d "{days} days" +%Y%m%d%H%M%SZ)'
+
+
+# The first makes another certificate authority, which is told until the second.
+ANOTHER_CA = f'{RESTART}; {RESTART}'
+
 UNITS = (
     Fault('service-stopped', 'units.service', STOP, START, ('antigravity-proxy.service is inactive',),
           ('systemctl start antigravity-proxy',), FOLLOWS_STOP),
@@ -92,12 +112,18 @@ MACHINE = (
     Fault('account-missing', 'machine.accounts', 'cp -p /etc/passwd /tmp/passwd; sed -i /^antigravity-ls:/d /etc/passwd',
           'cp -p /tmp/passwd /etc/passwd', ('there is no account antigravity-ls',), ('systemd-sysusers',),
           ('capture.ipv4', 'capture.ipv6', 'capture.quic', 'capture.helper', 'capture.redirect', 'service.problems')),
+    # As where dbus-daemon died and cannot be started; the service tries again and again meanwhile.
+    Fault('bus-gone', 'machine.polkit', f'mv {BUS_SOCKET} {BUS_SOCKET}.away; systemctl kill --signal=KILL dbus',
+          f'mv {BUS_SOCKET}.away {BUS_SOCKET}; systemctl reset-failed; systemctl start dbus; {RESTART}',
+          ('the system bus cannot be reached',), ('dbus.service',), FOLLOWS_STOP),
     Fault('polkit-gone', 'machine.polkit', 'systemctl mask --runtime --now polkit', 'systemctl unmask --runtime polkit',
           ('polkit does not answer', 'masked'), ('unmask polkit',), ('service.problems',)),
     Fault('polkit-actions-missing', 'machine.polkit',
           'mv /usr/share/polkit-1/actions/org.antigravityproxy.policy /tmp/; systemctl restart polkit',
           'mv /tmp/org.antigravityproxy.policy /usr/share/polkit-1/actions/; systemctl restart polkit',
           ('does not know the actions',), ('org.antigravityproxy.policy',), ('service.problems',)),
+    Fault('clock-before-certificate', 'machine.clock', with_ca_of(in_days(2), in_days(100)), ANOTHER_CA,
+          ('our certificate was made at', 'the clock is wrong'), ('timedatectl',), ('capture.ipv4', 'capture.ipv6')),
     Fault('disk-full', 'machine.disk', over_state('size=24m'), NOT_OVER_STATE,
           (f'{STATE} has', 'MiB left'), ('df -h',), ('ledger.healthy', 'service.problems')),
     Fault('inodes-gone', 'machine.disk', over_state('size=200m,nr_inodes=40'), NOT_OVER_STATE,
@@ -127,6 +153,8 @@ TRUST = (
           ('systemctl restart antigravity-proxy',)),
     Fault('system-store-empty', 'trust.system', f'cp {SYSTEM_STORE} /tmp/store; : > {SYSTEM_STORE}', f'cat /tmp/store > {SYSTEM_STORE}',
           ('has no certificate',), ('update-ca-certificates',), ('network.upstream',)),
+    Fault('ca-expired', 'trust.bundle', with_ca_of('20200101000000Z', '20210101000000Z'), ANOTHER_CA, ('has expired',),
+          ('systemctl restart antigravity-proxy',), ('capture.ipv4', 'capture.ipv6')),
     Fault('ca-key-unreadable', 'trust.key', f'chown root: {STATE}/ca/ca.key', f'chown antigravity-proxy: {STATE}/ca/ca.key',
           ('cannot read it',), ('chown antigravity-proxy',)),
     Fault('ca-key-open', 'trust.key', f'chmod 644 {STATE}/ca/ca.key', f'chmod 600 {STATE}/ca/ca.key', ('open to others',),
@@ -258,14 +286,28 @@ class Doctor(Faults):
         self.world.start()
         self.each(LANGUAGE_SERVER)
 
+    def test_records_of_the_future(self):
+        self.world.start()
+        self.world.client('--count', '1')
+        self.assertCounted()
+        self.box.run(STOP)
+        with closing(sqlite3.connect(self.box.root / STATE.lstrip('/') / 'usage.db')) as ledger, ledger:
+            ledger.execute('UPDATE record SET started_at = started_at + 86400000000, ended_at = ended_at + 86400000000')
+        fault = Fault('clock-before-records', 'machine.clock', START, f'{STOP}; rm {STATE}/usage.db*; {START}',
+                      ('but the newest record is of', 'the clock is wrong'), ('timedatectl',), CALLS_OF_A_TEST)
+        try:
+            self.injected(fault)
+        finally:
+            self.undo(fault)
+        self.assertWell()
+
     def test_nothing_is_measured_because_of_it(self):
         self.world.start()
         self.world.client('--count', '1')
         self.assertCounted()
         before = self.world.usage_http()['totals']
         document = self.examine()
-        # What a client of a test sends is no language server's call, and is said so.
-        self.assertEqual([], [name for name in self.failed(document) if not name.startswith('calls.')])
+        self.assertEqual([], [name for name in self.failed(document) if name not in CALLS_OF_A_TEST])
         by_id = {check['id']: check for check in document['checks']}
         for check in ('capture.ipv4', 'capture.ipv6', 'capture.quic'):
             self.assertEqual('ok', by_id[check]['state'], by_id[check])
@@ -332,14 +374,43 @@ class DoctorWithIdes(Faults):
                             ('hidepid',), ('SupplementaryGroups',), ('service.problems', 'ls.running')))
 
 
+PROGRAMS = ' '.join(f'/usr/sbin/{name}-{verb}' for name in ('iptables', 'ip6tables') for verb in ('save', 'restore'))
+# A helper of before knows what it put back.
+ANOTHER_HELPER = f'{STOP}; systemctl stop {HELPER}; {START}'
+NOT_CAPTURED = ('capture.active', 'capture.redirect', 'capture.repairs', 'capture.ipv4', 'capture.ipv6', 'capture.quic', 'service.problems')
+
+
+def accept_ipv6(verb):
+    """Shell: puts (-I) or takes away (-D) what lets everybody's TLS over IPv6 by before our rules see it."""
+    return '; '.join(f'ip6tables -t {table} {verb} OUTPUT -p tcp --dport 443 -j ACCEPT' for table in ('filter', 'nat'))
+
+
+# Until they are back, what is not redirected is reset: that is seen too, by whoever looks in that second.
+MENDED = 'for i in $(seq 50); do iptables -t nat -S OUTPUT | grep -q -e --uid-owner && break; sleep 0.1; done'
+RULES = (
+    Fault('rules-flushed', 'capture.repairs', f'iptables -t nat -F OUTPUT; {MENDED}', ANOTHER_HELPER, ('removed our rules', 'IPv4 nat'),
+          ('firewall.backend',)),
+    # Else it would be whole again within a second.
+    Fault('rules-partial', 'capture.redirect', 'mv /usr/sbin/ip6tables-restore /tmp/; ip6tables -t nat -F AGP_NAT',
+          f'mv /tmp/ip6tables-restore /usr/sbin/; {ANOTHER_HELPER}', ('IPv6 partial', 'iptables'), ('systemctl restart antigravity-proxy',),
+          NOT_CAPTURED),
+    Fault('iptables-missing', 'machine.firewall', f'mkdir -p /tmp/sbin; mv {PROGRAMS} /tmp/sbin/', f'mv /tmp/sbin/* /usr/sbin/; {ANOTHER_HELPER}',
+          ('iptables, which is not installed',), ('install the package iptables',), NOT_CAPTURED),
+    # Rules of others that come before ours.
+    Fault('quic-open', 'capture.quic', 'iptables -I OUTPUT -p udp --dport 443 -j ACCEPT', 'iptables -D OUTPUT -p udp --dport 443 -j ACCEPT',
+          ('IPv4 not refused', 'IPv6 refused at once'), ('a rule of another program',)),
+    Fault('not-redirected', 'capture.ipv6', accept_ipv6('-I'), accept_ipv6('-D'), ('is not measured', UPSTREAM_CA), ('capture.redirect',)),
+)
+
+
 class DoctorOfForeignRules(Faults):
-    """Rules of iptables, which anybody may flush."""
+    """Rules of iptables, which anybody may flush, or come before."""
 
     backend = 'iptables'
 
-    def test_rules_that_others_flush(self):
+    def test_rules_of_others(self):
+        # Nobody at QUIC's port would be a refusal, too.
+        self.world.start_udp_sink()
+        self.addCleanup(self.world.stop_udp_sink)
         self.world.start()
-        # Until they are back, what is not redirected is reset: that is seen too, by whoever looks in that second.
-        mended = 'for i in $(seq 50); do iptables -t nat -S OUTPUT | grep -q -e --uid-owner && break; sleep 0.1; done'
-        self.each([Fault('rules-flushed', 'capture.repairs', f'iptables -t nat -F OUTPUT; {mended}',
-                         f'{STOP}; systemctl stop {HELPER}; {START}', ('removed our rules', 'IPv4 nat'), ('firewall.backend',))])
+        self.each(RULES)
