@@ -61,19 +61,23 @@ class Direct(Peer):
 class Ours(Peer):
     name, about = OURS, 'mints, relays, reads usage'
     ports = {'h1': 8742, 'h2': 8742}
-    daemon = None  # set before start
+    api = world.API
+
+    def __init__(self, number, scratch):
+        super().__init__(number, scratch)
+        self.daemon, self.config, self.state = (scratch / f'{self.name}{suffix}' for suffix in ('d', '.yaml', '-state'))
 
     def command(self):
-        return [self.daemon, '--config', self.scratch / 'proxy.yaml', '--state-dir', self.scratch / 'state']
+        return [self.daemon, '--config', self.config, '--state-dir', self.state]
 
     def prepare(self):
-        (self.scratch / 'proxy.yaml').write_text(f'''
+        self.config.write_text(f'''
 upstream:
   extra_ca_file: {self.scratch}/ca.pem
   allow_networks: [{", ".join(a + "/32" for a in world.ADDRESSES.values())}]
 listen:
   intercept: ["127.0.0.1:{self.ports['h1']}"]
-  api: ["{world.API}"]
+  api: ["{self.api}"]
 limits:
   max_connections: 20000
 workers: 1
@@ -87,9 +91,9 @@ workers: 1
 
     def start(self):
         super().start()
-        self.process.wait_until_listening('127.0.0.1', [int(world.API.split(':')[1])])
+        self.process.wait_until_listening('127.0.0.1', [int(self.api.split(':')[1])])
         # A first start listens before it has made its issuer.
-        issuer = self.scratch / 'state/ca/ca.pem'
+        issuer = self.state / 'ca/ca.pem'
         deadline = time.monotonic() + 10
         while not issuer.exists():
             if time.monotonic() > deadline or self.process.child.poll() is not None:
@@ -97,7 +101,13 @@ workers: 1
             time.sleep(0.01)
 
     def trust(self):
-        return (self.scratch / 'state/ca/ca.pem').read_text()
+        return (self.state / 'ca/ca.pem').read_text()
+
+
+class OtherBuild(Ours):
+    name, about = 'other-build', 'another build of antigravity-proxyd'
+    ports = {'h1': 8802, 'h2': 8802}
+    api = '127.0.0.1:8803'
 
 
 class Haproxy(Peer):
@@ -239,6 +249,6 @@ class Mitmproxy(Peer):
         return world.run('mitmdump', '--version').split('\n')[0].split()[-1]
 
 
-ALL = (Direct, Ours, Haproxy, NginxStream, NginxHttp, Sslsplit, Mitmproxy)
-NAMES = tuple(p.name for p in ALL)
+ALL = (Direct, Ours, Haproxy, NginxStream, NginxHttp, Sslsplit, Mitmproxy, OtherBuild)
+NAMES = tuple(p.name for p in ALL if p is not OtherBuild)  # which has an option of its own
 QUICK = tuple(p.name for p in ALL[:5])
