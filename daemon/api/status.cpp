@@ -1,6 +1,9 @@
 #include "daemon/api/status.h"
 
 #include "daemon/api/times.h"
+#include "daemon/api/utf8.h"
+
+#include <algorithm>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -156,6 +159,32 @@ void judge(StatusReport& report) {
     }
     report.state = StatusReport::State::waiting;
   }
+}
+
+std::string status_line(const StatusReport& report) {
+  constexpr std::size_t kMostOctets = 280;
+  std::string line = report.capture_active ? "capturing" : "not capturing";
+  // The state is that of the worst problem.
+  const auto decides = report.state == StatusReport::State::degraded ? Problem::Severity::failing
+                                                                     : Problem::Severity::waiting;
+  const auto problem = std::find_if(report.problems.begin(), report.problems.end(),
+                                    [&](const Problem& each) { return each.severity == decides; });
+  if (problem != report.problems.end()) {
+    line += "; " + problem->message + ": " + problem->remedy;
+  } else if (report.language_server.is_usable) {
+    line += "; the language server runs";
+  } else if (report.language_server.mode == "managed") {
+    line += "; the language server: " + report.language_server.state;
+  }
+  // A line break would end the assignment in the message to the service manager.
+  std::replace_if(
+      line.begin(), line.end(),
+      [](char each) { return (each >= 0 && each < ' ') || each == '\x7f'; }, ' ');
+  if (line.size() > kMostOctets) {
+    line.resize(kMostOctets);
+    line += "... (antigravity-proxy status)";
+  }
+  return utf8(line);
 }
 
 const char* to_string(StatusReport::State state) {

@@ -114,6 +114,10 @@ struct StatusReport {
 /// decides.
 void judge(StatusReport& report);
 
+/// All of it in one line, for `systemctl status`: whether calls are captured, and what is wrong or
+/// waited for. Well-formed UTF-8 without control characters, 300 octets at most.
+[[nodiscard]] std::string status_line(const StatusReport& report);
+
 /// The word of the document.
 [[nodiscard]] const char* to_string(StatusReport::State state);
 

@@ -115,6 +115,7 @@ class Daemon {
   ls::Supervisor* supervisor() const { return language_server_->supervisor(); }
   void order_language_server(daemon_bus::LanguageServerOrder order);
   void order_capture(bool wanted);
+  void tell_changes();
   void tell_changes_now_and_then();
   Result<> start_api();
   void tell_ready_once_settled();
@@ -370,7 +371,7 @@ Result<> Daemon::start_bus() {
   };
   ports.reload_policy = [this] {
     const auto outcome = policy_->files().reload();
-    object_->tell_changes();
+    tell_changes();
     return policy::render_reload(outcome);
   };
   ports.order_language_server = [this](daemon_bus::LanguageServerOrder order) {
@@ -408,7 +409,7 @@ void Daemon::make_language_server() {
   around.telemetry = telemetry_.get();
   around.now = wall_clock;
   around.on_change = [this] {
-    object_->tell_changes();
+    tell_changes();
     tell_ready_once_settled();
   };
   around.on_stopped = [this] {
@@ -424,7 +425,7 @@ void Daemon::manage_language_server() {
   asio::co_spawn(control_, rule_watch_->run(),
                  [](const std::exception_ptr& problem) { log_unhandled(problem, "rules"); });
   authority_->allow_rotation(control_.get_executor(), pool_.get_executor(), policy_.get(),
-                             language_server_.get(), [this] { object_->tell_changes(); });
+                             language_server_.get(), [this] { tell_changes(); });
 }
 
 void Daemon::order_language_server(daemon_bus::LanguageServerOrder order) {
@@ -447,9 +448,14 @@ void Daemon::order_language_server(daemon_bus::LanguageServerOrder order) {
   }
 }
 
+void Daemon::tell_changes() {
+  object_->tell_changes();
+  readiness_.show(api::status_line(status()));
+}
+
 // What the disk, the clock or a signal changes has no event of its own.
 void Daemon::tell_changes_now_and_then() {
-  object_->tell_changes();
+  tell_changes();
   next_look_.expires_after(kStateLook);
   next_look_.async_wait([this](boost::system::error_code ec) {
     if (!ec) {
@@ -652,7 +658,7 @@ void Daemon::on_signal() {
   }
   const auto reserve = std::chrono::duration_cast<std::chrono::microseconds>(
       config_.limits.drain_timeout + kStopReserve);
-  readiness_.tell_stopping(reserve);
+  readiness_.tell_stopping(reserve, "stopping; live streams may end first (limits.drain_timeout)");
   stop();
 }
 

@@ -39,8 +39,15 @@ void Readiness::tell() {
   log::info("ready", {{"VERSION", AGP_VERSION}, {"STATE_DIR", state_dir_}});
 }
 
-void Readiness::tell_stopping(std::chrono::microseconds reserve) {
-  notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(reserve.count()));
+void Readiness::show(const std::string& line) {
+  if (!is_stopping_ && line != shown_) {
+    shown_ = line;
+    notify("STATUS=" + line);
+  }
+}
+
+void Readiness::tell_stopping(std::chrono::microseconds reserve, const std::string& line) {
+  notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(reserve.count()) + "\nSTATUS=" + line);
 }
 
 void Readiness::stop() {
@@ -56,8 +63,8 @@ void Readiness::tell_reloading() {
   notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(usec));
 }
 
-void Readiness::tell_reloaded(const std::string& status) {
-  notify("READY=1\nSTATUS=" + status);
+void Readiness::tell_reloaded() {
+  notify("READY=1");
 }
 
 }  // namespace agp::app

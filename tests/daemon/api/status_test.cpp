@@ -131,5 +131,35 @@ TEST(Status, WhatIsOnlyWaitedForIsNoFault) {
   EXPECT_EQ(problems.at(1).at("severity").as_string(), "failing");
 }
 
+TEST(Status, OneLineSaysWhatDecides) {
+  StatusReport report;
+  report.language_server.mode = "managed";
+  report.language_server.state = "starting";
+  judge(report);
+  EXPECT_EQ(status_line(report), "not capturing; the language server: starting");
+  report.capture_active = true;
+  report.language_server.is_usable = true;
+  EXPECT_EQ(status_line(report), "capturing; the language server runs");
+  report.problems.push_back(
+      {"ide", "waiting for the IDE to run", "start it", Problem::Severity::waiting});
+  judge(report);
+  EXPECT_EQ(status_line(report), "capturing; waiting for the IDE to run: start it");
+  report.problems.push_back({"helper", "the helper is gone", "see its journal"});
+  judge(report);
+  EXPECT_EQ(status_line(report), "capturing; the helper is gone: see its journal");
+}
+
+TEST(Status, TheOneLineIsOneWhateverAProblemSays) {
+  StatusReport report;
+  // As an error of a peer may look: it must not become an assignment of the service manager.
+  report.problems.push_back({"any", "cut\nMAINPID=1\x7f \xff", std::string(1000, 'r')});
+  judge(report);
+  const auto line = status_line(report);
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  EXPECT_NE(line.find("cut MAINPID=1  \xef\xbf\xbd: rrr"), std::string::npos) << line;
+  EXPECT_LE(line.size(), 320U);
+  EXPECT_TRUE(line.ends_with("... (antigravity-proxy status)")) << line;
+}
+
 }  // namespace
 }  // namespace agp::api
