@@ -116,6 +116,14 @@ class World:
     def cut_power_and_boot(self):
         """The container is killed and booted again. The upstream forgets its ground truth."""
         self.box.cut_power()
+        self._boot_again()
+
+    def shut_down_and_boot(self):
+        """The container is shut down in order and booted again. The upstream forgets its ground truth."""
+        self.box.shut_down()
+        self._boot_again()
+
+    def _boot_again(self):
         self.box.boot()
         self._network()
         self._start_upstream()
