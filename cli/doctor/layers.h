@@ -16,6 +16,7 @@ namespace agp::cli::doctor {
 [[nodiscard]] std::span<const Check> capture_checks();
 [[nodiscard]] std::span<const Check> trust_checks();
 [[nodiscard]] std::span<const Check> ledger_checks();
+[[nodiscard]] std::span<const Check> exporters_checks();
 [[nodiscard]] std::span<const Check> policy_checks();
 [[nodiscard]] std::span<const Check> language_server_checks();
 [[nodiscard]] std::span<const Check> calls_checks();

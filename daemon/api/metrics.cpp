@@ -169,6 +169,15 @@ void exports(Sink& sink, const std::optional<metrics::Exports>& exports) {
   family("antigravity_export_rejected_points_total", exports->rejected_points);
   family("antigravity_export_queue_records", exports->waiting);
   family("antigravity_export_queue_bytes", exports->waiting_bytes);
+  family("antigravity_export_queue_limit_bytes", exports->limit_bytes);
+  const auto time = [&](const char* name, const std::optional<usage::Micros>& at) {
+    sink.family(name);
+    if (at) {
+      sink.sample_text(seconds(*at), {to});
+    }
+  };
+  time("antigravity_export_oldest_waiting_timestamp_seconds", exports->oldest_waiting_since);
+  time("antigravity_export_success_timestamp_seconds", exports->accepted_at);
 }
 
 }  // namespace

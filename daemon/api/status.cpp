@@ -227,6 +227,8 @@ std::string render_status(const StatusReport& report, usage::Micros now) {
   out["api"] = api_value(report.failed_callers);
   out["interception"] = report.interception ? json::value(interception_value(*report.interception))
                                             : json::value(nullptr);
+  out["metrics_export"] = report.metrics_export ? json::value(export_value(*report.metrics_export))
+                                                : json::value(nullptr);
   out["policy"] = policy_value(report);
   out["problems"] = problems_value(report.problems);
   return json::serialize(out) + "\n";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/api/export_status.h"
 #include "daemon/api/failed_callers.h"
 #include "daemon/api/interception_status.h"
 #include "daemon/ledger/ledger.h"
@@ -94,6 +95,7 @@ struct StatusReport {
   Sockets sockets;
   FailedCallers::Counts failed_callers;  // of the HTTP API
   std::optional<InterceptionStatus> interception;
+  std::optional<ExportStatus> metrics_export;  // empty: nothing is exported
 
   /// What connections are judged by.
   struct Policy {

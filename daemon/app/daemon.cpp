@@ -566,7 +566,7 @@ api::StatusReport Daemon::status() {
   from.authority_renewed_because = authority_->replaced_because();
   from.bus_problem = bus_problem_;
   if (export_) {
-    from.export_problem = export_->problem();
+    from.metrics_export = export_->status();
   }
   from.keys_fault = keys_->fault();
   if (http_) {

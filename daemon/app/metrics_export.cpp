@@ -130,7 +130,8 @@ std::string instance_id(const std::string& directory) {
 MetricsExport::MetricsExport(const daemon_config::Config& config,
                              const std::string& state_dir,
                              Ports ports)
-    : queue_(state_dir + "/otlp", config.telemetry.otlp.queue_bytes) {
+    : receiver_(config.telemetry.otlp.endpoint->origin()),
+      queue_(state_dir + "/otlp", config.telemetry.otlp.queue_bytes) {
   if (const auto started = start(config, std::move(ports)); !started) {
     fault_ = started.error().text();
     log::err("metrics are not exported, going on", {{"ERROR", fault_}});
@@ -193,11 +194,12 @@ metrics::Exports MetricsExport::counts() const {
   return exporter_ ? exporter_->counts() : metrics::Exports{};
 }
 
-std::optional<std::string> MetricsExport::problem() const {
+api::ExportStatus MetricsExport::status() const {
   if (!exporter_) {
-    return fault_;
+    return {receiver_, {}, fault_, fault_, {}};
   }
-  return exporter_->problem();
+  return {receiver_, exporter_->counts(), exporter_->last_error(), exporter_->problem(),
+          exporter_->keep_problem()};
 }
 
 }  // namespace agp::app

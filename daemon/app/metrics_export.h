@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/result.h"
+#include "daemon/api/export_status.h"
 #include "daemon/config/config.h"
 #include "daemon/metrics/report.h"
 #include "daemon/metrics/sink.h"
@@ -37,12 +38,12 @@ class MetricsExport {
   /// For good; what is known now is kept for the next process.
   void stop();
   [[nodiscard]] metrics::Exports counts() const;
-  /// Why metrics do not arrive; empty: they do.
-  [[nodiscard]] std::optional<std::string> problem() const;
+  [[nodiscard]] api::ExportStatus status() const;
 
  private:
   Result<> start(const daemon_config::Config& config, Ports ports);
 
+  std::string receiver_;
   otlp::Queue queue_;
   otlp::Source source_;
   std::optional<otlp::Sender> sender_;

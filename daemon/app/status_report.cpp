@@ -59,6 +59,24 @@ void add_supervision(const ls::Supervisor& supervisor, api::StatusReport& report
   }
 }
 
+void add_export_problems(const api::ExportStatus& from,
+                         const std::string& state_dir,
+                         api::StatusReport& report) {
+  if (from.problem) {
+    report.problems.push_back(
+        {"metrics_not_exported", "Metrics do not reach their receiver: " + *from.problem,
+         "see that it runs and takes OTLP where telemetry.otlp.endpoint says, with a certificate "
+         "that verifies (upstream.extra_ca_file), or take the setting out; what is not sent waits "
+         "within telemetry.otlp.queue_bytes"});
+  }
+  if (from.keep_problem) {
+    report.problems.push_back(
+        {"metrics_not_kept", "Metrics that cannot be sent are not kept: " + *from.keep_problem,
+         "free disk space (df -h " + state_dir + ") and see that the service may write " +
+             state_dir + "/otlp; what is not kept is missing as points in time, not as counts"});
+  }
+}
+
 void add_own_problems(const StatusSources& from, usage::Micros now, api::StatusReport& report) {
   if (!from.authority_renewed_because.empty()) {
     report.problems.push_back(
@@ -76,11 +94,8 @@ void add_own_problems(const StatusSources& from, usage::Micros now, api::StatusR
         {"api_keys_faulty", "No API key is accepted: " + from.keys_fault->text(),
          "correct the file that api.keys_file names, or take the setting out"});
   }
-  if (from.export_problem) {
-    report.problems.push_back(
-        {"metrics_not_exported", "Metrics do not reach their receiver: " + *from.export_problem,
-         "see that it runs and takes OTLP where telemetry.otlp.endpoint says, or take the setting "
-         "out; what is not sent waits within telemetry.otlp.queue_bytes"});
+  if (from.metrics_export) {
+    add_export_problems(*from.metrics_export, from.state_dir, report);
   }
   if (!from.bus_problem.empty()) {
     report.problems.push_back(
@@ -214,6 +229,7 @@ api::StatusReport assemble_status(const StatusSources& from, usage::Micros now) 
     report.interception->max_connections = from.config->limits.max_connections;
     add_remedies(*report.interception, from);
   }
+  report.metrics_export = from.metrics_export;
   add_own_problems(from, now, report);
   add_room_problem(report);
   api::judge(report);

@@ -35,8 +35,8 @@ struct StatusSources {
   std::string authority_renewed_because;  // empty: it was not
   std::optional<Error> keys_fault;        // of api.keys_file
   api::FailedCallers::Counts failed_callers;
-  std::string bus_problem;                    // empty: none
-  std::optional<std::string> export_problem;  // of telemetry.otlp
+  std::string bus_problem;                          // empty: none
+  std::optional<api::ExportStatus> metrics_export;  // of telemetry.otlp
 };
 
 [[nodiscard]] api::StatusReport assemble_status(const StatusSources& from, usage::Micros now);

@@ -77,6 +77,9 @@ constexpr Family kCatalogue[] = {
     {"antigravity_export_rejected_points_total", Type::counter, "", "sink", kEverybody, kProcess, "Data points that a receiver rejected of requests that it took."},
     {"antigravity_export_queue_records", Type::gauge, "", "sink", kEverybody, kStatus, "Requests with metrics that wait to be sent."},
     {"antigravity_export_queue_bytes", Type::gauge, "bytes", "sink", kEverybody, kStatus, "Size of these on disk."},
+    {"antigravity_export_queue_limit_bytes", Type::gauge, "bytes", "sink", kEverybody, kStatus, "Room for them: telemetry.otlp.queue_bytes."},
+    {"antigravity_export_oldest_waiting_timestamp_seconds", Type::gauge, "seconds", "sink", kEverybody, kStatus, "When the oldest of these was made; none while none waits."},
+    {"antigravity_export_success_timestamp_seconds", Type::gauge, "seconds", "sink", kEverybody, kStatus, "When a receiver last took a request; none before it did."},
     // Usage of all users
     {"antigravity_tokens_total", Type::counter, "", "model class", kTotals, kLedger, "Tokens of all calls whose usage is known; classes have nothing in common, so that their sum is the total."},
     {"antigravity_operations_total", Type::counter, "", "model kind", kTotals, kLedger, "Model calls, whatever became of them."},

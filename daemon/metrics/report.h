@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/metrics/call_totals.h"
+#include "daemon/metrics/exports.h"
 #include "daemon/metrics/semconv.h"
 #include "daemon/metrics/sink.h"
 #include "daemon/usage/record.h"
@@ -21,23 +22,6 @@ struct QuotaGauge {
   std::string window;
   std::optional<double> remaining;
   std::optional<usage::Micros> resets_at;
-};
-
-/// What became of requests to a receiver of metrics; counters of this process.
-struct Exports {
-  std::uint64_t accepted = 0;
-  std::uint64_t failed = 0;  // attempts, repeated ones too
-  // Given up, by reason:
-  std::uint64_t refused = 0;          // by the receiver, for good
-  std::uint64_t no_room = 0;          // the oldest ones, for newer ones
-  std::uint64_t unwritable = 0;       // the disk did not take it
-  std::uint64_t unreadable = 0;       // what lay in the queue was no request
-  std::uint64_t rejected_points = 0;  // of accepted requests
-  // Not sent yet:
-  std::uint64_t waiting = 0;
-  std::uint64_t waiting_bytes = 0;
-
-  friend bool operator==(const Exports&, const Exports&) = default;
 };
 
 struct Report {

@@ -29,8 +29,8 @@ asio::awaitable<void> take_out(Queue* queue, std::uint64_t place) {
   co_return;
 }
 
-asio::awaitable<Result<>> put_into(Queue* queue, std::string body) {
-  co_return queue->push(body);
+asio::awaitable<Result<>> put_into(Queue* queue, std::string body, std::uint64_t place) {
+  co_return queue->push(body, place);
 }
 
 usage::Micros wall_clock() {
@@ -79,11 +79,21 @@ metrics::Exports Exporter::counts() const {
   counts.unreadable = queue.unreadable;
   counts.waiting = queue.waiting;
   counts.waiting_bytes = queue.waiting_bytes;
+  counts.limit_bytes = queue_->limit();
+  counts.oldest_waiting_since = queue.oldest_since;
   return counts;
+}
+
+std::string Exporter::last_error() const {
+  return schedule_.failures() == 0 ? std::string() : last_failure_;
 }
 
 std::optional<std::string> Exporter::problem() const {
   return schedule_.failures() < kFailuresUntilProblem ? std::nullopt : std::optional(last_failure_);
+}
+
+std::optional<std::string> Exporter::keep_problem() const {
+  return schedule_.failures() == 0 ? std::nullopt : not_kept_;
 }
 
 asio::awaitable<void> Exporter::run() {
@@ -115,18 +125,19 @@ asio::awaitable<void> Exporter::gather() {
       co_return;  // stop() has kept it
     }
   }
-  auto putting = put_into(queue_, std::move(body));
+  // What stop() keeps meanwhile is newer.
+  auto putting = put_into(queue_, std::move(body), queue_->next_place());
   const auto kept = co_await asio::co_spawn(blocking_, std::move(putting), asio::use_awaitable);
   on_kept(kept);
 }
 
 // A disk that stays full is told of once.
 void Exporter::on_kept(const Result<>& kept) {
-  if (!kept && is_keeping_) {
+  if (!kept && !not_kept_) {
     log::warning("metrics that could not be sent are not kept, going on",
                  {{"ERROR", kept.error()}});
   }
-  is_keeping_ = kept.has_value();
+  not_kept_ = kept ? std::nullopt : std::optional(kept.error().text());
 }
 
 asio::awaitable<void> Exporter::send_oldest() {
@@ -160,6 +171,7 @@ asio::awaitable<Verdict::Kind> Exporter::send(std::string body) {
     }
     schedule_.on_accepted();
     ++counts_.accepted;
+    counts_.accepted_at = wall_clock();
     if (verdict.rejected_points > 0) {
       counts_.rejected_points += verdict.rejected_points;
       log::warning("the receiver of metrics rejected a part of them",

@@ -43,8 +43,12 @@ class Exporter {
   void stop();
 
   [[nodiscard]] metrics::Exports counts() const;
+  /// Why the last attempt failed; empty: it did not.
+  [[nodiscard]] std::string last_error() const;
   /// Why nothing arrives, once that is no passing trouble; empty: it does.
   [[nodiscard]] std::optional<std::string> problem() const;
+  /// Why what cannot be sent is not kept; empty: it is, or there is nothing to keep.
+  [[nodiscard]] std::optional<std::string> keep_problem() const;
 
  private:
   boost::asio::awaitable<void> run();
@@ -63,7 +67,7 @@ class Exporter {
   metrics::Exports counts_;
   std::string last_failure_;
   std::optional<std::string> unanswered_;  // of a request that is in no file
-  bool is_keeping_ = true;                 // what the disk said last
+  std::optional<std::string> not_kept_;    // what the disk said last; empty: it took it
   bool is_stopped_ = false;
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <utility>
 
@@ -28,6 +29,11 @@ std::optional<std::uint64_t> place_of(const std::string& name) {
   const auto* const end = name.data() + kDigits;
   const auto read = std::from_chars(name.data(), end, place);
   return read.ec == std::errc() && read.ptr == end ? std::optional(place) : std::nullopt;
+}
+
+// As it was written: the order of places says more than times do, which a clock may set back.
+usage::Micros changed_at(const struct stat& status) {
+  return usage::Micros(std::chrono::seconds(status.st_mtim.tv_sec));
 }
 
 Result<> write_all(int fd, std::string_view octets, const std::string& file) {
@@ -87,7 +93,8 @@ Result<> Queue::open() {
     const auto place = place_of(entry->path().filename().string());
     struct stat status {};
     if (place && ::lstat(entry->path().c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
-      add(*place, static_cast<std::uint64_t>(status.st_size));
+      last_place_ = std::max<std::uint64_t>(last_place_, *place);
+      add(*place, {static_cast<std::uint64_t>(status.st_size), changed_at(status)});
     }
   }
   if (problem) {
@@ -97,7 +104,7 @@ Result<> Queue::open() {
   return {};
 }
 
-Result<> Queue::push(std::string_view octets) {
+Result<> Queue::push(std::string_view octets, std::uint64_t place) {
   const std::lock_guard lock(mutex_);
   if (octets.size() > limit_) {
     ++no_room_;
@@ -105,12 +112,12 @@ Result<> Queue::push(std::string_view octets) {
                  "keep metrics within telemetry.otlp.queue_bytes"};
   }
   make_room(octets.size());
-  const auto place = last_place_ + 1;
   if (auto written = write(octets, place); !written) {
     ++unwritable_;
     return written;
   }
-  add(place, octets.size());
+  add(place, {octets.size(), std::chrono::time_point_cast<std::chrono::microseconds>(
+                                 std::chrono::system_clock::now())});
   return {};
 }
 
@@ -135,9 +142,9 @@ Result<> Queue::write(std::string_view octets, std::uint64_t place) const {
 
 std::optional<Queue::Item> Queue::front() {
   const std::lock_guard lock(mutex_);
-  while (!sizes_.empty()) {
-    const auto oldest = sizes_.begin();
-    auto octets = read_all(file_of(oldest->first), oldest->second);
+  while (!entries_.empty()) {
+    const auto oldest = entries_.begin();
+    auto octets = read_all(file_of(oldest->first), oldest->second.size);
     if (octets && is_request(*octets)) {
       return Item{oldest->first, std::move(*octets)};
     }
@@ -149,34 +156,42 @@ std::optional<Queue::Item> Queue::front() {
 
 void Queue::pop(std::uint64_t place) {
   const std::lock_guard lock(mutex_);
-  if (const auto entry = sizes_.find(place); entry != sizes_.end()) {
+  if (const auto entry = entries_.find(place); entry != entries_.end()) {
     remove(entry);
   }
 }
 
-void Queue::add(std::uint64_t place, std::uint64_t size) {
-  sizes_[place] = size;
-  last_place_ = std::max(last_place_, place);
-  waiting_ = sizes_.size();
-  waiting_bytes_ += size;
+void Queue::add(std::uint64_t place, Waiting entry) {
+  entries_[place] = entry;
+  waiting_bytes_ += entry.size;
+  count();
 }
 
-void Queue::remove(std::map<std::uint64_t, std::uint64_t>::iterator entry) {
+void Queue::remove(Entries::iterator entry) {
   (void)::unlink(file_of(entry->first).c_str());  // else it is sent twice, which changes nothing
-  waiting_bytes_ -= entry->second;
-  sizes_.erase(entry);
-  waiting_ = sizes_.size();
+  waiting_bytes_ -= entry->second.size;
+  entries_.erase(entry);
+  count();
+}
+
+void Queue::count() {
+  waiting_ = entries_.size();
+  oldest_since_ = entries_.empty() ? 0 : entries_.begin()->second.since.time_since_epoch().count();
 }
 
 void Queue::make_room(std::uint64_t for_bytes) {
-  while (!sizes_.empty() && waiting_bytes_ + for_bytes > limit_) {
+  while (!entries_.empty() && waiting_bytes_ + for_bytes > limit_) {
     ++no_room_;
-    remove(sizes_.begin());
+    remove(entries_.begin());
   }
 }
 
 Queue::Counts Queue::counts() const {
-  return {waiting_, waiting_bytes_, no_room_, unwritable_, unreadable_};
+  Counts counts{waiting_, waiting_bytes_, std::nullopt, no_room_, unwritable_, unreadable_};
+  if (const std::int64_t since = oldest_since_; since != 0) {
+    counts.oldest_since = usage::Micros(std::chrono::microseconds(since));
+  }
+  return counts;
 }
 
 }  // namespace agp::otlp

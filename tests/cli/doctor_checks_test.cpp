@@ -70,6 +70,20 @@ TEST(DoctorChecks, EachFaultOfTheServiceFailsItsOwnCheck) {
   }
 }
 
+TEST(DoctorChecks, AnExportThatNobodyWantsOrThatFailsForAMomentIsNoFault) {
+  Machine machine;
+  machine.say(R"("last_error":null)", R"("last_error":"the receiver answers 503")");
+  machine.say(R"("waiting":0)", R"("waiting":1)");
+  machine.say(R"("oldest_waiting_at":null)", R"("oldest_waiting_at":"2025-11-22T09:59:59.5Z")");
+  auto finding = machine.examine()["exporters.otlp"];
+  EXPECT_EQ(finding.state, State::ok);
+  EXPECT_NE(finding.seen.find("the last attempt failed: the receiver answers 503"),
+            std::string::npos);
+  EXPECT_NE(finding.seen.find("the oldest for 0 s"), std::string::npos) << finding.seen;
+  machine.daemon.status_answer = replaced(kHealthy, "\"metrics_export\"", "\"was\"");
+  EXPECT_EQ(machine.examine()["exporters.otlp"].state, State::not_applicable);
+}
+
 TEST(DoctorChecks, CaptureThatWasSwitchedOffIsNoFault) {
   Machine machine;
   machine.daemon.status_answer =

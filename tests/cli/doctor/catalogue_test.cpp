@@ -366,6 +366,20 @@ const std::vector<Fault>& catalogue() {
        {"the ledger is damaged"},
        {"move it away"},
        kDegraded},
+      {"export-failing",
+       [](HealthyMachine& m) {
+         m.complain("metrics_not_exported", "Metrics do not reach their receiver: refused",
+                    "see that it runs");
+         m.say(R"("waiting":0,"waiting_bytes":0)", R"("waiting":1200,"waiting_bytes":4000000)");
+         m.say(R"("oldest_waiting_at":null)", R"("oldest_waiting_at":"2025-11-22T09:00:00Z")");
+         m.say(R"("no_room":0)", R"("no_room":3)");
+       },
+       "exporters.otlp",
+       {"http://127.0.0.1:4318", "do not reach their receiver: refused",
+        "1,200 requests wait (4,000,000 of 4,194,304 octets), the oldest for 3,600 s",
+        "given up since the start: 3 no_room"},
+       {"see that it runs"},
+       kDegraded},
       {"ls-writable",
        [](HealthyMachine& m) {
          m.sources.helper_state().binaries[0].is_usable = false;

@@ -22,6 +22,9 @@ inline const std::string kHealthy = R"({"schema":"antigravity-proxy.status.v1",
   "ledger":{"records":5,"health":"ok","lost":0},
   "language_server":{"mode":"managed","state":"running","waits_for":null,"user":"dev"},
   "interception":{"intercepted":5,"unparsed":0,"refused_by_client":[],"refused_by_upstream":[]},
+  "metrics_export":{"receiver":"http://127.0.0.1:4318","health":"ok","last_error":null,
+    "last_sent_at":"2025-11-22T09:59:30Z","waiting":0,"waiting_bytes":0,"max_waiting_bytes":4194304,
+    "oldest_waiting_at":null,"dropped":{"refused":0,"no_room":0,"unwritable":0,"unreadable":0}},
   "policy":{"generation":1,"faults":[]},"problems":[]})";
 
 inline const std::string kCall = R"({"host":"daily-cloudcode-pa.googleapis.com","protocol":"h2",

@@ -58,6 +58,9 @@ metrics::Report used() {
   usage.exports.emplace();
   usage.exports->refused = 3;
   usage.exports->waiting = 2;
+  usage.exports->limit_bytes = 8192;
+  usage.exports->oldest_waiting_since = usage::Micros(std::chrono::seconds(7));
+  usage.exports->accepted_at = usage::Micros(std::chrono::seconds(8));
   usage.quota.push_back({"pool", "", "5h", 0.5, usage::Micros(std::chrono::seconds(9))});
   usage.quota.push_back({"", "m", "", 0.5, usage::Micros(std::chrono::seconds(9))});
   return usage;
@@ -91,6 +94,9 @@ TEST(Metrics, CountersHaveTheirNamesAndLabels) {
         "antigravity_ledger_bytes 4096\n",
         "antigravity_export_dropped_records_total{sink=\"otlp\",reason=\"refused\"} 3\n",
         "antigravity_export_queue_records{sink=\"otlp\"} 2\n",
+        "antigravity_export_queue_limit_bytes{sink=\"otlp\"} 8192\n",
+        "antigravity_export_oldest_waiting_timestamp_seconds{sink=\"otlp\"} 7.0\n",
+        "antigravity_export_success_timestamp_seconds{sink=\"otlp\"} 8.0\n",
         "antigravity_ledger_records_total 12\n",
         "antigravity_ledger_lost_records_total 2\n",
         "antigravity_ledger_writable 1\n",

@@ -63,7 +63,9 @@ std::string problem_of(const std::string& fields, std::filesystem::perms mode) {
   MetricsExport exporting(config, folder.path(), std::move(ports));
   EXPECT_EQ(exporting.counts(), metrics::Exports{});
   exporting.stop();
-  const auto problem = exporting.problem().value_or("");
+  const auto status = exporting.status();
+  EXPECT_EQ(status.receiver, "http://127.0.0.1:1");
+  const auto problem = status.problem.value_or("");
   EXPECT_NE(problem.find(file), std::string::npos) << problem;
   return problem;
 }

@@ -106,13 +106,16 @@ TEST_F(StatusReportTest, AnIssuerPastTwoThirdsOfItsLifeIsAProblem) {
 TEST_F(StatusReportTest, WhatWentWrongInThisProcessIsSaidWithItsRemedy) {
   from_.authority_renewed_because = "it was damaged";
   from_.bus_problem = "connection reset";
-  from_.export_problem = "connect to http://127.0.0.1:4318: refused";
+  from_.metrics_export.emplace().problem = "connect to http://127.0.0.1:4318: refused";
+  from_.metrics_export->keep_problem = "write: No space left on device";
   const auto report = assemble_status(from_, at(std::chrono::system_clock::now()));
-  for (const auto* code : {"ca_renewed", "bus_lost", "metrics_not_exported"}) {
+  for (const auto* code : {"ca_renewed", "bus_lost", "metrics_not_exported", "metrics_not_kept"}) {
     const auto* found = problem(report, code);
     ASSERT_NE(found, nullptr) << code;
     EXPECT_FALSE(found->remedy.empty()) << code;
   }
+  EXPECT_NE(problem(report, "metrics_not_kept")->remedy.find("df -h /state"), std::string::npos);
+  EXPECT_EQ(report.metrics_export->problem, from_.metrics_export->problem);
 }
 
 TEST_F(StatusReportTest, AFullProcessIsAProblemAsLongAsItIsFull) {

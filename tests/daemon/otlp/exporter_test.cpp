@@ -149,10 +149,14 @@ TEST_F(OtlpExporterTest, ThreeFailuresInARowAreAProblemThatASuccessEnds) {
   start(1h);
   run_until([&] { return exporter_->counts().failed == 2; });
   EXPECT_EQ(exporter_->problem(), std::nullopt);
+  EXPECT_EQ(exporter_->last_error(), "the receiver answers 502");
+  EXPECT_EQ(exporter_->counts().accepted_at, std::nullopt);
   run_until([&] { return exporter_->counts().failed == 3; });
   EXPECT_EQ(exporter_->problem(), "the receiver answers 502");
   run_until([&] { return exporter_->counts().accepted == 1; });
   EXPECT_EQ(exporter_->problem(), std::nullopt);
+  EXPECT_EQ(exporter_->last_error(), "");
+  EXPECT_NE(exporter_->counts().accepted_at, std::nullopt);
   stop();
 }
 
@@ -162,6 +166,18 @@ TEST_F(OtlpExporterTest, AQueueThatCannotBeWrittenIsOnlyACount) {
   start(1ms);
   run_until([&] { return exporter_->counts().accepted >= 1; });
   EXPECT_GE(exporter_->counts().unwritable, 1U);
+  EXPECT_EQ(exporter_->keep_problem(), std::nullopt) << "there is nothing to keep";
+  stop();
+}
+
+TEST_F(OtlpExporterTest, AQueueThatCannotBeWrittenIsAProblemWhileNobodyTakesIt) {
+  std::filesystem::remove_all(folder_.queue());
+  receiver_.answers.emplace_back(Answer{503, "3600", ""});
+  start(1ms);
+  run_until([&] { return exporter_->keep_problem().has_value(); });
+  EXPECT_NE(exporter_->keep_problem()->find("unfinished"), std::string::npos);
+  std::filesystem::create_directory(folder_.queue());
+  run_until([&] { return exporter_->counts().waiting > 0 && !exporter_->keep_problem(); });
   stop();
 }
 

@@ -2,6 +2,7 @@
 
 #include "tests/daemon/otlp/support.h"
 
+#include <chrono>
 #include <fstream>
 #include <vector>
 
@@ -62,6 +63,30 @@ TEST_F(OtlpQueueTest, TheOldestMakeRoomAndAreCounted) {
   }
   EXPECT_EQ(queue.counts().no_room, 2U);
   EXPECT_EQ(drain(queue), (std::vector<std::int64_t>{3, 4, 5}));
+}
+
+TEST_F(OtlpQueueTest, TheAgeOfTheOldestOutlivesTheProcess) {
+  {
+    Queue queue(folder_.queue(), kLimit);
+    ASSERT_TRUE(queue.open());
+    EXPECT_EQ(queue.counts().oldest_since, std::nullopt);
+    ASSERT_TRUE(queue.push(request_of(1)));
+    ASSERT_TRUE(queue.push(request_of(2)));
+  }
+  const fs::file_time_type hour_ago = fs::file_time_type::clock::now() - std::chrono::hours(1);
+  fs::last_write_time(file("00000000000000000001.otlp"), hour_ago);
+  Queue queue(folder_.queue(), kLimit);
+  ASSERT_TRUE(queue.open());
+  const auto now = std::chrono::system_clock::now();
+  const auto age = [&] {
+    return now - queue.counts().oldest_since.value_or(usage::Micros{});
+  };
+  EXPECT_GE(age(), std::chrono::minutes(59));
+  EXPECT_LE(age(), std::chrono::minutes(61));
+  queue.pop(queue.front()->place);
+  EXPECT_LE(age(), std::chrono::minutes(1)) << "the next one came later";
+  queue.pop(queue.front()->place);
+  EXPECT_EQ(queue.counts().oldest_since, std::nullopt);
 }
 
 TEST_F(OtlpQueueTest, WhatIsLargerThanTheWholeRoomDisplacesNothing) {

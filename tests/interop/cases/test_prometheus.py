@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 from case import STREAM, WHOLE, Case, body
+from otlp_receiver import exported_to
 from world import API, DIRECT, poll
 
 PACKAGING = Path(__file__).resolve().parents[3] / 'packaging'
@@ -118,7 +119,7 @@ class Metrics(Counted):
         latest, old = '\ngen_ai_client_inference_duration_seconds_count{', '\ngen_ai_client_operation_duration_seconds_count{'
         for names, wanted in (('latest', (True, False)), ('v1.41', (False, True)), ('both', (True, True))):
             with self.subTest(names):
-                self.world.restart_daemon(more=f'telemetry:\n  genai_semconv: {names}')
+                self.world.restart_daemon(more=f'telemetry:\n  genai_semconv: {names}\n{exported_to()}')
                 self.call()
                 kind, text = page()
                 self.assertEqual('text/plain; version=0.0.4; charset=utf-8', kind)
@@ -145,12 +146,14 @@ class Metrics(Counted):
 
 
 class Prometheus(Counted):
-    """A Prometheus with the rules that are shipped scrapes the daemon as Debian's user."""
+    """A Prometheus with the rules that are shipped scrapes the daemon as Debian's user. Nobody is there to export to, too."""
+
+    more = f'telemetry:\n  scrape_users: [{USER}]\n{exported_to()}'
 
     @classmethod
     def setUpClass(cls):
         cls.ide = cls.world.start_ide('e3', quota='gemini-3-flash=0.05', quota_summary='on', quota_reset='2099-01-01T00:00:00Z')
-        cls.world.restart_daemon(language_server=cls.ide, more=f'telemetry:\n  scrape_users: [{USER}]')
+        cls.world.restart_daemon(language_server=cls.ide, more=cls.more)
 
     @classmethod
     def tearDownClass(cls):
@@ -260,6 +263,6 @@ scrape_configs:
         self.world.end('daemon')
         poll(lambda: any(alert['labels']['alertname'] == 'AntigravityProxyAbsent' for alert in self.ask('alerts')['alerts']),
              20, 'the alert is pending')
-        self.world.start_daemon(language_server=self.ide, more=f'telemetry:\n  scrape_users: [{USER}]')
+        self.world.start_daemon(language_server=self.ide, more=self.more)
         poll(lambda: not any(alert['labels']['alertname'] == 'AntigravityProxyAbsent' for alert in self.ask('alerts')['alerts']),
              20, 'and is over')

@@ -180,6 +180,9 @@ NETWORK = (
           f'systemctl kill --kill-whom=main --signal=CONT {HELPER}', ('helper', 'hangs'), ('systemctl restart antigravity-proxy-helper',)),
     Fault('ledger-corrupt', 'ledger.healthy', f'{STOP}; head -c 8192 /dev/urandom > {STATE}/usage.db; {START}',
           f'{STOP}; rm {STATE}/usage.db*; {START}', ('failing',), ('usage.db away',), ('service.problems',)),
+    Fault('export-failing', 'exporters.otlp',
+          with_proxy({'more': 'telemetry:\n  otlp:\n    endpoint: http://127.0.0.1:4318/v1/metrics\n    interval: 1s\n'}), PROXY_BACK,
+          ('http://127.0.0.1:4318', 'Connection refused', 'requests wait', 'the oldest for'), ('telemetry.otlp.endpoint',), ('service.problems',)),
     Fault('capture-off', 'capture.active', with_proxy({'more': 'capture:\n  mode: "off"\n'}), PROXY_BACK,
           ('capture.mode is off',), (), state='not_applicable'),
 )
