@@ -7,13 +7,16 @@ import signal
 import subprocess
 
 from case import WHOLE, Case, body
+from otlp_receiver import Receiver, exported_to
 from world import DAEMON, poll
 
 MIB = 1 << 20
 QUEUE = 10_000  # records that wait in memory for a ledger that cannot be written
 
 
-class Disk(Case):
+class SmallDisk(Case):
+    more = ''  # for proxy.yaml
+
     def setUp(self):
         super().setUp()
         self.state = self.world.scratch / 'state'
@@ -21,7 +24,7 @@ class Disk(Case):
         # Room for the spool of 16 MiB, and for a ledger that is small.
         subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size=24m,mode=0700,uid={DAEMON},gid={DAEMON}', 'disk', self.state], check=True)
         self.addCleanup(self.put_back)
-        self.world.start_daemon()
+        self.world.start_daemon(more=self.more)
         self.before = set()
         self.calls(3)
         self.new_records(3)
@@ -79,6 +82,8 @@ class Disk(Case):
                     continue
         self.assertEqual(0, shutil.disk_usage(self.state).free)
 
+
+class Disk(SmallDisk):
     # threat-model 45
     def test_a_full_disk(self):
         self.fill()
@@ -183,3 +188,55 @@ class Disk(Case):
         taken = self.ledger()['waiting']
         self.assertIn(taken, range(5))
         self.put_right(4, taken)
+
+
+class DiskOfExports(SmallDisk):
+    """What no receiver takes waits on the same disk."""
+
+    more = f'telemetry:\n{exported_to()}'
+
+    def export(self):
+        return self.world.status()['metrics_export']
+
+    def codes(self):
+        return {problem['code'] for problem in self.world.status()['problems']}
+
+    def fill(self):
+        # Else what it writes and takes back meanwhile is room.
+        self.world.children['daemon'].send_signal(signal.SIGSTOP)
+        try:
+            super().fill()
+        finally:
+            self.world.children['daemon'].send_signal(signal.SIGCONT)
+
+    def unwritable(self):
+        return self.world.metrics()['antigravity_export_dropped_records_total{sink="otlp",reason="unwritable"}']
+
+    def test_a_full_disk_costs_points_in_time_and_is_told(self):
+        poll(lambda: self.export()['waiting'] >= 2, 30, 'some wait')
+        self.fill()
+        poll(lambda: self.unwritable() >= 2, 30, 'others cannot')
+        status = self.world.status()
+        [found] = [p for p in status['problems'] if p['code'] == 'metrics_not_kept']
+        self.assertRegex(found['message'], 'No space left')
+        self.assertRegex(found['remedy'], 'free disk space')
+        export = status['metrics_export']
+        self.assertEqual('failing', export['health'])
+        self.assertGreaterEqual(export['waiting'], 2)
+        self.assertLessEqual(export['waiting_bytes'], export['max_waiting_bytes'])
+        self.assertGreaterEqual(export['dropped']['unwritable'], 2)
+        self.calls(2)
+        kept = export['waiting']
+        self.kill()
+        self.world.start_daemon(more=self.more)
+        self.assertEqual(kept, self.export()['waiting'], 'they outlive the process')
+        poll(lambda: 'metrics_not_kept' in self.codes(), 30, 'the next process says so too')
+        (self.state / 'filler').unlink()
+        poll(lambda: self.export()['waiting'] > kept and 'metrics_not_kept' not in self.codes(), 60, 'there is room again')
+        receiver = Receiver()
+        self.addCleanup(receiver.close)
+        poll(lambda: self.export()['waiting'] == 0 and not self.codes(), 60, 'all of them arrive')
+        self.assertGreater(len(receiver.taken), kept)
+        self.assertEqual([], list((self.state / 'otlp').glob('unfinished')))
+        self.well()
+        self.assertEqual(5, len(self.assertMetered()))

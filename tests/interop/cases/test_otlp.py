@@ -1,6 +1,5 @@
 """Export of metrics by OTLP: a receiver that comes and goes, and a kill in between."""
 
-import http.server
 import importlib
 import os
 import re
@@ -8,50 +7,18 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 from case import STREAM, Case, body
-from world import poll
+from otlp_receiver import PATH, PORT, Receiver, exported_to
+from world import GRPC, GRPC_HOST, LAB, LAB_HOST, poll
 
 PROTO = Path(__file__).resolve().parents[3] / 'daemon/otlp/proto'
-PORT = 4318
-PATH = '/v1/metrics'
 QUEUE = 'otlp'
 
 
-def lines_for(path, port):
-    return f'telemetry:\n  otlp:\n    endpoint: http://127.0.0.1:{port}{path}\n    interval: 1s\n    queue_bytes: 1MiB'
-
-
-class Receiver:
-    """Keeps what it was sent, and answers as it is told to."""
-
-    def __init__(self):
-        self.status, self.taken, self.refused = 200, [], 0
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                octets = self.rfile.read(int(self.headers['Content-Length']))
-                if outer.status == 200:
-                    outer.taken.append((self.path, self.headers['Content-Type'], octets))
-                else:
-                    outer.refused += 1
-                self.send_response(outer.status)
-                self.send_header('Content-Length', '0')
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        http.server.ThreadingHTTPServer.allow_reuse_address = True
-        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', PORT), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+def exporting(*where):
+    return f'telemetry:\n{exported_to(*where)}'
 
 
 class Export(Case):
@@ -83,7 +50,7 @@ class OtlpReceivers(Export):
         except ModuleNotFoundError:
             self.wire = importlib.import_module('otlp_metrics_pb2')
         shutil.rmtree(self.world.scratch / 'state' / QUEUE, ignore_errors=True)
-        self.world.restart_daemon(more=lines_for(PATH, PORT))
+        self.world.restart_daemon(more=exporting())
         poll(lambda: self.receiver.taken, 30, 'the export has begun')
 
     def requests(self):
@@ -125,7 +92,7 @@ class OtlpReceivers(Export):
         self.assertGreaterEqual(kept, 3)
         del self.world.children['daemon']
         self.receiver.status = 200
-        self.world.start_daemon(more=lines_for(PATH, PORT))
+        self.world.start_daemon(more=exporting())
         poll(lambda: len(self.receiver.taken) >= before + kept + 1 and self.waiting() == 0, 30, 'those come first')
         self.assertEqual(sorted(self.times()), self.times())
         starts = {self.metrics_of(request)['antigravity_operations_total'].sum.data_points[0].start_time_unix_nano
@@ -146,7 +113,58 @@ class OtlpReceivers(Export):
         queue = self.world.scratch / 'state' / QUEUE
         (queue / '00000000000000000000.otlp').write_bytes(os.urandom(5000))
         (queue / '00000000000000000001.otlp').write_bytes(b'')
-        self.world.start_daemon(more=lines_for(PATH, PORT))
+        self.world.start_daemon(more=exporting())
         dropped = 'antigravity_export_dropped_records_total{sink="otlp",reason="unreadable"}'
         poll(lambda: self.world.metrics()[dropped] == 2, 30, 'both are counted')
         poll(lambda: self.waiting() == 0, 30, 'and the others sent')
+
+
+class OtlpOverTls(Export):
+    """The certificate of a receiver is verified, or it gets nothing."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.world.restart_daemon)
+        shutil.rmtree(self.world.scratch / 'state' / QUEUE, ignore_errors=True)
+
+    def of(self, name):
+        """A certificate of upstream's authority, which upstream.extra_ca_file names."""
+        return self.world.certs / f'{name}.pem', self.world.certs / f'{name}.key'
+
+    def of_nobody(self, name):
+        made = self.world.scratch / 'nobody.pem', self.world.scratch / 'nobody.key'
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+                        '-subj', f'/CN={name}', '-addext', f'subjectAltName=DNS:{name}', '-out', made[0], '-keyout', made[1]],
+                       check=True, capture_output=True)
+        return made
+
+    def receiver(self, address, host, certificate):
+        receiver = Receiver(address, certificate)
+        self.addCleanup(receiver.close)
+        self.world.restart_daemon(more=exporting(f'https://{host}:{PORT}'))
+        return receiver
+
+    def problems(self):
+        return {problem['code']: problem for problem in self.world.status()['problems']}
+
+    def test_one_that_verifies(self):
+        receiver = self.receiver(LAB, LAB_HOST, self.of(LAB_HOST))
+        poll(lambda: len(receiver.taken) >= 2, 30, 'metrics arrive')
+        self.assertEqual({}, self.problems())
+        export = self.world.status()['metrics_export']
+        self.assertEqual((f'https://{LAB_HOST}:{PORT}', 'ok', None, 0), tuple(export[key] for key in ('receiver', 'health', 'last_error', 'waiting')))
+        self.assertIsNotNone(export['last_sent_at'])
+
+    def test_one_that_does_not_gets_nothing_until_it_does(self):
+        for kind, address, host, certificate in (('nobody vouches for it', LAB, LAB_HOST, self.of_nobody(LAB_HOST)),
+                                                 ('it is of another name', GRPC, GRPC_HOST, self.of(LAB_HOST))):
+            with self.subTest(kind):
+                receiver = self.receiver(address, host, certificate)
+                found = poll(lambda: self.problems().get('metrics_not_exported'), 30, 'the status says so')
+                self.assertRegex(found['message'], f'TLS with https://{host}:{PORT}.*certificate verify failed')
+                self.assertIn('upstream.extra_ca_file', found['remedy'])
+                waiting = poll(lambda: self.waiting() if self.waiting() >= 2 else None, 30, 'they wait')
+                self.assertEqual(([], 0), (receiver.taken, receiver.refused))
+                receiver.show(self.of(host))
+                poll(lambda: len(receiver.taken) > waiting and self.waiting() == 0, 60, 'all of them arrive')
+                self.assertEqual({}, self.problems())
