@@ -1,3 +1,4 @@
+#include "daemon/metrics/exposition.h"
 #include "daemon/metrics/report.h"
 
 #include <algorithm>
