@@ -41,6 +41,10 @@ class VictoriaMetrics(Case):
         lines = [line for line in self.world.http('/metrics')[1].splitlines() if not line.startswith('#')]
         return {name: float(value) for name, _, value in (line.rpartition(' ') for line in lines)}
 
+    def missing(self):
+        """Names of a scrape that the receiver does not have."""
+        return {name.partition('{')[0] for name in self.scraped()} - set(self.ask('label/__name__/values'))
+
     def ask(self, path, **query):
         self.box.run('curl', '-fsS', f'{RECEIVER}/internal/force_flush')
         url = f'{RECEIVER}/prometheus/api/v1/{path}?{urllib.parse.urlencode(query)}'
@@ -54,8 +58,10 @@ class VictoriaMetrics(Case):
         self.world.client('--count', '3')
         self.world.wait_usage(3)
         poll(lambda: self.value('sum(antigravity_operations_total)') == 3, 30, 'it has the calls')
+        # That an export went well is told by the next one.
+        poll(lambda: 'antigravity_export_success_timestamp_seconds' not in self.missing(), 30, 'it has what the second export says')
+        self.assertEqual(PAGE_ONLY, self.missing())
         values = self.scraped()
-        self.assertEqual(PAGE_ONLY, {name.partition('{')[0] for name in values} - set(self.ask('label/__name__/values')))
         total = lambda start: sum(value for name, value in values.items() if name.startswith(start))
         for name in ('gen_ai_client_inference_duration_seconds_count', 'gen_ai_client_inference_usage_input_tokens_total'):
             self.assertEqual(total(name + '{'), self.value(f'sum({name})'), name)
