@@ -1,6 +1,6 @@
 #include "daemon/otlp/sender.h"
 
-#include <algorithm>
+#include <array>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -9,9 +9,12 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <openssl/ssl.h>
 
 namespace agp::otlp {
@@ -21,27 +24,50 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
-using Post = http::request<http::string_body>;
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kHeadLimit = std::size_t{16} * 1024;
 constexpr std::size_t kAnswerLimit = std::size_t{64} * 1024;
 
+std::string head_of(const http::request<http::empty_body>& request) {
+  std::string head = "POST " + std::string(request.target()) + " HTTP/1.1\r\n";
+  for (const auto& field : request) {
+    head.append(field.name_string()).append(": ").append(field.value()).append("\r\n");
+  }
+  return head + "\r\n";
+}
+
 template <class Stream>
-asio::awaitable<Result<Answer>> exchange(Stream* stream, const Post* post, std::string where) {
-  auto [write_error, written] = co_await http::async_write(*stream, *post, kTuple);
+asio::awaitable<Result<Answer>> exchange(Stream* stream, std::string request, std::string where) {
+  const auto octets = asio::buffer(request);
+  auto [write_error, written] = co_await asio::async_write(*stream, octets, kTuple);
   (void)written;  // all of it, or there is an error
   if (write_error) {
     co_return Error{write_error, "send to " + where};
   }
-  beast::flat_buffer buffer;
+  // Beast's parser without its stream operations: those are a megabyte of code over TLS.
   http::response_parser<http::string_body> parser;
   parser.header_limit(kHeadLimit);
   parser.body_limit(kAnswerLimit);
-  auto [read_error, got] = co_await http::async_read(*stream, buffer, parser, kTuple);
-  (void)got;
-  if (read_error) {
-    co_return Error{read_error, "answer of " + where};
+  parser.eager(true);
+  std::string received;
+  std::array<char, 4096> part{};
+  while (!parser.is_done()) {
+    const auto into = asio::buffer(part);
+    auto [read_error, got] = co_await stream->async_read_some(into, kTuple);
+    received.append(part.data(), got);
+    boost::system::error_code ec;
+    // Over TLS only after close_notify: a body without a length must not be cut short unnoticed.
+    if (read_error == asio::error::eof && parser.got_some()) {
+      parser.put_eof(ec);
+    } else if (read_error) {
+      ec = read_error;
+    } else {
+      received.erase(0, parser.put(asio::buffer(received), ec));
+    }
+    if (ec && ec != http::error::need_more) {
+      co_return Error{ec, "answer of " + where};
+    }
   }
   auto& response = parser.get();
   co_return Answer{response.result_int(), std::string(response[http::field::retry_after]),
@@ -86,7 +112,7 @@ asio::awaitable<Result<Answer>> Sender::post(std::string body,
                                              std::chrono::steady_clock::duration limit) {
   auto executor = co_await asio::this_coro::executor;
   const auto name = where();
-  Post request(http::verb::post, url_.target, 11);
+  http::request<http::empty_body> request(http::verb::post, url_.target, 11);
   request.set(http::field::host, url_.authority());
   request.set(http::field::user_agent, "antigravity-proxy/" AGP_VERSION);
   request.set(http::field::content_type, "application/x-protobuf");
@@ -94,8 +120,8 @@ asio::awaitable<Result<Answer>> Sender::post(std::string body,
   for (const auto& [field, value] : fields_) {
     request.set(field, value.expose());
   }
-  request.body() = std::move(body);
-  request.prepare_payload();
+  request.content_length(body.size());
+  auto octets = head_of(request) + body;
 
   tcp::resolver resolver(executor);
   auto [resolve_error, found] =
@@ -114,7 +140,7 @@ asio::awaitable<Result<Answer>> Sender::post(std::string body,
       co_return Error{make_error_code(boost::system::errc::permission_denied),
                       name + " is not this machine"};
     }
-    auto exchanged = exchange(&socket, &request, name);
+    auto exchanged = exchange(&socket, std::move(octets), name);
     co_return co_await std::move(exchanged);
   }
   asio::ssl::stream<beast::tcp_stream&> tls(socket, *tls_);
@@ -123,7 +149,7 @@ asio::awaitable<Result<Answer>> Sender::post(std::string body,
   if (tls_error) {
     co_return Error{tls_error, "TLS with " + name};
   }
-  auto exchanged = exchange(&tls, &request, name);
+  auto exchanged = exchange(&tls, std::move(octets), name);
   co_return co_await std::move(exchanged);  // it says close itself: no farewell is waited for
 }
 
