@@ -10,24 +10,43 @@ from pathlib import Path
 
 from case import Case
 
+PROGRAMS = ('usr/bin/antigravity-proxy', 'usr/libexec/antigravity-proxy/antigravity-proxy-finder',
+            'usr/libexec/antigravity-proxy/antigravity-proxy-helper', 'usr/libexec/antigravity-proxy/antigravity-proxyd')
+
+
+def said_by(*command):
+    return subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True).stdout
+
 
 class Package(Case):
     def listed(self):
-        """(mode, owner, path) of everything in it."""
-        text = subprocess.run(['dpkg-deb', '--contents', str(self.world.deb)], check=True, capture_output=True, text=True).stdout
+        """(mode, owner, octets, path) of everything in it."""
+        text = said_by('dpkg-deb', '--contents', self.world.deb)
         rows = [line.split(maxsplit=5) for line in text.splitlines()]
         self.assertGreater(len(rows), 20, text)
-        return [(row[0], row[1], row[5]) for row in rows]
+        return [(row[0], row[1], int(row[2]), row[5]) for row in rows]
 
-    def unpacked(self):
+    def unpacked(self, package=None):
         folder = Path(tempfile.mkdtemp(prefix='agp-package-', dir='/var/tmp'))
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
-        subprocess.run(['dpkg-deb', '--extract', str(self.world.deb), str(folder)], check=True)
+        said_by('dpkg-deb', '--extract', package or self.world.deb, folder)
         return folder
+
+    def test_the_debug_symbols_are_those_of_the_installed_programs(self):
+        if not shutil.which('readelf'):
+            self.skipTest('readelf is not installed (package binutils)')
+        symbols = self.unpacked(self.world.deb.with_name(self.world.deb.name.replace('_', '-dbgsym_', 1)))
+        for program in PROGRAMS:
+            with self.subTest(program=program):
+                notes = said_by('readelf', '--notes', self.box.root / program)
+                identity = re.search('Build ID: ([0-9a-f]{40})', notes).group(1)
+                file = symbols / 'usr/lib/debug/.build-id' / identity[:2] / f'{identity[2:]}.debug'
+                main = re.search(r'([0-9a-f]+) +\d+ FUNC .* main$', said_by('readelf', '--syms', '--wide', file), re.MULTILINE)
+                self.assertRegex(said_by('addr2line', '--inlines', '--exe', file, main.group(1)), r'/main\.cpp:\d+')
 
     # threat-model 89
     def test_everything_is_roots_and_nothing_gives_privilege(self):
-        for mode, owner, path in self.listed():
+        for mode, owner, _, path in self.listed():
             with self.subTest(path=path):
                 self.assertEqual('root/root', owner)
                 self.assertNotRegex(mode, '[sStT]', 'setuid, setgid or sticky')
@@ -64,8 +83,7 @@ class Package(Case):
             self.skipTest('readelf is not installed (package binutils)')
         folder = self.unpacked()
         programs = [path for path in sorted(folder.rglob('*')) if path.is_file() and path.read_bytes()[:4] == b'\x7fELF']
-        self.assertEqual(['antigravity-proxy', 'antigravity-proxy-finder', 'antigravity-proxy-helper', 'antigravity-proxyd'],
-                         sorted(p.name for p in programs))
+        self.assertEqual(list(PROGRAMS), [str(p.relative_to(folder)) for p in programs])
         for program in programs:
             with self.subTest(program=program.name):
                 text = subprocess.run(['readelf', '-W', '-h', '-l', '-d', '--dyn-syms', str(program)], check=True, capture_output=True,
