@@ -1,4 +1,4 @@
-"""What the package itself brings along: owners, modes, hardened programs, no key."""
+"""What the package itself brings along: owners, modes, size, hardened programs and their debug symbols, no key."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from case import Case
 
+INSTALLED_OCTETS = 8_000_000
 PROGRAMS = ('usr/bin/antigravity-proxy', 'usr/libexec/antigravity-proxy/antigravity-proxy-finder',
             'usr/libexec/antigravity-proxy/antigravity-proxy-helper', 'usr/libexec/antigravity-proxy/antigravity-proxyd')
 
@@ -31,6 +32,11 @@ class Package(Case):
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         said_by('dpkg-deb', '--extract', package or self.world.deb, folder)
         return folder
+
+    def test_it_takes_little_room(self):
+        # Both, because the field is what people are told and the files are what is there.
+        self.assertLessEqual(sum(octets for _, _, octets, _ in self.listed()), INSTALLED_OCTETS)
+        self.assertLessEqual(1024 * int(said_by('dpkg-deb', '--field', self.world.deb, 'Installed-Size')), INSTALLED_OCTETS)
 
     def test_the_debug_symbols_are_those_of_the_installed_programs(self):
         if not shutil.which('readelf'):
