@@ -56,6 +56,7 @@ PROBING = '/tmp/steps-probing'
 PROBER_PROGRAM = r'''#!/usr/bin/perl
 # prober HOW ADDRESS4 ADDRESS6: once, or while the file in $ENV{WHILE} is there
 use strict;
+use Errno;
 use Fcntl;
 use Socket qw(:all);
 my ($how, @address) = @ARGV;
@@ -80,12 +81,17 @@ sub tcp {
   connect($s, $to) or return 'refused';
   my $port = $family == AF_INET ? (unpack_sockaddr_in(getsockname $s))[0] : (unpack_sockaddr_in6(getsockname $s))[0];
   my $mark = sprintf ':%04X', $port;
-  open(my $table, '<', $family == AF_INET ? '/proc/net/tcp' : '/proc/net/tcp6') or die $!;
-  while (<$table>) {
-    my (undef, $here, $there, $state) = split;
-    # TIME_WAIT (06) is of an earlier connection, of whoever had this port then: of one that the daemon ended first.
-    return 'metered' if $here =~ /:2226$/ && substr($there, -5) eq $mark && $state ne '06';
+  # The kernel gives the table piece by piece, so that a line may be missed while others come and go.
+  for (1 .. 3) {
+    open(my $table, '<', $family == AF_INET ? '/proc/net/tcp' : '/proc/net/tcp6') or die $!;
+    while (<$table>) {
+      my (undef, $here, $there, $state) = split;
+      # TIME_WAIT (06) is of an earlier connection, of whoever had this port then: of one that the daemon ended first.
+      return 'metered' if $here =~ /:2226$/ && substr($there, -5) eq $mark && $state ne '06';
+    }
   }
+  # Upstream waits for what we say. A listener that is closed resets who is in its backlog, which leaves no line behind.
+  return 'refused' if !defined recv($s, my $octet, 1, MSG_DONTWAIT) && $!{ECONNRESET};
   return 'direct';
 }
 # A rejected datagram is an error of this write or of the next one; upstream takes it in silence.
