@@ -78,7 +78,8 @@ ConnectionReader::Half& ConnectionReader::other(Direction direction) {
 }
 
 bool ConnectionReader::is_idle() const {
-  return !failed_ && streams_.empty() && request_->block == Block::none;
+  const bool is_between_frames = request_->step != Step::frame_head || request_->small_size == 0;
+  return !failed_ && streams_.empty() && request_->block == Block::none && is_between_frames;
 }
 
 void ConnectionReader::feed(Direction direction, Bytes bytes) {

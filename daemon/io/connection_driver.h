@@ -70,6 +70,7 @@ class ConnectionDriver {
   void account();
   void count_relayed(relay::Side to, std::uint64_t octets);
   [[nodiscard]] std::size_t buffered() const;
+  [[nodiscard]] bool has_unread();
   [[nodiscard]] ProxyTarget proxy_target() const;
   void read_once(relay::Side from, bool* may_have_more, bool* ended);
   void send_queued(relay::Side to);

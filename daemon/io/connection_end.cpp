@@ -96,7 +96,8 @@ void ConnectionDriver::end_if_idle(Clock::time_point now) {
     case relay::Phase::closed:
       return;  // soon over, one way or the other
     case relay::Phase::relaying:
-      is_idle = core_->is_idle() || (core_->is_unparsed() && is_quiet);
+      is_idle = (core_->is_idle() && (core_->has_begun() || is_quiet) && !has_unread()) ||
+                (core_->is_unparsed() && is_quiet);
       break;
     case relay::Phase::tunnelling:
       is_idle = is_quiet;
@@ -117,6 +118,15 @@ void ConnectionDriver::end_if_idle(Clock::time_point now) {
   boost::system::error_code ignored;  // what waits for octets wakes up and finds the end
   client_.socket.cancel(ignored);
   upstream_.socket.cancel(ignored);
+}
+
+// The next request may be here already: to close on it would reset the connection.
+bool ConnectionDriver::has_unread() {
+  const auto waits = [](asio::ip::tcp::socket& socket) {
+    char octet = 0;
+    return ::recv(socket.native_handle(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+  };
+  return waits(client_.socket) || waits(upstream_.socket);
 }
 
 void ConnectionDriver::check_deadlines(Clock::time_point now) {

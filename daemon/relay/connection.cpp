@@ -540,7 +540,8 @@ void Connection::observe_end(Side from, End how, usage::Micros now) {
 bool Connection::is_idle() const {
   switch (phase_) {
     case Phase::relaying:
-      return observer_ && observer_->is_idle() && (!rewriting_.is_on() || rewriting_.is_idle());
+      return (observer_ || rewriting_.is_on()) && (!observer_ || observer_->is_idle()) &&
+             (!rewriting_.is_on() || rewriting_.is_idle());
     case Phase::closed:
       return true;
     case Phase::hello:

@@ -92,8 +92,10 @@ class Connection {
   /// Relaying octets that no reader understands.
   [[nodiscard]] bool is_unparsed() const;
   [[nodiscard]] Phase phase() const { return phase_; }
-  /// Closing now would lose nothing: no exchange is open. False where nobody reads along.
+  /// Closing now would lose nothing: no exchange is open. False where nobody reads.
   [[nodiscard]] bool is_idle() const;
+  /// Somebody asked something on it. Who has not yet is about to: no client expects the end then.
+  [[nodiscard]] bool has_begun() const { return observer_ && observer_->has_begun(); }
   /// False while no more of `from` should be read from its socket.
   [[nodiscard]] bool wants_read(Side from) const;
   [[nodiscard]] const std::string& host() const { return facts_.host; }

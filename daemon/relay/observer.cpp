@@ -96,6 +96,8 @@ class Observer::Impl {
                                      : reader_ != nullptr && reader_->is_idle();
   }
 
+  [[nodiscard]] bool has_begun() const { return reader_ != nullptr && reader_->has_begun(); }
+
  private:
   enum class Stage : std::uint8_t { sniffing, reading, unparsed };
 
@@ -213,6 +215,10 @@ bool Observer::is_unparsed() const {
 
 bool Observer::is_idle() const {
   return impl_->is_idle();
+}
+
+bool Observer::has_begun() const {
+  return impl_->has_begun();
 }
 
 }  // namespace agp::relay

@@ -76,6 +76,9 @@ class Observer {
   /// No exchange is open: closing the connection now loses nothing. Never true when unparsed.
   [[nodiscard]] bool is_idle() const;
 
+  /// There was a request, or the beginning of one.
+  [[nodiscard]] bool has_begun() const;
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;

@@ -54,6 +54,7 @@ class Http1Observer final : public ProtocolReader, private http1::Sink {
     return !reader_.is_unparsed() && !reader_.is_upgraded() && exchanges_.empty() &&
            reader_.open_octets(http1::Direction::request) == 0;
   }
+  [[nodiscard]] bool has_begun() const override { return request_began_ != usage::Micros{}; }
 
  private:
   /// One request, and its response when it comes.

@@ -117,6 +117,7 @@ class Http2Observer final : public ProtocolReader, private http2::Sink {
 
   [[nodiscard]] bool is_unparsed() const override { return reader_.is_unparsed() && !has_ended_; }
   [[nodiscard]] bool is_idle() const override { return has_ended_ || reader_.is_idle(); }
+  [[nodiscard]] bool has_begun() const override { return request_began_ != usage::Micros{}; }
 
  private:
   void on_request_begin() override { request_began_ = books_->now; }

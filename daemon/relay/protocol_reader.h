@@ -72,6 +72,7 @@ class ProtocolReader {
   virtual void on_end(Side from, End how) = 0;
   [[nodiscard]] virtual bool is_unparsed() const = 0;
   [[nodiscard]] virtual bool is_idle() const = 0;
+  [[nodiscard]] virtual bool has_begun() const = 0;
 };
 
 [[nodiscard]] std::unique_ptr<ProtocolReader> make_http1_reader(Books* books);

@@ -56,6 +56,7 @@ class Blind final : public ProtocolReader {
   void on_end(Side, End) override {}
   [[nodiscard]] bool is_unparsed() const override { return false; }
   [[nodiscard]] bool is_idle() const override { return false; }
+  [[nodiscard]] bool has_begun() const override { return true; }
 };
 
 /// The real reader, which breaks down at one of the calls to it.
@@ -74,6 +75,7 @@ class Crashing final : public ProtocolReader {
   }
   [[nodiscard]] bool is_unparsed() const override { return inner_->is_unparsed(); }
   [[nodiscard]] bool is_idle() const override { return inner_->is_idle(); }
+  [[nodiscard]] bool has_begun() const override { return true; }
 
  private:
   static void crash() {

@@ -23,6 +23,7 @@ class Faulty final : public ProtocolReader {
   void on_end(Side, End) override { throw std::bad_alloc(); }
   [[nodiscard]] bool is_unparsed() const override { return inner_->is_unparsed(); }
   [[nodiscard]] bool is_idle() const override { return inner_->is_idle(); }
+  [[nodiscard]] bool has_begun() const override { return true; }
 
  private:
   std::unique_ptr<ProtocolReader> inner_;
