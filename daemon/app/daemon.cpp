@@ -38,6 +38,7 @@
 #include "daemon/tls/keyed_digest.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -64,7 +65,7 @@ constexpr auto kStreamGrace = 1s;   // for what ends because the language server
 constexpr auto kStateLook = 5s;     // for changes of the status that nobody tells
 constexpr auto kReadyLimit = 20s;   // a helper that does not answer must not fail the start
 constexpr auto kLedgerGrace = 10s;  // then what they cost must reach the disk
-constexpr auto kStopReserve = 60s;  // language server and ledger, on top of limits.drain_timeout
+constexpr auto kStopReserve = 60s;  // language server and ledger, on top of the streams
 constexpr auto kMostCores = 64U;    // unless `workers` says more
 
 usage::Micros wall_clock() {
@@ -123,7 +124,10 @@ class Daemon {
   void on_signal();
   void stop();
   void carry_out(StopOrder::Step step);
+  void end_old();
   void drain();
+  void limit_drain(std::function<void()> on_limit);
+  void tell_overdue();
   void finish();
   void end();
   void on_record(usage::Record record);
@@ -657,7 +661,7 @@ void Daemon::on_signal() {
     return;
   }
   const auto reserve = std::chrono::duration_cast<std::chrono::microseconds>(
-      config_.limits.drain_timeout + kStopReserve);
+      2 * config_.limits.drain_timeout + kStopReserve);
   readiness_.tell_stopping(reserve, "stopping; live streams may end first (limits.drain_timeout)");
   stop();
 }
@@ -678,10 +682,14 @@ void Daemon::carry_out(StopOrder::Step step) {
   switch (step) {
     case StopOrder::Step::none:
       break;
+    case StopOrder::Step::end_old:
+      end_old();
+      break;
     case StopOrder::Step::drain:
       drain();
       break;
     case StopOrder::Step::stop_ls:
+      drain_limit_.cancel();
       http_->stop();
       supervisor()->request_stop();
       break;
@@ -691,31 +699,65 @@ void Daemon::carry_out(StopOrder::Step step) {
   }
 }
 
-// Streams first: the language server is stopped once those of its streams that are alive have
-// ended, or had their time. What it dials meanwhile waits in the backlog for the next process.
-void Daemon::drain() {
+// Whoever calls meanwhile is served: a turn that is under way may take several calls, and its next
+// one must not wait for this process to be gone.
+void Daemon::end_old() {
   log::info("stopping, live streams may end", {{"OPEN", interception_->counters().open.load()}});
-  drain_limit_.expires_after(config_.limits.drain_timeout);
-  drain_limit_.async_wait([this](boost::system::error_code ec) {
-    if (!ec) {
-      log::notice("streams are still open at limits.drain_timeout, ending them",
-                  {{"OPEN", interception_->counters().open.load()}});
+  limit_drain([this] {
+    const auto step = stop_order_.on_old_ended();
+    if (step != StopOrder::Step::none) {
+      tell_overdue();
+      interception_->stop_accepting();  // who tries again is served by the next process
+      interception_->end_drained();
+      carry_out(step);
     }
-    carry_out(stop_order_.on_drained(language_server_->is_supervising() && bus_problem_.empty()));
   });
   // The language server says that a turn is over a moment after its last stream has ended.
-  const auto drained = [this, left = std::make_shared<int>(2)] {
+  const auto ended = [this, left = std::make_shared<int>(2)] {
     if (--*left == 0) {
-      drain_limit_.cancel();
+      carry_out(stop_order_.on_old_ended());
     }
   };
-  interception_->drain([this, drained] { asio::post(control_, drained); });
-  http_->drain(drained);
+  interception_->drain([this, ended] { asio::post(control_, ended); });
+  http_->drain(ended);
+}
+
+// What is dialled from here on waits in the backlog for the next process. The language server is
+// stopped once those of its streams that are alive have ended, or had their time.
+void Daemon::drain() {
+  const auto drained = [this] {
+    return stop_order_.on_drained(language_server_->is_supervising() && bus_problem_.empty());
+  };
+  interception_->stop_accepting();
+  limit_drain([this, drained] {
+    const auto step = drained();
+    if (step != StopOrder::Step::none) {
+      tell_overdue();
+      carry_out(step);  // which ends them, after the language server
+    }
+  });
+  interception_->drain(
+      [this, drained] { asio::post(control_, [this, drained] { carry_out(drained()); }); });
+}
+
+void Daemon::limit_drain(std::function<void()> on_limit) {
+  drain_limit_.expires_after(config_.limits.drain_timeout);
+  drain_limit_.async_wait([on_limit = std::move(on_limit)](boost::system::error_code ec) {
+    if (!ec) {
+      on_limit();
+    }
+  });
+}
+
+void Daemon::tell_overdue() {
+  log::notice("some are still under way at limits.drain_timeout, ending them",
+              {{"OPEN", interception_->counters().open.load()}});
 }
 
 // The language server is gone. Streams of usage end with an event, which takes a turn of control_.
 void Daemon::finish() {
   drain_limit_.cancel();
+  interception_->stop_accepting();
   signals_.cancel();
   goodbye_limit_.expires_after(kGoodbye);
   goodbye_limit_.async_wait([this](boost::system::error_code) { end(); });

@@ -1,5 +1,8 @@
 #include "daemon/app/interception.h"
 
+#include <atomic>
+#include <cstddef>
+#include <memory>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -56,25 +59,32 @@ void Interception::start() {
 }
 
 void Interception::drain(std::function<void()> on_empty) {
-  acceptor_->stop();
-  if (accepting_.joinable()) {
-    accepting_.join();
-  }
-  not_empty_ = workers_.size();
+  // Of this call alone: the end of an earlier one may still be told.
+  const auto left = std::make_shared<std::atomic<std::size_t>>(workers_.size());
   for (auto& worker : workers_) {
-    worker->drain([this, on_empty] {
-      if (not_empty_.fetch_sub(1) == 1) {
+    worker->drain([left, on_empty] {
+      if (left->fetch_sub(1) == 1) {
         on_empty();
       }
     });
   }
 }
 
-void Interception::stop(std::chrono::milliseconds grace) {
+void Interception::end_drained() {
+  for (auto& worker : workers_) {
+    worker->end_drained();
+  }
+}
+
+void Interception::stop_accepting() {
   acceptor_->stop();
   if (accepting_.joinable()) {
     accepting_.join();
   }
+}
+
+void Interception::stop(std::chrono::milliseconds grace) {
+  stop_accepting();
   for (auto& worker : workers_) {
     worker->stop(grace);
   }

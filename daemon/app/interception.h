@@ -35,9 +35,16 @@ class Interception {
   [[nodiscard]] Result<> listen_reverse(UniqueFd listener, io::ReverseTarget target);
   void start();
 
-  /// Stops accepting, lets live streams end by themselves and ends what is idle. Returns at once.
-  /// @param on_empty  called on some worker's thread when nothing is left, if it ever is.
+  /// Of the connections that are open now lets live streams end by themselves, and ends what is
+  /// idle. Others may come meanwhile; another call is for them too. Returns at once.
+  /// @param on_empty  called on some worker's thread when none of them is left, if that ever is.
   void drain(std::function<void()> on_empty);
+
+  /// Ends what is left of the connections that drain() was for. Returns at once.
+  void end_drained();
+
+  /// Who comes from now on waits in the backlog of whoever else holds the sockets.
+  void stop_accepting();
 
   /// Lets live connections go on for `grace`, then ends them, and waits.
   void stop(std::chrono::milliseconds grace);
@@ -58,7 +65,6 @@ class Interception {
   std::unique_ptr<io::Acceptor> acceptor_;
   std::thread accepting_;
   std::vector<std::thread> threads_;
-  std::atomic<std::size_t> not_empty_{0};
 };
 
 }  // namespace agp::app

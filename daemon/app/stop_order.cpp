@@ -5,8 +5,9 @@ namespace agp::app {
 StopOrder::Step StopOrder::on_request() {
   switch (phase_) {
     case Phase::running:
-      phase_ = Phase::draining;
-      return Step::drain;
+      phase_ = Phase::ending_old;
+      return Step::end_old;
+    case Phase::ending_old:
     case Phase::draining:
     case Phase::stopping_ls:
       return finish();
@@ -14,6 +15,14 @@ StopOrder::Step StopOrder::on_request() {
       break;
   }
   return Step::none;
+}
+
+StopOrder::Step StopOrder::on_old_ended() {
+  if (phase_ != Phase::ending_old) {
+    return Step::none;
+  }
+  phase_ = Phase::draining;
+  return Step::drain;
 }
 
 StopOrder::Step StopOrder::on_drained(bool can_stop_ls) {

@@ -121,7 +121,7 @@ void Worker::run() {
 }
 
 void Worker::end_idle(Clock::time_point now) {
-  for (auto* driver : std::vector<ConnectionDriver*>(drivers_)) {
+  for (auto* driver : std::vector<ConnectionDriver*>(draining_)) {
     driver->end_if_idle(now);
   }
 }
@@ -129,10 +129,19 @@ void Worker::end_idle(Clock::time_point now) {
 void Worker::drain(std::function<void()> on_empty) {
   asio::post(context_, [this, on_empty = std::move(on_empty)]() mutable {
     is_draining_ = true;
+    draining_ = drivers_;
     on_empty_ = std::move(on_empty);
     end_idle(Clock::now());
     tick_.cancel();  // its period is another one now
-    tell_if_empty();
+    tell_if_drained();
+  });
+}
+
+void Worker::end_drained() {
+  asio::post(context_, [this] {
+    for (auto* driver : std::vector<ConnectionDriver*>(draining_)) {
+      driver->end_now();
+    }
   });
 }
 
@@ -162,13 +171,14 @@ void Worker::leave_if_done() {
 
 void Worker::on_ended(ConnectionDriver* driver) {
   std::erase(drivers_, driver);
+  std::erase(draining_, driver);
   load_.fetch_sub(1, std::memory_order_relaxed);
-  tell_if_empty();
+  tell_if_drained();
   leave_if_done();
 }
 
-void Worker::tell_if_empty() {
-  if (is_draining_ && drivers_.empty() && on_empty_) {
+void Worker::tell_if_drained() {
+  if (draining_.empty() && on_empty_) {
     const auto tell = std::exchange(on_empty_, nullptr);
     tell();
   }

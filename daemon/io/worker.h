@@ -140,11 +140,15 @@ class Worker {
   /// Runs until stop() has been called and the connections have ended.
   void run();
 
-  /// Thread-safe. From now on a connection ends as soon as nothing is lost by it: those between
-  /// two exchanges at once, tunnels once they are quiet. Live streams go on, and new connections
-  /// are still served.
-  /// @param on_empty  called on the worker's thread, once, when no connection is left.
+  /// Thread-safe. Each connection that is open now ends as soon as nothing is lost by it: those
+  /// between two exchanges at once, tunnels once they are quiet. Live streams go on, and
+  /// connections that come later are served as ever; another call is for them too.
+  /// @param on_empty  called on the worker's thread, once, when none of them is left; another call
+  ///                  takes its place.
   void drain(std::function<void()> on_empty);
+
+  /// Thread-safe. Ends what is left of the connections that drain() was for.
+  void end_drained();
 
   /// Thread-safe. Lets live connections go on for `grace`, then resets what is left.
   void stop(std::chrono::milliseconds grace);
@@ -157,7 +161,7 @@ class Worker {
   boost::asio::awaitable<void> tick_loop();
   void start(boost::asio::ip::tcp::socket client, Origin origin);
   void end_idle(Clock::time_point now);
-  void tell_if_empty();
+  void tell_if_drained();
   /// How much one read may take, given what waits in the whole process.
   [[nodiscard]] std::size_t read_size() const;
   [[nodiscard]] bool is_over_budget() const;
@@ -174,6 +178,7 @@ class Worker {
   tls::Scratch scratch_;  // relay::Connection's
   PipePool pipes_;
   std::vector<ConnectionDriver*> drivers_;
+  std::vector<ConnectionDriver*> draining_;  // those of drivers_ that are to end
   std::atomic<std::size_t> load_{0};
   boost::asio::steady_timer tick_;
   boost::asio::steady_timer grace_;  // runs while stopping

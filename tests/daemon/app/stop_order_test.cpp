@@ -7,30 +7,36 @@ namespace {
 
 using Step = StopOrder::Step;
 
-TEST(StopOrder, StreamsThenTheLanguageServerThenTheRest) {
+TEST(StopOrder, OldStreamsThenYoungOnesThenTheLanguageServerThenTheRest) {
   StopOrder order;
   EXPECT_FALSE(order.is_stopping());
-  EXPECT_EQ(order.on_request(), Step::drain);
+  EXPECT_EQ(order.on_request(), Step::end_old);
   EXPECT_TRUE(order.is_stopping());
+  EXPECT_EQ(order.on_old_ended(), Step::drain);
   EXPECT_EQ(order.on_drained(true), Step::stop_ls);
   EXPECT_EQ(order.on_ls_stopped(), Step::finish);
 }
 
 TEST(StopOrder, WithoutALanguageServerTheEndFollowsTheStreams) {
   StopOrder order;
-  EXPECT_EQ(order.on_request(), Step::drain);
+  EXPECT_EQ(order.on_request(), Step::end_old);
+  EXPECT_EQ(order.on_old_ended(), Step::drain);
   EXPECT_EQ(order.on_drained(false), Step::finish);
 }
 
 TEST(StopOrder, ASecondRequestEndsItAtOnceAndAThirdDoesNothing) {
-  for (const bool is_drained : {false, true}) {
+  for (const int steps : {0, 1, 2}) {
     StopOrder order;
-    EXPECT_EQ(order.on_request(), Step::drain);
-    if (is_drained) {
+    EXPECT_EQ(order.on_request(), Step::end_old);
+    if (steps > 0) {
+      EXPECT_EQ(order.on_old_ended(), Step::drain);
+    }
+    if (steps > 1) {
       EXPECT_EQ(order.on_drained(true), Step::stop_ls);
     }
     EXPECT_EQ(order.on_request(), Step::finish);
     EXPECT_EQ(order.on_request(), Step::none);
+    EXPECT_EQ(order.on_old_ended(), Step::none);
     EXPECT_EQ(order.on_drained(true), Step::none);
     EXPECT_EQ(order.on_ls_stopped(), Step::none);
   }
@@ -39,7 +45,9 @@ TEST(StopOrder, ASecondRequestEndsItAtOnceAndAThirdDoesNothing) {
 TEST(StopOrder, ASupervisorThatEndsByItselfCutsNoStream) {
   StopOrder order;
   EXPECT_EQ(order.on_ls_stopped(), Step::none);
-  EXPECT_EQ(order.on_request(), Step::drain);
+  EXPECT_EQ(order.on_request(), Step::end_old);
+  EXPECT_EQ(order.on_ls_stopped(), Step::none);
+  EXPECT_EQ(order.on_old_ended(), Step::drain);
   EXPECT_EQ(order.on_ls_stopped(), Step::none);
   EXPECT_EQ(order.on_drained(false), Step::finish);
 }
@@ -47,7 +55,11 @@ TEST(StopOrder, ASupervisorThatEndsByItselfCutsNoStream) {
 TEST(StopOrder, TheTimeLimitAndTheLastStreamMayBothComeAndCountOnce) {
   StopOrder order;
   EXPECT_EQ(order.on_drained(true), Step::none);
-  EXPECT_EQ(order.on_request(), Step::drain);
+  EXPECT_EQ(order.on_old_ended(), Step::none);
+  EXPECT_EQ(order.on_request(), Step::end_old);
+  EXPECT_EQ(order.on_drained(true), Step::none);
+  EXPECT_EQ(order.on_old_ended(), Step::drain);
+  EXPECT_EQ(order.on_old_ended(), Step::none);
   EXPECT_EQ(order.on_drained(true), Step::stop_ls);
   EXPECT_EQ(order.on_drained(true), Step::none);
 }

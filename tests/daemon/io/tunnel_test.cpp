@@ -201,5 +201,26 @@ TEST(Drain, ATunnelThatIsQuietEndsAndALiveOneGoesOn) {
   EXPECT_EQ(emptied.get_future().wait_for(20s), std::future_status::ready);
 }
 
+TEST(Drain, WhoComesMeanwhileIsServedAndWaitedForByTheNextOne) {
+  Options options;
+  options.settings.drain_quiet = 1h;
+  std::promise<void> old_ended;
+  std::promise<void> young_ended;
+  PlainRig rig(options);
+  auto old = rig.tunnel();
+  rig.workers[0]->drain([&] { old_ended.set_value(); });
+  auto young = rig.tunnel();
+  old.client.reset();
+  old.upstream.reset();
+  EXPECT_EQ(old_ended.get_future().wait_for(20s), std::future_status::ready);
+  ASSERT_TRUE(send_all(young.upstream.get(), "served"));
+  EXPECT_EQ(receive(young.client.get(), 6), "served");
+  rig.workers[0]->drain([&] { young_ended.set_value(); });
+  auto ended = young_ended.get_future();
+  EXPECT_EQ(ended.wait_for(100ms), std::future_status::timeout);
+  rig.workers[0]->end_drained();
+  EXPECT_EQ(ended.wait_for(20s), std::future_status::ready);
+}
+
 }  // namespace
 }  // namespace agp::io

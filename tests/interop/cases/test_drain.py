@@ -1,12 +1,13 @@
 """SIGTERM: what is under way ends whole, what is idle ends at once, and then the process."""
 
 import signal
+import socket
 import threading
 
 import test_differential as conversation
 from case import Case
 from lab import DATA, HEADERS, PREFACE, SETTINGS, Lab, block, frame, request
-from world import CONTROL, LAB_HOST, MODEL_HOST, get, poll
+from world import CONNECT, CONTROL, LAB_HOST, MODEL_HOST, get, poll
 
 H1, H2 = ('http/1.1',), ('h2',)
 STREAM = conversation.sse()
@@ -82,6 +83,70 @@ class Drain(Case):
         self.assertEqual({'--http1.1': 0, '--http2': 0}, {version: out.code for version, out in done.items()}, str(done))
         self.restarted()
         self.assertMetered()
+
+    def test_who_calls_meanwhile_is_served_and_then_it_ends(self):
+        client, server, begun, rest = self.exchange(H1, whole=False)
+        self.terminate()
+        for version in ('--http1.1', '--http2'):
+            done = self.world.run('curl', '-sS', '--fail', '-m', '20', version, '-H', 'X-Fake-Tag: proxied', '-H', 'Content-Type: application/json', '-d',
+                                  '{"model":"gemini-3-flash"}', f'https://{MODEL_HOST}{conversation.TARGET}', proxied=True)
+            self.assertEqual(0, done.code, str(done))
+        self.assertIsNone(self.daemon.poll(), 'a stream is alive')
+        server.send(rest)
+        client.wait_received(len(begun + rest))
+        self.assertEqual('close_notify', client.wait_end())
+        self.restarted()
+        self.assertEqual(['ok'] * 3, [r['outcome'] for r in self.new_records(3)])
+
+    def test_a_connection_whose_first_request_is_still_to_come_waits_for_it(self):
+        # A client that has just connected expects no end, and does not try again.
+        begin = PREFACE + frame(SETTINGS)
+        (client1, server1), (client2, server2), (silent, _) = self.lab.pair(H1, MODEL_HOST), self.lab.pair(H2, MODEL_HOST), self.lab.pair(H1, MODEL_HOST)
+        client2.send(begin)
+        server2.wait_received(len(begin))
+        self.terminate()
+        client1.send(ASK)
+        client2.send(ASK2[len(begin):])
+        for client, server, ask, answer in ((client1, server1, ASK, HEAD + STREAM), (client2, server2, ASK2, HEAD2 + frame(DATA, 1, 1, STREAM))):
+            server.wait_received(len(ask))
+            server.send(answer)
+            client.wait_received(len(answer))
+            self.assertEqual(answer, bytes(client.received))
+            self.assertEqual('close_notify', client.wait_end())
+        self.assertEqual('close_notify', silent.wait_end(), 'nobody waits for it for ever')
+        self.restarted()
+        self.assertEqual(['ok'] * 2, [r['outcome'] for r in self.new_records(2)])
+
+    def young(self):
+        """An old stream has ended whole; one that came meanwhile is half way, and nobody else is let in."""
+        client, server, begun, rest = self.exchange(H1, whole=False)
+        self.terminate()
+        young = self.exchange(H2, whole=False)
+        server.send(rest)
+        client.wait_received(len(begun + rest))
+        self.assertEqual('close_notify', client.wait_end())
+        poll(lambda: self.is_closed(), 10, 'new connections are for the next process')
+        return young
+
+    def is_closed(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(('127.0.0.1', CONNECT)) != 0
+
+    def test_a_young_stream_ends_whole_too(self):
+        client, server, begun, rest = self.young()
+        self.assertIsNone(self.daemon.poll())
+        server.send(rest)
+        client.wait_received(len(begun + rest))
+        self.assertEqual(begun + rest, bytes(client.received))
+        self.restarted()
+        self.assertEqual(['ok'] * 2, [r['outcome'] for r in self.new_records(2)])
+
+    def test_a_second_signal_ends_a_young_stream_at_once(self):
+        client, _, _, _ = self.young()
+        self.daemon.send_signal(signal.SIGTERM)
+        self.assertIn(client.wait_end(), ('fin', 'reset'))
+        self.restarted()
+        self.assertEqual(['ok', 'partial'], sorted(r['outcome'] for r in self.new_records(2)))
 
     def test_what_outlives_the_drain_timeout_is_cut_and_looks_cut(self):
         self.world.restart_daemon(more='limits: {drain_timeout: 1s}')
