@@ -90,6 +90,21 @@ struct Sums {
 /// What one record adds to the sums that it belongs to.
 [[nodiscard]] Sums sums_of(const usage::Record& record);
 
+/// Of the tokens of some Sums those that the provider said the modality of: "text", "audio".
+struct ModalityTokens {
+  std::uint64_t input = 0;   // of input_total
+  std::uint64_t output = 0;  // of output_total
+  std::uint64_t cached = 0;  // of cached_input
+
+  void add(const ModalityTokens& other);
+  friend bool operator==(const ModalityTokens&, const ModalityTokens&) = default;
+};
+/// What is missing of a sum is of no known modality.
+using ByModality = std::map<std::string, ModalityTokens>;
+
+/// What one record adds to those. A split that comes to more than the whole is none.
+[[nodiscard]] ByModality by_modality_of(const usage::Record& record);
+
 /// One value per entry of Query::group_by; empty where the records do not say.
 using GroupKey = std::vector<std::optional<std::string>>;
 
@@ -155,10 +170,16 @@ struct Summary {
 
 /// All there ever was, by where it came from.
 struct Totals {
+  struct Origin {
+    GroupKey key;
+    Sums sums;
+    ByModality by_modality = {};
+  };
   /// By model, provider, host and kind, in the order in which the ledger first saw them: a new one
   /// never stands before an old one.
-  std::vector<Group> groups;
-  std::uint64_t last_sequence = 0;  // as of Summary, in the same picture
+  std::vector<Origin> groups;
+  std::vector<std::string> modalities = {};  // all of theirs, in the same order
+  std::uint64_t last_sequence = 0;           // as of Summary, in the same picture
 };
 
 struct Health {

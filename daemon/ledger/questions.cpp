@@ -1,6 +1,7 @@
 #include "daemon/ledger/questions.h"
 
 #include "daemon/ledger/groups.h"
+#include "daemon/ledger/modality.h"
 #include "daemon/ledger/rollup.h"
 
 #include <algorithm>
@@ -489,7 +490,16 @@ Result<Totals> ask_totals(sqlite::Database& database) {
   };
   std::sort(report->groups.begin(), report->groups.end(),
             [&](const Group& left, const Group& right) { return place(left) < place(right); });
-  return Totals{std::move(report->groups), *sequence};
+  auto modalities = read_modalities(database);
+  if (!modalities) {
+    return modalities.error();
+  }
+  Totals totals{{}, std::move(modalities->names), *sequence};
+  for (auto& group : report->groups) {
+    auto by_modality = std::move(modalities->by_key[group.key]);
+    totals.groups.push_back({std::move(group.key), std::move(group.sums), std::move(by_modality)});
+  }
+  return totals;
 }
 
 }  // namespace agp::ledger

@@ -1,5 +1,7 @@
 #include "daemon/ledger/rollup.h"
 
+#include "daemon/ledger/modality.h"
+
 #include <algorithm>
 #include <limits>
 #include <map>
@@ -36,14 +38,6 @@ std::optional<std::int64_t> kept(usage::Count value) {
     return std::nullopt;
   }
   return static_cast<std::int64_t>(*value);
-}
-
-std::int64_t saturating_add(std::int64_t left, std::int64_t right) {
-  std::int64_t sum = 0;
-  if (__builtin_add_overflow(left, right, &sum)) {
-    return left > 0 ? kLargest : -kLargest;
-  }
-  return sum;
 }
 
 struct KeyParts {
@@ -189,7 +183,8 @@ std::string upsert_sums(const char* table, const char* key_columns, int keys) {
 // What a batch changes, summed up before it is written: one statement per distinct row.
 class Changes {
  public:
-  explicit Changes(sqlite::Database& database) : database_(database), names_(database) {}
+  explicit Changes(sqlite::Database& database)
+      : database_(database), names_(database), modalities_(database) {}
 
   [[nodiscard]] Result<> add(const usage::Record& record, std::int64_t sign) {
     auto key = names_.key(record);
@@ -206,6 +201,7 @@ class Changes {
     for (const auto& flag : record.flags) {
       flags_[{quarter, *cascade, *key, flag}] += sign;
     }
+    modalities_.add(*key, record, sign);
     takes_out_ = takes_out_ || sign < 0;
     return {};
   }
@@ -222,6 +218,10 @@ class Changes {
     auto flags = write_flags();
     if (!flags) {
       return flags.error();
+    }
+    auto modalities = modalities_.write();
+    if (!modalities) {
+      return modalities.error();
     }
     return takes_out_ ? remove_empty() : Result<>();
   }
@@ -342,6 +342,7 @@ class Changes {
   std::map<std::pair<std::int64_t, std::int64_t>, SumRow> sums_;
   std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, SumRow> cascade_sums_;
   std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, std::string>, std::int64_t> flags_;
+  ModalityChanges modalities_;
   bool takes_out_ = false;
 };
 
@@ -387,6 +388,14 @@ void add_values(const SumRow& values, Sums& sums) {
 
 std::int64_t floor_divide(std::int64_t value, std::int64_t by) {
   return value / by - (value % by < 0 ? 1 : 0);
+}
+
+std::int64_t saturating_add(std::int64_t left, std::int64_t right) {
+  std::int64_t sum = 0;
+  if (__builtin_add_overflow(left, right, &sum)) {
+    return left > 0 ? kLargest : -kLargest;
+  }
+  return sum;
 }
 
 std::int64_t quarter_of(usage::Micros at) {

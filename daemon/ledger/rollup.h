@@ -21,6 +21,7 @@ inline constexpr std::int64_t kQuarterHour = 900'000'000;  // microseconds
 inline constexpr std::int64_t kQuartersPerDay = 96;
 
 [[nodiscard]] std::int64_t floor_divide(std::int64_t value, std::int64_t by);
+[[nodiscard]] std::int64_t saturating_add(std::int64_t left, std::int64_t right);
 /// Quarter-hours since the epoch, UTC.
 [[nodiscard]] std::int64_t quarter_of(usage::Micros at);
 [[nodiscard]] usage::Micros start_of_quarter(std::int64_t quarter);

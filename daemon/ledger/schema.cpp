@@ -202,11 +202,28 @@ constexpr const char* kStep6 = R"sql(
 CREATE TABLE written_by (version TEXT NOT NULL) STRICT;
 )sql";
 
+// Tokens by modality, of all time. Nothing is filled in from records: docs/adr/0031-modality.md.
+// `input`, `output` and `cached` are parts of those sums of the key.
+constexpr const char* kStep7 = R"sql(
+CREATE TABLE modality (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE modality_sum (
+  key INTEGER NOT NULL,
+  modality INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  cached INTEGER NOT NULL,
+  PRIMARY KEY (key, modality)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 }  // namespace
 
 std::span<const char* const> schema_steps() {
-  static const char* const steps[] = {kStep1, kStep2, rollup_schema_step().c_str(),
-                                      kStep4, kStep5, kStep6};
+  static const char* const steps[] = {kStep1, kStep2, rollup_schema_step().c_str(), kStep4, kStep5,
+                                      kStep6, kStep7};
   return steps;
 }
 

@@ -26,6 +26,13 @@ std::uint64_t between(usage::Micros from, usage::Micros to) {
 
 }  // namespace
 
+void Total::add(const Total& other) {
+  sums.add(other.sums);
+  for (const auto& [modality, tokens] : other.by_modality) {
+    by_modality[modality].add(tokens);
+  }
+}
+
 bool CallTotals::on_commit(const usage::Record& record) {
   const std::lock_guard lock(mutex_);
   if (record.sequence <= announced_up_to_) {
@@ -50,8 +57,11 @@ void CallTotals::begin_with(const Result<ledger::Totals>& totals) {
   }
   has_begun_ = true;
   answered_up_to_ = totals->last_sequence;
+  for (const auto& modality : totals->modalities) {
+    (void)modalities_.admit(modality);  // in the order in which commits brought them
+  }
   for (const auto& group : totals->groups) {
-    add(group.key, group.sums);
+    add(group.key, group.sums, group.by_modality);
   }
   for (const auto& record : early) {
     count(record);
@@ -60,7 +70,7 @@ void CallTotals::begin_with(const Result<ledger::Totals>& totals) {
 
 void CallTotals::count(const usage::Record& record) {
   if (record.sequence > answered_up_to_) {
-    add(key_of(record), ledger::sums_of(record));
+    add(key_of(record), ledger::sums_of(record), ledger::by_modality_of(record));
   }
   add_times(record);
 }
@@ -70,16 +80,25 @@ void CallTotals::start_over() {
   early_.clear();
   models_.clear();
   hosts_.clear();
-  sums_.clear();
+  modalities_.clear();
+  totals_.clear();
 }
 
-void CallTotals::add(const ledger::GroupKey& key, const ledger::Sums& sums) {
+void CallTotals::add(const ledger::GroupKey& key,
+                     const ledger::Sums& sums,
+                     const ledger::ByModality& by_modality) {
   Origin origin{key[0] ? models_.admit(*key[0]) : std::string(), key[1].value_or(""),
                 hosts_.admit(key[2].value_or("")), key[3].value_or("")};
-  if (sums_.size() >= kMostOrigins && !sums_.contains(origin)) {
+  if (totals_.size() >= kMostOrigins && !totals_.contains(origin)) {
     origin.model = origin.host = kOther;
   }
-  sums_[std::move(origin)].add(sums);
+  auto& into = totals_[std::move(origin)];
+  into.sums.add(sums);
+  for (const auto& [modality, tokens] : by_modality) {
+    if (modalities_.admit(modality) != kOther) {
+      into.by_modality[modality].add(tokens);
+    }
+  }
 }
 
 void CallTotals::add_times(const usage::Record& record) {
@@ -108,7 +127,7 @@ void CallTotals::add_times(const usage::Record& record) {
 
 std::optional<CallTotals::ByOrigin> CallTotals::totals() const {
   const std::lock_guard lock(mutex_);
-  return has_begun_ ? std::optional(sums_) : std::nullopt;
+  return has_begun_ ? std::optional(totals_) : std::nullopt;
 }
 
 CallTimes CallTotals::times() const {

@@ -24,6 +24,15 @@ struct Origin {
   friend auto operator<=>(const Origin&, const Origin&) = default;
 };
 
+/// Of all calls from one origin.
+struct Total {
+  ledger::Sums sums;
+  ledger::ByModality by_modality;
+
+  void add(const Total& other);
+  friend bool operator==(const Total&, const Total&) = default;
+};
+
 /// Of calls since the start of the process.
 struct CallTimes {
   struct Series {
@@ -55,10 +64,11 @@ class CallTotals {
  public:
   static constexpr std::size_t kMostModels = 40;
   static constexpr std::size_t kMostHosts = 20;
+  static constexpr std::size_t kMostModalities = 8;  // later ones are not told from unknown ones
   static constexpr std::size_t kMostOrigins = 256;
   static constexpr std::size_t kMostSeries = 64;
 
-  using ByOrigin = std::map<Origin, ledger::Sums>;
+  using ByOrigin = std::map<Origin, Total>;
 
   /// The ledger has committed it; on the ledger's thread.
   /// @return true when the ledger has to be asked for its totals, and begin_with() to be called:
@@ -74,7 +84,9 @@ class CallTotals {
 
  private:
   void count(const usage::Record& record);
-  void add(const ledger::GroupKey& key, const ledger::Sums& sums);
+  void add(const ledger::GroupKey& key,
+           const ledger::Sums& sums,
+           const ledger::ByModality& by_modality);
   void add_times(const usage::Record& record);
   void start_over();
 
@@ -86,7 +98,8 @@ class CallTotals {
   std::uint64_t announced_up_to_ = 0;
   BoundedNames models_{kMostModels};
   BoundedNames hosts_{kMostHosts};
-  ByOrigin sums_;
+  BoundedNames modalities_{kMostModalities};
+  ByOrigin totals_;
   CallTimes times_;
 };
 

@@ -89,10 +89,10 @@ void render_calls(Sink& sink, const Report& report) {
   ByModel by_model;
   ByModelAndKind by_kind;
   Sums all;
-  for (const auto& [origin, sums] : *report.totals) {
-    by_model[shown(origin.model)].add(sums);
-    by_kind[{shown(origin.model), origin.kind}].add(sums);
-    all.add(sums);
+  for (const auto& [origin, total] : *report.totals) {
+    by_model[shown(origin.model)].add(total.sums);
+    by_kind[{shown(origin.model), origin.kind}].add(total.sums);
+    all.add(total.sums);
   }
   tokens(sink, by_model);
   operations(sink, by_kind);

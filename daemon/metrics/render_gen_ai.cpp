@@ -1,6 +1,7 @@
 #include "daemon/metrics/exposition.h"
 #include "daemon/metrics/report.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string>
@@ -56,28 +57,66 @@ Labels labels_of(const Report& report,
   return labels;
 }
 
+// A counter of tokens. What the ledger does not know the modality of is "unknown", so that the sum
+// over modalities is the whole.
+class TokenCounter {
+ public:
+  TokenCounter(Sink& sink, const char* name, std::uint64_t ledger::Sums::*whole)
+      : sink_(sink), whole_(whole) {
+    sink_.family(name);
+  }
+
+  /// @param part  of the whole, in one modality; null: nobody tells it.
+  void samples(const Labels& labels,
+               const Total& total,
+               std::uint64_t ledger::ModalityTokens::*part) {
+    auto unknown = total.sums.*whole_;
+    if (part != nullptr) {
+      for (const auto& [modality, tokens] : total.by_modality) {
+        const auto value = std::min(tokens.*part, unknown);
+        sample(labels, modality, value);
+        unknown -= value;
+      }
+    }
+    sample(labels, "unknown", unknown);
+  }
+
+ private:
+  void sample(Labels labels, const std::string& modality, std::uint64_t value) {
+    labels.emplace_back("gen_ai_token_modality", modality);
+    sink_.sample(value, labels);
+  }
+
+  Sink& sink_;
+  std::uint64_t ledger::Sums::*whole_;
+};
+
 void usage_counters(Sink& sink, const Report& report) {
   if (!report.totals) {
     return;
   }
-  std::map<Labels, ledger::Sums> by_labels;
-  for (const auto& [origin, sums] : *report.totals) {
-    auto labels = labels_of(report, origin.model, origin.provider, origin.host);
-    labels.emplace_back("gen_ai_token_modality", "unknown");
-    by_labels[std::move(labels)].add(sums);
+  std::map<Labels, Total> by_labels;
+  for (const auto& [origin, total] : *report.totals) {
+    by_labels[labels_of(report, origin.model, origin.provider, origin.host)].add(total);
   }
-  const auto family = [&](const char* name, std::uint64_t ledger::Sums::*which) {
-    sink.family(name);
-    for (const auto& [labels, sums] : by_labels) {
-      sink.sample(sums.*which, labels);
+  using ledger::ModalityTokens;
+  using ledger::Sums;
+  const auto family = [&](const char* name, std::uint64_t Sums::*whole,
+                          std::uint64_t ModalityTokens::*part) {
+    TokenCounter counter(sink, name, whole);
+    for (const auto& [labels, total] : by_labels) {
+      counter.samples(labels, total, part);
     }
   };
-  using ledger::Sums;
-  family("gen_ai_client_inference_usage_input_tokens_total", &Sums::input_total);
-  family("gen_ai_client_inference_usage_output_tokens_total", &Sums::output_total);
-  family("gen_ai_client_inference_usage_cache_read_input_tokens_total", &Sums::cached_input);
-  family("gen_ai_client_inference_usage_cache_write_input_tokens_total", &Sums::cache_write);
-  family("gen_ai_client_inference_usage_reasoning_output_tokens_total", &Sums::reasoning);
+  family("gen_ai_client_inference_usage_input_tokens_total", &Sums::input_total,
+         &ModalityTokens::input);
+  family("gen_ai_client_inference_usage_output_tokens_total", &Sums::output_total,
+         &ModalityTokens::output);
+  family("gen_ai_client_inference_usage_cache_read_input_tokens_total", &Sums::cached_input,
+         &ModalityTokens::cached);
+  family("gen_ai_client_inference_usage_cache_write_input_tokens_total", &Sums::cache_write,
+         nullptr);
+  family("gen_ai_client_inference_usage_reasoning_output_tokens_total", &Sums::reasoning, nullptr);
 }
 
 // Series by their labels: what differs only in words that are no label belongs together.

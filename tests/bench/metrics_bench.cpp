@@ -35,6 +35,8 @@ usage::Record call(std::uint64_t number, std::uint64_t names) {
   record.usage.emplace();
   record.usage->input_total = record.usage->input_uncached = 1200;
   record.usage->output_total = 300;
+  record.usage->input_by_modality = {{"text", 900}, {"modality-" + std::to_string(number % 16), 1}};
+  record.usage->output_by_modality = {{"text", 250}, {"image", 50}};
   record.pace.emplace();
   record.pace->first_chunk_at = record.pace->last_chunk_at = record.started_at;
   record.pace->add(record.started_at + std::chrono::milliseconds(40));

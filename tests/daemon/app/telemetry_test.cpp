@@ -81,7 +81,7 @@ TEST_F(TelemetryTest, TotalsAreTheLedgersAndWhatIsCommittedAfterwards) {
   const auto report = telemetry.report(at(0s));
   ASSERT_TRUE(report.totals);
   ASSERT_EQ(report.totals->size(), 1U);
-  EXPECT_EQ(report.totals->begin()->second.calls, 1U);
+  EXPECT_EQ(report.totals->begin()->second.sums.calls, 1U);
   EXPECT_EQ(report.times.by_series.size(), 1U);
   EXPECT_FALSE(report.ledger_bytes) << "there is no such file";
   EXPECT_TRUE(report.quota.empty());

@@ -231,17 +231,24 @@ TEST(LedgerMigration, AnOldCallThatIsTiedAfterwardsLeavesNoSumsBehind) {
   EXPECT_EQ(total_for(*database, std::nullopt), 21U);
 }
 
+// From version 3 on. Steps are never edited, so it is what that version left on disk.
+void bring_to(const std::string& file, int version) {
+  auto old = sqlite::Database::open(file, SQLITE_OPEN_READWRITE);
+  ASSERT_TRUE(old);
+  for (std::size_t done = 3; done < static_cast<std::size_t>(version); ++done) {
+    std::string step = schema_steps()[done];
+    if (const auto at = step.find(kLsUid); at != std::string::npos) {
+      step.replace(at, std::string_view(kLsUid).size(), "990");
+    }
+    ASSERT_TRUE(old->exec(step.c_str()));
+  }
+  ASSERT_TRUE(old->exec(("PRAGMA user_version = " + std::to_string(version)).c_str()));
+}
+
 TEST(LedgerMigration, ALedgerWithoutSamplesOfQuotasGetsRoomForThem) {
   const test::TempDir dir;
   test::make_version_3(dir.file(), {{1000, "", 1}});
-  {
-    auto old = sqlite::Database::open(dir.file(), SQLITE_OPEN_READWRITE);
-    ASSERT_TRUE(old);
-    std::string step = schema_steps()[3];
-    step.replace(step.find(kLsUid), std::string_view(kLsUid).size(), "990");
-    ASSERT_TRUE(old->exec(step.c_str()));
-    ASSERT_TRUE(old->exec("PRAGMA user_version = 4"));
-  }
+  bring_to(dir.file(), 4);
   {
     Writer writer({dir.file(), {}, 990});
     std::vector<Entry> batch{quota::Sample{{1000, quota::Kind::model, "m", "m", ""},
@@ -253,6 +260,39 @@ TEST(LedgerMigration, ALedgerWithoutSamplesOfQuotasGetsRoomForThem) {
   EXPECT_EQ(ask(dir.file(), "SELECT count(*) FROM quota_sample"), 1);
   EXPECT_EQ(ask(dir.file(), "SELECT count(*) FROM record WHERE owner_uid = 1000"), 1);
   EXPECT_EQ(ask(dir.file() + ".backup-v4", "PRAGMA user_version"), 4);
+}
+
+// A counter must not go back: docs/adr/0031-modality.md.
+TEST(LedgerMigration, OldTokensStayOfUnknownModality) {
+  for (const int version : {3, 4, 5, 6}) {
+    const test::TempDir dir;
+    test::make_version_3(dir.file(), {{1000, "", 5}});
+    bring_to(dir.file(), version);
+    {
+      auto old = sqlite::Database::open(dir.file(), SQLITE_OPEN_READWRITE);
+      ASSERT_TRUE(old->exec("UPDATE record SET input_by_modality = '{\"text\":5}'"));
+    }
+    {
+      Writer writer({dir.file(), {}, 990});
+      auto record = test::call("2", "flash", 30, 0);
+      record.host = "host";
+      record.request_kind = usage::RequestKind::agent;
+      record.usage->input_by_modality = {{"audio", 20}};
+      std::vector<Entry> batch{record, Confirmation{"r-1", "c", {}, {}}};
+      const auto done = writer.write(batch);
+      ASSERT_TRUE(done) << done.error().text();
+    }
+    auto database = open_for_reading(dir.file());
+    ASSERT_TRUE(database);
+    const auto totals = ask_totals(*database);
+    ASSERT_TRUE(totals) << totals.error().text();
+    ASSERT_EQ(totals->groups.size(), 1U);
+    EXPECT_EQ(totals->groups[0].sums.input_total, 35U);
+    EXPECT_EQ(totals->groups[0].by_modality, (ByModality{{"audio", {20, 0, 0}}}));
+    EXPECT_EQ(*database->integer("SELECT count(*) FROM record WHERE cascade_id = 'c'"), 1);
+    const auto backup = dir.file() + ".backup-v" + std::to_string(version);
+    EXPECT_EQ(ask(backup, "PRAGMA user_version"), version);
+  }
 }
 
 // True when the child got to the end before the n-th change of a file.

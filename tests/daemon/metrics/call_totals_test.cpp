@@ -21,8 +21,8 @@ ledger::Sums all(const CallTotals& totals) {
   ledger::Sums sum;
   const auto by_origin = totals.totals();
   EXPECT_TRUE(by_origin);
-  for (const auto& [origin, sums] : by_origin.value_or(CallTotals::ByOrigin())) {
-    sum.add(sums);
+  for (const auto& [origin, total] : by_origin.value_or(CallTotals::ByOrigin())) {
+    sum.add(total.sums);
   }
   return sum;
 }
@@ -97,6 +97,29 @@ TEST(CallTotals, TheSameModelsKeepTheirNamesAfterARestart) {
   EXPECT_EQ(all(after).output_total, 500'500U) << "sums stay exact beyond the bound";
 }
 
+TEST(CallTotals, TheSameModalitiesKeepTheirNamesAfterARestart) {
+  std::vector<usage::Record> records;
+  CallTotals before;
+  before.begin_with(ledger::Totals{});
+  for (std::uint64_t i = 1; i <= 300; ++i) {
+    records.push_back(call(i, "model-" + std::to_string(i % 3), i));
+    records.back().usage->input_by_modality = {{"sense-" + std::to_string((300 - i) % 100), i},
+                                               {"text", i}};
+    (void)before.on_commit(records.back());
+  }
+  CallTotals after;
+  after.begin_with(answer(records));
+  EXPECT_EQ(before.totals(), after.totals());
+  std::set<std::string> names;
+  for (const auto& [origin, total] : after.totals().value_or(CallTotals::ByOrigin())) {
+    for (const auto& [modality, tokens] : total.by_modality) {
+      names.insert(modality);
+    }
+  }
+  EXPECT_EQ(names.size(), CallTotals::kMostModalities);
+  EXPECT_TRUE(names.contains("text"));
+}
+
 TEST(CallTotals, AreBoundedWhateverClientsName) {
   CallTotals totals;
   totals.begin_with(ledger::Totals{});
@@ -113,7 +136,7 @@ TEST(CallTotals, AreBoundedWhateverClientsName) {
   EXPECT_LE(totals.times().by_series.size(), CallTotals::kMostSeries + 2);
   std::set<std::string> models;
   std::set<std::string> hosts;
-  for (const auto& [origin, sums] : by_origin) {
+  for (const auto& [origin, total] : by_origin) {
     models.insert(origin.model);
     hosts.insert(origin.host);
   }

@@ -50,7 +50,7 @@ ledger::Sums some_sums() {
 TEST(RenderCalls, ClassesOfTokensAddUpToTheTotal) {
   Report report;
   report.totals.emplace();
-  (*report.totals)[{"m", "google", "h", "agent"}] = some_sums();
+  (*report.totals)[{"m", "google", "h", "agent"}].sums = some_sums();
   const auto page = page_of(report);
   expect_lines(page, {"antigravity_tokens_total{model=\"m\",class=\"input\"} 53",
                       "antigravity_tokens_total{model=\"m\",class=\"tool_prompt\"} 7",
@@ -64,8 +64,8 @@ TEST(RenderCalls, ClassesOfTokensAddUpToTheTotal) {
 TEST(RenderCalls, WhatIsNotKnownIsCounted) {
   Report report;
   report.totals.emplace();
-  (*report.totals)[{"m", "google", "h", "agent"}] = some_sums();
-  (*report.totals)[{"", "google", "h", "tab"}].calls = 2;
+  (*report.totals)[{"m", "google", "h", "agent"}].sums = some_sums();
+  (*report.totals)[{"", "google", "h", "tab"}].sums.calls = 2;
   expect_lines(
       page_of(report),
       {"antigravity_operations_total{model=\"m\",kind=\"agent\"} 5",
@@ -83,7 +83,7 @@ TEST(RenderCalls, WhatIsNotKnownIsCounted) {
 TEST(RenderCalls, WhatHasNoPriceCostsNotZero) {
   Report report;
   report.totals.emplace();
-  (*report.totals)[{"m", "google", "h", "agent"}].calls = 1;
+  (*report.totals)[{"m", "google", "h", "agent"}].sums.calls = 1;
   EXPECT_EQ(page_of(report).find("\nantigravity_cost_estimate_usd_total{"), std::string::npos);
 }
 

@@ -57,6 +57,34 @@ TEST(RenderGenAi, InputHasCachedOnesAndOutputHasReasoning) {
   EXPECT_TRUE(has(page, usage + "reasoning_output_tokens_total" + labels + "4"));
 }
 
+TEST(RenderGenAi, TokensOfAllModalitiesAddUpToTheWhole) {
+  auto record = test::call(1, "m", 5);
+  record.usage->cached_input = 20;
+  record.usage->reasoning = 4;
+  record.usage->input_by_modality = {{"text", 30}, {"document", 8}};
+  record.usage->output_by_modality = {{"audio", 1}};
+  record.usage->cached_by_modality = {{"text", 20}};
+  const auto page = page_of(report_of({record, test::call(2, "m")}));
+  const auto expect = [&](const char* name, const char* modality, const char* value) {
+    EXPECT_TRUE(has(page, std::string("gen_ai_client_inference_usage_") + name + "_tokens_total{" +
+                              kLabels + ",gen_ai_token_modality=\"" + modality + "\"} " + value))
+        << name << ' ' << modality << '\n'
+        << page;
+  };
+  expect("input", "text", "30");
+  expect("input", "document", "8");
+  expect("input", "unknown", "22");
+  expect("output", "audio", "1");
+  expect("output", "unknown", "5");
+  expect("cache_read_input", "text", "20");
+  expect("cache_read_input", "unknown", "0");
+  expect("cache_write_input", "unknown", "0");
+  expect("reasoning_output", "unknown", "4");
+  EXPECT_EQ(page.find("reasoning_output_tokens_total{" + kLabels + ",gen_ai_token_modality=\"text"),
+            std::string::npos)
+      << "no provider splits it";
+}
+
 TEST(RenderGenAi, KindsOfACallAreNoLabel) {
   auto tab = test::call(2, "m");
   tab.request_kind = usage::RequestKind::tab;
@@ -145,6 +173,7 @@ TEST(RenderGenAi, APageStaysSmallWhateverClientsName) {
     record.host = std::string(100, 'h') + std::to_string(i % 997);
     record.outcome = i % 2 == 0 ? usage::Outcome::error : usage::Outcome::ok;
     record.http_status = static_cast<std::uint16_t>(400 + i % 200);
+    record.usage->input_by_modality = {{"text", 1}, {std::string(60, 'x') + std::to_string(i), 1}};
     record.pace.emplace();
     record.pace->add(record.started_at);
     records.push_back(std::move(record));

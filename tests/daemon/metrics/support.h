@@ -2,6 +2,7 @@
 
 #include "daemon/ledger/ledger.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -45,6 +46,13 @@ inline ledger::Totals answer(const std::vector<usage::Record>& records) {
       found = totals.groups.insert(found, {key, {}});
     }
     found->sums.add(ledger::sums_of(record));
+    for (const auto& [modality, tokens] : ledger::by_modality_of(record)) {
+      found->by_modality[modality].add(tokens);
+      auto& names = totals.modalities;
+      if (std::find(names.begin(), names.end(), modality) == names.end()) {
+        names.push_back(modality);
+      }
+    }
     totals.last_sequence = record.sequence;
   }
   return totals;

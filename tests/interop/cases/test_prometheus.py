@@ -55,6 +55,15 @@ class Counted(Case):
 
 
 class Metrics(Counted):
+    def by_modality(self):
+        """Tokens of input, all models together."""
+        sums = {}
+        for name, value in self.world.metrics().items():
+            if name.startswith('gen_ai_client_inference_usage_input_tokens_total{'):
+                word = re.search('gen_ai_token_modality="([a-z_]+)"', name)[1]
+                sums[word] = sums.get(word, 0) + value
+        return sums
+
     def assertTotals(self):
         """What /metrics says is what /v1/usage says."""
         with urllib.request.urlopen(f'{API}/v1/usage', timeout=20) as answer:
@@ -77,12 +86,14 @@ class Metrics(Counted):
     def test_totals_are_those_of_the_ledger_after_a_kill_too(self):
         for scenario in ('', 'no-usage', 'error429', 'total-mismatch'):
             self.call(scenario)
-        before = self.assertTotals()
+        before, by_modality = self.assertTotals(), self.by_modality()
+        self.assertLessEqual({'text', 'unknown'}, set(by_modality))
         self.world.children['daemon'].send_signal(signal.SIGKILL)
         self.world.children['daemon'].wait(20)
         self.world.ensure_daemon()
-        self.assertEqual(before, self.assertTotals())
+        self.assertEqual((before, by_modality), (self.assertTotals(), self.by_modality()))
         self.call()
+        self.assertGreater(self.by_modality()['text'], by_modality['text'])
         self.assertEqual(before['calls'] + 1, self.assertTotals()['calls'])
 
     def test_a_ledger_that_was_moved_away_is_asked_anew(self):
