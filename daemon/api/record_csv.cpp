@@ -342,6 +342,10 @@ constexpr Column kColumns[] = {
      [](R r) {
        return number(r.owner_uid);
      }},
+    {"request_model",
+     [](R r) {
+       return field(r.request_model);
+     }},
 };
 
 }  // namespace

@@ -99,6 +99,7 @@ void put_outcome(json::object& out, const usage::Record& record) {
   out["stream"] = record.stream;
   out["model"] = text_or_null(record.model);
   out["model_source"] = name_or_null(record.model_source);
+  out["request_model"] = text_or_null(record.request_model);
   out["response_id"] = text_or_null(record.response_id);
   out["request_id"] = text_or_null(record.request_id);
   out["trace_id"] = text_or_null(record.trace_id);

@@ -108,6 +108,7 @@ Dictionary to_dictionary(const usage::Record& record) {
   put(out, "stream", record.stream);
   put_tie(out, record);
   put_known(out, "model", record.model);
+  put_known(out, "request_model", record.request_model);
   put_known(out, "response_id", record.response_id);
   put_name(out, "finish", record.finish);
   put_name(out, "closed_by", record.closed_by);

@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::uint8_t kOwnerlessRecordFormat = 1;  // read, never written
 constexpr std::uint8_t kConfirmationFormat = 2;
-constexpr std::uint8_t kRecordFormat = 3;  // format 1 and behind it the owner
+constexpr std::uint8_t kOwnedRecordFormat = 3;  // read, never written; 1 and behind it the owner
 constexpr std::uint8_t kQuotaSampleFormat = 4;
+constexpr std::uint8_t kRecordFormat = 5;  // format 3 and behind it the request's model
 
 class Encoder {
  public:
@@ -311,6 +312,7 @@ void encode(const usage::Record& record, std::string& out) {
   Encoder encoder(out);
   encoder(record);
   encoder(record.owner_uid);
+  encoder(record.request_model);
 }
 
 void encode(const Confirmation& confirmation, std::string& out) {
@@ -342,9 +344,13 @@ std::optional<Entry> decode(Bytes octets, std::optional<std::uint32_t> ls_uid) {
         record.owner_uid = record.local_uid;
       }
       return Entry(std::move(record));
-    case kRecordFormat:
+    case kOwnedRecordFormat:
       return decode_all(rest, record, record.owner_uid) ? std::optional<Entry>(std::move(record))
                                                         : std::nullopt;
+    case kRecordFormat:
+      return decode_all(rest, record, record.owner_uid, record.request_model)
+                 ? std::optional<Entry>(std::move(record))
+                 : std::nullopt;
     case kConfirmationFormat:
       return decode_all(rest, confirmation) ? std::optional<Entry>(std::move(confirmation))
                                             : std::nullopt;

@@ -175,8 +175,8 @@ struct Totals {
     Sums sums;
     ByModality by_modality = {};
   };
-  /// By model, provider, host and kind, in the order in which the ledger first saw them: a new one
-  /// never stands before an old one.
+  /// By model, provider, host, kind and the model that was asked for, in the order in which the
+  /// ledger first saw them: a new one never stands before an old one.
   std::vector<Origin> groups;
   std::vector<std::string> modalities = {};  // all of theirs, in the same order
   std::uint64_t last_sequence = 0;           // as of Summary, in the same picture

@@ -146,8 +146,7 @@ Result<Modalities> read_modalities(sqlite::Database& database) {
     return names.error();
   }
   auto sums = database.prepare(
-      "SELECT model, provider, host, request_kind, name, input, output, cached FROM modality_sum"
-      " JOIN rollup_key ON rollup_key.id = key JOIN modality ON modality.id ="
+      "SELECT key, name, input, output, cached FROM modality_sum JOIN modality ON modality.id ="
       " modality_sum.modality");
   if (!sums) {
     return sums.error();
@@ -161,11 +160,10 @@ Result<Modalities> read_modalities(sqlite::Database& database) {
     if (!*row) {
       return out;
     }
-    const GroupKey key{sums->maybe_text(0), sums->text(1), sums->text(2), sums->text(3)};
     const auto tokens = [&](int column) {
       return static_cast<std::uint64_t>(sums->integer(column));
     };
-    out.by_key[key][sums->text(4)].add({tokens(5), tokens(6), tokens(7)});
+    out.by_key[sums->integer(0)][sums->text(1)] = {tokens(2), tokens(3), tokens(4)};
   }
 }
 

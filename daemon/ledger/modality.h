@@ -43,8 +43,8 @@ class ModalityChanges {
 };
 
 struct Modalities {
-  std::map<GroupKey, ByModality> by_key;  // model, provider, host and kind
-  std::vector<std::string> names;         // in the order in which the ledger first saw them
+  std::map<std::int64_t, ByModality> by_key;  // of the roll-ups
+  std::vector<std::string> names;             // in the order in which the ledger first saw them
 };
 [[nodiscard]] Result<Modalities> read_modalities(sqlite::Database& database);
 

@@ -423,26 +423,78 @@ Result<std::uint64_t> last_sequence(sqlite::Database& database) {
   return sequence;
 }
 
-// Keys of the roll-ups are numbered as they come, and keep their numbers.
-Result<std::map<GroupKey, std::int64_t>> first_places(sqlite::Database& database) {
-  auto keys = database.prepare(
-      "SELECT model, provider, host, request_kind, min(id) FROM rollup_key GROUP BY 1, 2, 3, 4");
-  if (!keys) {
-    return keys.error();
+// All there is of one period, by key.
+Result<> add_all_time(sqlite::Database& database,
+                      const std::string& period,
+                      std::map<std::int64_t, Sums>& by_key) {
+  auto sums = database.prepare("SELECT key, " + sum_column_names() + " FROM " + period + "_sum");
+  if (!sums) {
+    return sums.error();
   }
-  std::map<GroupKey, std::int64_t> places;
+  auto flags = database.prepare("SELECT key, flag, calls FROM " + period + "_flag");
+  if (!flags) {
+    return flags.error();
+  }
   while (true) {
-    auto row = keys->step();
+    auto row = sums->step();
     if (!row) {
       return row.error();
     }
     if (!*row) {
       break;
     }
-    GroupKey key{keys->maybe_text(0), keys->text(1), keys->text(2), keys->text(3)};
-    places.emplace(std::move(key), keys->integer(4));
+    add_sum_row(*sums, 1, by_key[sums->integer(0)]);
   }
-  return places;
+  while (true) {
+    auto row = flags->step();
+    if (!row) {
+      return row.error();
+    }
+    if (!*row) {
+      return {};
+    }
+    by_key[flags->integer(0)].flags[flags->text(1)] +=
+        static_cast<std::uint64_t>(flags->integer(2));
+  }
+}
+
+// Keys of the roll-ups are numbered as they come, and keep their numbers.
+Result<std::vector<Totals::Origin>> origins(sqlite::Database& database,
+                                            const std::map<std::int64_t, Sums>& sums,
+                                            const std::map<std::int64_t, ByModality>& modalities) {
+  auto keys = database.prepare(
+      "SELECT id, model, provider, host, request_kind, request_model FROM rollup_key ORDER BY id");
+  if (!keys) {
+    return keys.error();
+  }
+  std::vector<Totals::Origin> out;
+  std::map<GroupKey, std::size_t> places;
+  while (true) {
+    auto row = keys->step();
+    if (!row) {
+      return row.error();
+    }
+    if (!*row) {
+      return out;
+    }
+    const auto found = sums.find(keys->integer(0));
+    if (found == sums.end()) {
+      continue;  // all of its calls were corrected
+    }
+    GroupKey key{keys->maybe_text(1), keys->text(2), keys->text(3), keys->text(4),
+                 keys->maybe_text(5)};
+    const auto place = places.emplace(key, out.size());
+    if (place.second) {
+      out.push_back({std::move(key), {}});
+    }
+    auto& origin = out[place.first->second];
+    origin.sums.add(found->second);
+    if (const auto split = modalities.find(found->first); split != modalities.end()) {
+      for (const auto& [modality, tokens] : split->second) {
+        origin.by_modality[modality].add(tokens);
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -470,36 +522,26 @@ Result<Totals> ask_totals(sqlite::Database& database) {
   if (!begun) {
     return begun.error();
   }
-  Query query;
-  query.group_by = {GroupBy::model, GroupBy::provider, GroupBy::host, GroupBy::kind};
-  auto report = Usage(database, query).answer();
-  if (!report) {
-    return report.error();
+  std::map<std::int64_t, Sums> sums;
+  for (const char* period : {"quarter", "day"}) {
+    auto added = add_all_time(database, period, sums);
+    if (!added) {
+      return added.error();
+    }
   }
-  const auto places = first_places(database);
-  if (!places) {
-    return places.error();
+  auto modalities = read_modalities(database);
+  if (!modalities) {
+    return modalities.error();
+  }
+  auto groups = origins(database, sums, modalities->by_key);
+  if (!groups) {
+    return groups.error();
   }
   const auto sequence = last_sequence(database);
   if (!sequence) {
     return sequence.error();
   }
-  const auto place = [&](const Group& group) {
-    const auto found = places->find(group.key);
-    return found == places->end() ? kLast : found->second;
-  };
-  std::sort(report->groups.begin(), report->groups.end(),
-            [&](const Group& left, const Group& right) { return place(left) < place(right); });
-  auto modalities = read_modalities(database);
-  if (!modalities) {
-    return modalities.error();
-  }
-  Totals totals{{}, std::move(modalities->names), *sequence};
-  for (auto& group : report->groups) {
-    auto by_modality = std::move(modalities->by_key[group.key]);
-    totals.groups.push_back({std::move(group.key), std::move(group.sums), std::move(by_modality)});
-  }
-  return totals;
+  return Totals{std::move(*groups), std::move(modalities->names), *sequence};
 }
 
 }  // namespace agp::ledger

@@ -47,13 +47,14 @@ struct KeyParts {
   std::string kind;
   std::optional<std::uint32_t> uid;
   std::optional<std::uint32_t> owner;
+  std::optional<std::string> request_model;
 
   friend auto operator<=>(const KeyParts&, const KeyParts&) = default;
 };
 
 KeyParts parts_of(const usage::Record& record) {
-  return {record.model,     name(record.provider), record.host, name(record.request_kind),
-          record.local_uid, record.owner_uid};
+  return {record.model,     name(record.provider), record.host,         name(record.request_kind),
+          record.local_uid, record.owner_uid,      record.request_model};
 }
 
 // A statement that most batches need and some do not.
@@ -93,6 +94,7 @@ void bind_parts(sqlite::Statement& statement, const KeyParts& parts) {
   statement.bind(4, std::string_view(parts.kind));
   bind_maybe(statement, 5, parts.uid);
   bind_maybe(statement, 6, parts.owner);
+  bind_maybe(statement, 7, parts.request_model);
 }
 
 // Ids of keys and cascades, made where they are new.
@@ -101,10 +103,11 @@ class Names {
   explicit Names(sqlite::Database& database)
       : find_key_(database,
                   "SELECT id FROM rollup_key WHERE model IS ? AND provider = ? AND host = ?"
-                  " AND request_kind = ? AND local_uid IS ? AND owner_uid IS ?"),
+                  " AND request_kind = ? AND local_uid IS ? AND owner_uid IS ?"
+                  " AND request_model IS ?"),
         make_key_(database,
                   "INSERT INTO rollup_key (model, provider, host, request_kind, local_uid,"
-                  " owner_uid) VALUES (?, ?, ?, ?, ?, ?) RETURNING id"),
+                  " owner_uid, request_model) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id"),
         find_cascade_(database, "SELECT id FROM rollup_cascade WHERE cascade_id = ?"),
         make_cascade_(database, "INSERT INTO rollup_cascade (cascade_id) VALUES (?) RETURNING id") {
   }

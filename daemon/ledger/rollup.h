@@ -13,8 +13,9 @@
 #include <string>
 
 /// Sums kept along with the records: one row per quarter-hour and key, where a key is model,
-/// provider, host, kind, uid and owner; and the same per cascade. A quarter-hour divides every
-/// local hour and day there is, so questions in any time zone are exact. docs/adr/0017-roll-ups.md.
+/// provider, host, kind, uid, owner and the model that was asked for; and the same per cascade. A
+/// quarter-hour divides every local hour and day there is, so questions in any time zone are exact.
+/// docs/adr/0017-roll-ups.md.
 namespace agp::ledger {
 
 inline constexpr std::int64_t kQuarterHour = 900'000'000;  // microseconds

@@ -47,6 +47,7 @@ constexpr const char* kColumns[] = {
     "stream",
     "model",
     "model_source",
+    "request_model",
     "response_id",
     "request_id",
     "trace_id",
@@ -495,6 +496,7 @@ void bind_record(sqlite::Statement& statement, const usage::Record& record) {
   bind.integer(record.stream ? 1 : 0);
   bind.text(record.model);
   bind.name_of(record.model_source);
+  bind.text(record.request_model);
   bind.text(record.response_id);
   bind.text(record.request_id);
   bind.text(record.trace_id);
@@ -570,6 +572,7 @@ usage::Record read_record(const sqlite::Statement& row) {
   out.stream = read.integer() != 0;
   out.model = read.maybe_text();
   out.model_source = read.maybe_named<usage::ModelSource>();
+  out.request_model = read.maybe_text();
   out.response_id = read.maybe_text();
   out.request_id = read.maybe_text();
   out.trace_id = read.maybe_text();

@@ -219,11 +219,20 @@ CREATE TABLE modality_sum (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Which model was asked for, in records and sums alike. Of older ones nobody wrote it down.
+constexpr const char* kStep8 = R"sql(
+ALTER TABLE record ADD COLUMN request_model TEXT;
+DROP INDEX rollup_key_parts;
+ALTER TABLE rollup_key ADD COLUMN request_model TEXT;
+CREATE INDEX rollup_key_parts
+  ON rollup_key (model, provider, host, request_kind, local_uid, owner_uid, request_model);
+)sql";
+
 }  // namespace
 
 std::span<const char* const> schema_steps() {
-  static const char* const steps[] = {kStep1, kStep2, rollup_schema_step().c_str(), kStep4, kStep5,
-                                      kStep6, kStep7};
+  static const char* const steps[] = {
+      kStep1, kStep2, rollup_schema_step().c_str(), kStep4, kStep5, kStep6, kStep7, kStep8};
   return steps;
 }
 

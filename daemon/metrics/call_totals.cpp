@@ -10,9 +10,14 @@ namespace {
 
 using std::chrono::microseconds;
 
-// As a Query that groups by model, provider, host and kind would say it.
+// As in ledger::Totals.
 ledger::GroupKey key_of(const usage::Record& record) {
-  return {record.model, name(record.provider), record.host, name(record.request_kind)};
+  return {record.model, name(record.provider), record.host, name(record.request_kind),
+          record.request_model};
+}
+
+std::string admitted(BoundedNames& names, const std::optional<std::string>& word) {
+  return word ? names.admit(*word) : std::string();
 }
 
 std::uint64_t pace_bound(std::size_t index) {
@@ -79,6 +84,7 @@ void CallTotals::start_over() {
   has_begun_ = false;
   early_.clear();
   models_.clear();
+  request_models_.clear();
   hosts_.clear();
   modalities_.clear();
   totals_.clear();
@@ -87,10 +93,10 @@ void CallTotals::start_over() {
 void CallTotals::add(const ledger::GroupKey& key,
                      const ledger::Sums& sums,
                      const ledger::ByModality& by_modality) {
-  Origin origin{key[0] ? models_.admit(*key[0]) : std::string(), key[1].value_or(""),
-                hosts_.admit(key[2].value_or("")), key[3].value_or("")};
+  Origin origin{admitted(models_, key[0]), key[1].value_or(""), hosts_.admit(key[2].value_or("")),
+                key[3].value_or(""), admitted(request_models_, key[4])};
   if (totals_.size() >= kMostOrigins && !totals_.contains(origin)) {
-    origin.model = origin.host = kOther;
+    origin.model = origin.request_model = origin.host = kOther;
   }
   auto& into = totals_[std::move(origin)];
   into.sums.add(sums);
@@ -102,11 +108,12 @@ void CallTotals::add(const ledger::GroupKey& key,
 }
 
 void CallTotals::add_times(const usage::Record& record) {
-  CallTimes::Series series{record.model ? models_.admit(*record.model) : std::string(),
-                           name(record.provider), hosts_.admit(record.host), error_type(record)};
+  CallTimes::Series series{admitted(models_, record.model), name(record.provider),
+                           hosts_.admit(record.host), error_type(record),
+                           admitted(request_models_, record.request_model)};
   auto& all = times_.by_series;
   if (all.size() >= kMostSeries && !all.contains(series)) {
-    series.model = series.host = kOther;
+    series.model = series.request_model = series.host = kOther;
     series.error_type = series.error_type.empty() ? "" : "_OTHER";
   }
   auto& into = all[std::move(series)];

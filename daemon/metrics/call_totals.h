@@ -19,7 +19,8 @@ struct Origin {
   std::string model;     // empty: not known
   std::string provider;  // the ledger's word: "google"
   std::string host;
-  std::string kind;  // "agent", ...
+  std::string kind;                // "agent", ...
+  std::string request_model = {};  // as it was asked for; empty: not known
 
   friend auto operator<=>(const Origin&, const Origin&) = default;
 };
@@ -40,6 +41,7 @@ struct CallTimes {
     std::string provider;
     std::string host;
     std::string error_type;  // empty: it went well
+    std::string request_model = {};
 
     friend auto operator<=>(const Series&, const Series&) = default;
   };
@@ -97,6 +99,7 @@ class CallTotals {
   std::uint64_t answered_up_to_ = 0;
   std::uint64_t announced_up_to_ = 0;
   BoundedNames models_{kMostModels};
+  BoundedNames request_models_{kMostModels};
   BoundedNames hosts_{kMostHosts};
   BoundedNames modalities_{kMostModalities};
   ByOrigin totals_;

@@ -13,16 +13,17 @@ constexpr const char* kStatus = "status";    // as it is now
 constexpr const char* kQuota = "quota";      // last answer that somebody asked for
 
 constexpr const char* kUsageLabels =
-    "gen_ai_operation_name gen_ai_provider_name gen_ai_response_model server_address server_port "
-    "gen_ai_token_modality";
+    "gen_ai_operation_name gen_ai_provider_name gen_ai_request_model gen_ai_response_model "
+    "server_address server_port gen_ai_token_modality";
 constexpr const char* kCallLabels =
-    "gen_ai_operation_name gen_ai_provider_name gen_ai_response_model server_address server_port "
-    "error_type";
+    "gen_ai_operation_name gen_ai_provider_name gen_ai_request_model gen_ai_response_model "
+    "server_address server_port error_type";
 constexpr const char* kStreamLabels =
-    "gen_ai_operation_name gen_ai_provider_name gen_ai_response_model server_address server_port";
+    "gen_ai_operation_name gen_ai_provider_name gen_ai_request_model gen_ai_response_model "
+    "server_address server_port";
 constexpr const char* kTokenTypeLabels =
-    "gen_ai_operation_name gen_ai_provider_name gen_ai_response_model server_address server_port "
-    "gen_ai_token_type";
+    "gen_ai_operation_name gen_ai_provider_name gen_ai_request_model gen_ai_response_model "
+    "server_address server_port gen_ai_token_type";
 
 constexpr auto kEverybody = Audience::everybody;
 constexpr auto kTotals = Audience::totals;

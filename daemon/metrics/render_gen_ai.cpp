@@ -39,14 +39,16 @@ void histogram(Sink& sink,
 }
 
 // What all families have in common.
-Labels labels_of(const Report& report,
-                 const std::string& model,
-                 const std::string& provider,
-                 const std::string& host) {
-  Labels labels{{"gen_ai_operation_name", operation_name(provider)},
-                {"gen_ai_provider_name", provider_name(provider, host)}};
-  if (!model.empty()) {
-    labels.emplace_back("gen_ai_response_model", model);
+template <class Place>
+Labels labels_of(const Report& report, const Place& place) {
+  const auto& host = place.host;
+  Labels labels{{"gen_ai_operation_name", operation_name(place.provider)},
+                {"gen_ai_provider_name", provider_name(place.provider, host)}};
+  if (!place.request_model.empty()) {
+    labels.emplace_back("gen_ai_request_model", place.request_model);
+  }
+  if (!place.model.empty()) {
+    labels.emplace_back("gen_ai_response_model", place.model);
   }
   if (!host.empty() && host != kOther) {
     const auto port = report.ports.find(host);
@@ -97,7 +99,7 @@ void usage_counters(Sink& sink, const Report& report) {
   }
   std::map<Labels, Total> by_labels;
   for (const auto& [origin, total] : *report.totals) {
-    by_labels[labels_of(report, origin.model, origin.provider, origin.host)].add(total);
+    by_labels[labels_of(report, origin)].add(total);
   }
   using ledger::ModalityTokens;
   using ledger::Sums;
@@ -129,7 +131,7 @@ struct ByLabels {
 ByLabels by_labels(const Report& report) {
   ByLabels out;
   for (const auto& [series, values] : report.times.by_series) {
-    auto labels = labels_of(report, series.model, series.provider, series.host);
+    auto labels = labels_of(report, series);
     auto& stream = out.streams[labels];
     stream.first_chunk.add(values.first_chunk);
     stream.chunk_gap.add(values.chunk_gap);

@@ -45,6 +45,7 @@ using Pair = std::pair<std::string_view, std::string_view>;
 constexpr Pair kLabels[] = {
     {"gen_ai_operation_name", "gen_ai.operation.name"},
     {"gen_ai_provider_name", "gen_ai.provider.name"},
+    {"gen_ai_request_model", "gen_ai.request.model"},
     {"gen_ai_response_model", "gen_ai.response.model"},
     {"gen_ai_token_modality", "gen_ai.token.modality"},
     {"gen_ai_token_type", "gen_ai.token.type"},

@@ -174,6 +174,7 @@ Record Call::finish(const End& end) {
     record.model = name;
     record.model_source = ModelSource::url;
   }
+  record.request_model = record.model;  // what the answer says comes later
   bool has_ended = false;
   bool is_final = false;
   if (response_ != nullptr) {

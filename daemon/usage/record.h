@@ -130,6 +130,7 @@ struct Record {
   bool stream = false;
   std::optional<std::string> model;
   std::optional<ModelSource> model_source;
+  std::optional<std::string> request_model;  // as the URL or the request named it, in that order
   std::optional<std::string> response_id;
   std::optional<std::string> request_id;
   std::optional<std::string> trace_id;

@@ -28,6 +28,7 @@ usage::Record call(std::uint64_t number, std::uint64_t names) {
   usage::Record record;
   record.sequence = number;
   record.model = "a-model-with-a-usual-name-" + std::to_string(number % names);
+  record.request_model = "a-model-as-asked-for-" + std::to_string(number % names);
   record.host = "host-" + std::to_string(number % (names - 1)) + "-aiplatform.googleapis.com";
   record.outcome = number % 5 == 0 ? usage::Outcome::error : usage::Outcome::ok;
   record.http_status = static_cast<std::uint16_t>(number % 5 == 0 ? 400 + number % 200 : 200);

@@ -38,6 +38,7 @@ inline usage::Record full_record() {
   record.stream = true;
   record.model = "gemini-3-flash";
   record.model_source = usage::ModelSource::response;
+  record.request_model = "gemini-flash-latest";
   record.response_id = "r-1";
   record.request_id = "q-1";
   record.trace_id = "trace-1";
@@ -125,6 +126,7 @@ inline usage::Record random_record(std::mt19937& random) {
   maybe(record.step_index);
   maybe(record.http_status);
   maybe(record.model_source);
+  maybe(record.request_model);
   maybe(record.finish);
   maybe(record.usage);
   maybe(record.server_tools);

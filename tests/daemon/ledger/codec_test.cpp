@@ -59,13 +59,33 @@ TEST(LedgerCodec, RefusesWhatIsNoShareOfAQuota) {
   }
 }
 
-// Format 1 is format 3 without what stands behind the record.
+// Format 3 is format 5 without the request's model.
+std::string format_3_of(usage::Record record) {
+  record.request_model = std::nullopt;  // one octet, the last
+  auto octets = octets_of(record);
+  octets.front() = '\x03';
+  octets.pop_back();
+  return octets;
+}
+
+// Format 1 is format 3 without the owner.
 std::string format_1_of(usage::Record record) {
   record.owner_uid = std::nullopt;  // one octet, the last
-  auto octets = octets_of(record);
+  auto octets = format_3_of(record);
   octets.front() = '\x01';
   octets.pop_back();
   return octets;
+}
+
+TEST(LedgerCodec, ReadsRecordsFromBeforeTheRequestsModelWasKept) {
+  auto record = test::full_record();
+  const auto octets = format_3_of(record);
+  const auto entry = decode(as_bytes(octets), 990);
+  ASSERT_TRUE(entry);
+  record.sequence = 0;
+  record.request_model = std::nullopt;
+  EXPECT_EQ(std::get<usage::Record>(*entry), record);
+  EXPECT_FALSE(decode(as_bytes(octets + "x"), 990));
 }
 
 std::optional<std::uint32_t> owner_in_format_1(const usage::Record& record,
@@ -83,6 +103,7 @@ TEST(LedgerCodec, ReadsRecordsFromBeforeThereWereOwners) {
   ASSERT_TRUE(entry);
   record.sequence = 0;
   record.owner_uid = std::nullopt;
+  record.request_model = std::nullopt;
   EXPECT_EQ(std::get<usage::Record>(*entry), record);
   EXPECT_FALSE(decode(as_bytes(octets + "x"), 990));
 }

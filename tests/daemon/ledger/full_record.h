@@ -24,6 +24,7 @@ inline usage::Record full_record() {
   record.http_status = 200;
   record.stream = true;
   record.model_source = usage::ModelSource::url;
+  record.request_model = "gemini-pro-latest";
   record.response_id = "r";
   record.request_id = "q";
   record.trace_id = "t";

@@ -263,8 +263,8 @@ TEST(LedgerMigration, ALedgerWithoutSamplesOfQuotasGetsRoomForThem) {
 }
 
 // A counter must not go back: docs/adr/0031-modality.md.
-TEST(LedgerMigration, OldTokensStayOfUnknownModality) {
-  for (const int version : {3, 4, 5, 6}) {
+TEST(LedgerMigration, OldTokensStayOfUnknownModalityAndOfNoRequestModel) {
+  for (const int version : {3, 4, 5, 6, 7}) {
     const test::TempDir dir;
     test::make_version_3(dir.file(), {{1000, "", 5}});
     bring_to(dir.file(), version);
@@ -277,6 +277,7 @@ TEST(LedgerMigration, OldTokensStayOfUnknownModality) {
       auto record = test::call("2", "flash", 30, 0);
       record.host = "host";
       record.request_kind = usage::RequestKind::agent;
+      record.request_model = "flash-latest";
       record.usage->input_by_modality = {{"audio", 20}};
       std::vector<Entry> batch{record, Confirmation{"r-1", "c", {}, {}}};
       const auto done = writer.write(batch);
@@ -286,9 +287,13 @@ TEST(LedgerMigration, OldTokensStayOfUnknownModality) {
     ASSERT_TRUE(database);
     const auto totals = ask_totals(*database);
     ASSERT_TRUE(totals) << totals.error().text();
-    ASSERT_EQ(totals->groups.size(), 1U);
-    EXPECT_EQ(totals->groups[0].sums.input_total, 35U);
-    EXPECT_EQ(totals->groups[0].by_modality, (ByModality{{"audio", {20, 0, 0}}}));
+    ASSERT_EQ(totals->groups.size(), 2U);
+    EXPECT_EQ(totals->groups[0].key.back(), std::nullopt);
+    EXPECT_EQ(totals->groups[0].sums.input_total, 5U);
+    EXPECT_EQ(totals->groups[0].by_modality, ByModality{});
+    EXPECT_EQ(totals->groups[1].key.back(), "flash-latest");
+    EXPECT_EQ(totals->groups[1].sums.input_total, 30U);
+    EXPECT_EQ(totals->groups[1].by_modality, (ByModality{{"audio", {20, 0, 0}}}));
     EXPECT_EQ(*database->integer("SELECT count(*) FROM record WHERE cascade_id = 'c'"), 1);
     const auto backup = dir.file() + ".backup-v" + std::to_string(version);
     EXPECT_EQ(ask(backup, "PRAGMA user_version"), version);

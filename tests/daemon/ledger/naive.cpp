@@ -167,6 +167,9 @@ usage::Record Chance::record() {
   if (one_in(5)) {
     out.model = std::nullopt;
   }
+  if (!one_in(3)) {
+    out.request_model = models[up_to(3)];
+  }
   out.local_uid = one_in(5) ? std::nullopt : std::optional<std::uint32_t>(1000 + up_to(2));
   // Some of our language server's account, whose tenants change.
   if (one_in(3)) {

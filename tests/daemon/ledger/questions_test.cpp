@@ -60,6 +60,29 @@ TEST_F(LedgerQuestions, TotalsAreInTheOrderOfTheirFirstCall) {
   EXPECT_EQ(totals->last_sequence, summary->last_sequence);
 }
 
+TEST_F(LedgerQuestions, TotalsTellWhichModelWasAskedFor) {
+  auto alias = call("1", "pro", 100, 50);
+  alias.request_model = "latest";
+  auto exact = call("2", "pro", 10, 5);
+  exact.request_model = "pro";
+  auto other_user = call("4", "pro", 1, 1);
+  other_user.local_uid = 7;
+  other_user.request_model = "latest";
+  for (const auto& record : {alias, exact, call("3", "pro", 1000, 500), other_user}) {
+    keep(record);
+  }
+  const auto totals = ask_totals(database_);
+  ASSERT_TRUE(totals) << totals.error().text();
+  ASSERT_EQ(totals->groups.size(), 3U);
+  EXPECT_EQ(totals->groups[0].key.back(), "latest");
+  EXPECT_EQ(totals->groups[0].sums.input_total, 101U);
+  EXPECT_EQ(totals->groups[1].key.back(), "pro");
+  EXPECT_EQ(totals->groups[1].sums.input_total, 10U);
+  EXPECT_EQ(totals->groups[2].key.back(), std::nullopt);
+  EXPECT_EQ(totals->groups[2].sums.input_total, 1000U);
+  EXPECT_EQ(ask({.filter = {}, .group_by = {GroupBy::model}, .utc_offset = {}}).groups.size(), 1U);
+}
+
 TEST_F(LedgerQuestions, TotalsAreWhatTheRecordsAddUpTo) {
   auto flagged = call("1", "pro", 100, 50);
   flagged.flags = {"total_mismatch"};

@@ -51,7 +51,7 @@ std::string dump(LedgerFile& file, const std::string& columns, const std::string
       "SELECT group_concat(line, char(10)) FROM (SELECT concat_of AS line FROM (SELECT "
       "quarter || '|' || ifnull(c.cascade_id, '-') || '|' || ifnull(k.model, '-') || '|' ||"
       " k.provider || '|' || k.host || '|' || k.request_kind || '|' || ifnull(k.local_uid, '-')"
-      " || '|' || ifnull(k.owner_uid, '-') || '|' || " +
+      " || '|' || ifnull(k.owner_uid, '-') || '|' || ifnull(k.request_model, '-') || '|' || " +
       columns + " AS concat_of FROM " + table +
       " AS s JOIN rollup_key AS k ON k.id = s.key"
       " LEFT JOIN rollup_cascade AS c ON c.id = s.cascade ORDER BY 1))");
@@ -91,6 +91,7 @@ TEST(Rollup, FillingFromRecordsIsTheSameAsAddingThemOneByOne) {
   for (auto& record : records) {
     // As the steps after the filling find it out.
     record.owner_uid = record.local_uid == 990U ? std::nullopt : record.local_uid;
+    record.request_model = std::nullopt;
   }
   file.keep(records);
   const auto added = all_sums(file);
@@ -101,9 +102,11 @@ TEST(Rollup, FillingFromRecordsIsTheSameAsAddingThemOneByOne) {
   }
   file.run(rollup_schema_step().c_str());
   file.run("ALTER TABLE record DROP COLUMN owner_uid");
+  file.run("ALTER TABLE record DROP COLUMN request_model");
   std::string owners = schema_steps()[3];
   owners.replace(owners.find(kLsUid), std::string_view(kLsUid).size(), "990");
   file.run(owners.c_str());
+  file.run(schema_steps()[7]);
   EXPECT_EQ(all_sums(file), added);
   EXPECT_EQ(read_rollup_state(file.database)->records, 300U);
   expect_same(file, records, chance);

@@ -49,7 +49,7 @@ TEST(SqliteLedger, TakesOverASpoolFromBeforeThereWereOwners) {
       std::string octets;
       encode(record, octets);
       octets.front() = '\x01';
-      octets.pop_back();
+      octets.resize(octets.size() - 2);  // owner and request's model, an octet each
       ASSERT_TRUE((*spool)->put(as_bytes(octets)));
     }
   }

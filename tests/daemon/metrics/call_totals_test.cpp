@@ -89,6 +89,7 @@ TEST(CallTotals, TheSameModelsKeepTheirNamesAfterARestart) {
   before.begin_with(ledger::Totals{});
   for (std::uint64_t i = 1; i <= 1'000; ++i) {
     records.push_back(call(i, "model-" + std::to_string(1'000 - i), i));
+    records.back().request_model = "alias-" + std::to_string(i % 50);
     (void)before.on_commit(records.back());
   }
   CallTotals after;
@@ -125,6 +126,7 @@ TEST(CallTotals, AreBoundedWhateverClientsName) {
   totals.begin_with(ledger::Totals{});
   for (std::uint64_t i = 1; i <= 4'000; ++i) {
     auto record = call(i, "model-" + std::to_string(i % 1'000));
+    record.request_model = "alias-" + std::to_string(i % 991);
     record.host = "host-" + std::to_string(i % 997);
     record.http_status = static_cast<std::uint16_t>(400 + i % 200);
     record.outcome = i % 3 == 0 ? usage::Outcome::error : usage::Outcome::ok;
@@ -135,12 +137,15 @@ TEST(CallTotals, AreBoundedWhateverClientsName) {
   EXPECT_LE(by_origin.size(), CallTotals::kMostOrigins + 1);
   EXPECT_LE(totals.times().by_series.size(), CallTotals::kMostSeries + 2);
   std::set<std::string> models;
+  std::set<std::string> request_models;
   std::set<std::string> hosts;
   for (const auto& [origin, total] : by_origin) {
     models.insert(origin.model);
+    request_models.insert(origin.request_model);
     hosts.insert(origin.host);
   }
   EXPECT_LE(models.size(), CallTotals::kMostModels + 1);
+  EXPECT_LE(request_models.size(), CallTotals::kMostModels + 1);
   EXPECT_LE(hosts.size(), CallTotals::kMostHosts + 1);
   EXPECT_EQ(all(totals).calls, 4'000U);
   EXPECT_EQ(timed(totals), 4'000U);

@@ -85,6 +85,21 @@ TEST(RenderGenAi, TokensOfAllModalitiesAddUpToTheWhole) {
       << "no provider splits it";
 }
 
+TEST(RenderGenAi, TheModelThatWasAskedForIsALabelWhereItIsKnown) {
+  auto alias = test::call(1, "m");
+  alias.request_model = "latest";
+  const auto page = page_of(report_of({alias, test::call(2, "m", 7)}));
+  const std::string output = "gen_ai_client_inference_usage_output_tokens_total{";
+  const std::string duration = "gen_ai_client_inference_duration_seconds_count{";
+  const std::string unknown = ",gen_ai_token_modality=\"unknown\"} ";
+  auto labels = kLabels;
+  labels.insert(labels.find("gen_ai_response_model"), "gen_ai_request_model=\"latest\",");
+  EXPECT_TRUE(has(page, output + labels + unknown + "1")) << page;
+  EXPECT_TRUE(has(page, output + kLabels + unknown + "7"));
+  EXPECT_TRUE(has(page, duration + labels + "} 1"));
+  EXPECT_TRUE(has(page, duration + kLabels + "} 1"));
+}
+
 TEST(RenderGenAi, KindsOfACallAreNoLabel) {
   auto tab = test::call(2, "m");
   tab.request_kind = usage::RequestKind::tab;
@@ -170,6 +185,7 @@ TEST(RenderGenAi, APageStaysSmallWhateverClientsName) {
   std::vector<usage::Record> records;
   for (std::uint64_t i = 1; i <= 3'000; ++i) {
     auto record = test::call(i, std::string(100, 'm') + std::to_string(i % 1'000));
+    record.request_model = std::string(100, 'r') + std::to_string(i % 991);
     record.host = std::string(100, 'h') + std::to_string(i % 997);
     record.outcome = i % 2 == 0 ? usage::Outcome::error : usage::Outcome::ok;
     record.http_status = static_cast<std::uint16_t>(400 + i % 200);

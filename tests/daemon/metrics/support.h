@@ -37,7 +37,7 @@ inline ledger::Totals answer(const std::vector<usage::Record>& records) {
   ledger::Totals totals;
   for (const auto& record : records) {
     const ledger::GroupKey key{record.model, name(record.provider), record.host,
-                               name(record.request_kind)};
+                               name(record.request_kind), record.request_model};
     auto found = totals.groups.begin();
     while (found != totals.groups.end() && found->key != key) {
       ++found;

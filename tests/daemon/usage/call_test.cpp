@@ -141,6 +141,17 @@ TEST(Call, TheModelOfTheUrlBeatsTheOneOfTheRequest) {
   const Record record = finish(Wire::google, 200, "{}", "", "models/a");
   EXPECT_EQ(record.model, "a");
   EXPECT_EQ(record.model_source, ModelSource::url);
+  EXPECT_EQ(record.request_model, "a");
+}
+
+TEST(Call, TheModelThatWasAskedForStandsBesideTheOneThatAnswered) {
+  const Record record =
+      finish(Wire::google, 200, R"({"modelVersion":"a-001","candidates":[]})", "", "models/a");
+  EXPECT_EQ(record.model, "a-001");
+  EXPECT_EQ(record.model_source, ModelSource::response);
+  EXPECT_EQ(record.request_model, "a");
+  EXPECT_EQ(finish(Wire::google, 200, R"({"modelVersion":"a-001"})").request_model,
+            "gemini-3-flash");
 }
 
 }  // namespace

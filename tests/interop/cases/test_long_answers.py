@@ -256,7 +256,7 @@ class Replay(Long):
 
     # How it came, when, where to, in what order: not of the exchange itself.
     SAME = ('provider', 'api', 'host', 'path', 'request_kind', 'cascade_id', 'trajectory_id', 'step_index', 'http_status', 'stream', 'model',
-            'model_source', 'response_id', 'request_id', 'trace_id', 'outcome', 'finish', 'finish_raw', 'error', 'usage_state', 'usage',
+            'model_source', 'request_model', 'response_id', 'request_id', 'trace_id', 'outcome', 'finish', 'finish_raw', 'error', 'usage_state', 'usage',
             'reported', 'additional_usage', 'service_tier', 'modifiers', 'tool_calls', 'server_tools', 'credits_consumed', 'flags',
             'cost_pico_usd', 'price_version')
 

@@ -71,5 +71,6 @@ class VictoriaMetrics(Case):
         self.assertEqual({bound: sum(value for name, value in values.items() if name.startswith(bucket) and f'le="{bound}"' in name)
                           for bound in told}, told)
         labels = self.ask('query', query='gen_ai_client_inference_duration_seconds_count')['result'][0]['metric']
+        self.assertIn('gen_ai_request_model', labels)
         self.assertEqual(('generate_content', '443', 'antigravity-proxy'),
                          (labels['gen_ai_operation_name'], labels['server_port'], labels['service_name']))
