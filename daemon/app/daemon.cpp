@@ -350,6 +350,9 @@ Result<> Daemon::start_bus() {
   events.language_server_exited = [this](const std::string& id, const std::string& result,
                                          std::int32_t status) {
     if (supervisor()) {
+      if (stop_order_.is_stopping()) {
+        supervisor()->request_stop();  // no other one takes its place
+      }
       supervisor()->on_language_server_exited(id, result, status);
     }
   };

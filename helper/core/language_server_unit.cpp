@@ -51,10 +51,13 @@ void add_streams(std::vector<Property>& p, UnitStreams streams) {
 }
 
 void add_life_cycle(std::vector<Property>& p) {
-  // PartOf= or BindsTo= would restart it together with the daemon, with its input at the end
-  // already. Source: security reference, section 2, fact 3.
-  p.push_back({"StopPropagatedFrom", Strings{"antigravity-proxy.service"}});
-  p.push_back({"After", Strings{"antigravity-proxy.service"}});
+  // It ends with the socket that its connections are redirected to, which outlasts a restart of the
+  // daemon and no stop. The daemon lets live streams end first, then has it stopped: bound to the
+  // daemon itself it would be stopped before (Debian 13 does that at a restart too). PartOf= or
+  // BindsTo= would start it again with its input at the end. Source: security reference, section 2,
+  // fact 3.
+  p.push_back({"StopPropagatedFrom", Strings{"antigravity-proxy-intercept.socket"}});
+  p.push_back({"After", Strings{"antigravity-proxy-intercept.socket"}});
   p.push_back({"CollectMode", std::string("inactive-or-failed")});
   p.push_back({"AddRef", true});  // keeps its result readable until the helper has seen it
   p.push_back({"KillMode", std::string("control-group")});

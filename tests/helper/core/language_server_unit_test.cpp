@@ -130,10 +130,10 @@ TEST(LanguageServerUnit, KeepsSecretsOutOfTheEnvironment) {
 }
 
 // threat-model 27
-TEST(LanguageServerUnit, StopsWithTheDaemonAndIsNeverRestarted) {
+TEST(LanguageServerUnit, StopsWithTheServicesSocketAndIsNeverRestarted) {
   const auto spec = unit();
   EXPECT_EQ(property<std::vector<std::string>>(spec, "StopPropagatedFrom"),
-            std::vector<std::string>{"antigravity-proxy.service"});
+            std::vector<std::string>{"antigravity-proxy-intercept.socket"});
   for (const auto& p : spec.properties) {
     EXPECT_NE(p.name, "Restart");
     EXPECT_NE(p.name, "PartOf");

@@ -82,6 +82,18 @@ class Turns(Case):
         self.assertCounted()
         self.assertTheNextTurnWorks()
 
+    def test_a_turn_under_way_ends_whole_although_the_service_is_restarted(self):
+        stops = lambda: self.world.journal('antigravity-proxy.service').count('stopping, live streams may end')
+        seen, before = stops(), self.world.main_pid('antigravity-proxy.service')
+        turn = self.ask()
+        self.box.run('systemctl', 'restart', '--no-block', 'antigravity-proxy')
+        poll(lambda: stops() > seen, 20, 'the daemon is asked to go')
+        self.box.run('rm', '-f', HOLD)
+        status, answer = self.finish(turn)
+        self.assertEqual((200, 'completed'), (status, answer.get('status')), answer)
+        poll(lambda: self.world.main_pid('antigravity-proxy.service') not in (0, before), 60, 'another daemon runs')
+        self.assertTheNextTurnWorks()
+
     def test_fifty_conversations_at_once(self):
         words = [f'word{n:03d}' for n in range(50)]
         script = '''set -e
