@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 from case import Case
+from machine import differences, picture
 from observer import Observer
 from world import DAEMON, UPSTREAM4, UPSTREAM6
 
@@ -26,6 +27,9 @@ sed -i 's/^Description=.*/Description=A later version/' %{buildroot}%{_unitdir}/
 '''
 OURS = ("find /etc /run /usr /var/lib -xdev \\( -path /run/systemd -o -path /usr/share/antigravity -o -path '/usr/lib/python3*' "
         "-o -path /var/lib/dpkg -o -path /var/lib/fake-upstream \\) -prune -o -iname '*antigravity*' -print | sort")
+# What an erased package leaves; the locked accounts were there before.
+KEPT = {r'left file: /etc/antigravity-proxy(/.*|\t.*)': 'what was configured here',
+        r'left file: /var/lib/antigravity-proxy(/.*|\t.*)': 'what was measured, and the certificate authority'}
 
 
 class Rpm(Case):
@@ -35,6 +39,7 @@ class Rpm(Case):
         super().setUp()
         self.world.purge()
         self.addCleanup(self.erase)
+        self.before = picture(self.box)
         self.box.run(*INSTALL, '-i', RPM, timeout=120)
 
     def erase(self):
@@ -63,6 +68,8 @@ class Rpm(Case):
         # rpm knows no purge: the ledger stays, and the configuration that was written here.
         self.assertEqual(['/etc/antigravity-proxy', '/var/lib/antigravity-proxy'], self.box.run(OURS).out.splitlines())
         self.assertEqual('', self.box.run('find /etc/antigravity-proxy -type f ! -path "*.yaml.d/*"').out)
+        unexplained, unmet = differences(self.before, picture(self.box), KEPT)
+        self.assertEqual(([], []), (unexplained, unmet))
 
     def test_a_later_release_takes_over_while_it_runs(self):
         self.repack()
