@@ -42,6 +42,9 @@ Result<> run_release(ReleaseFor reason,
       outcome = step.error();
     }
   };
+  // A helper that was killed cannot see to it that no language server outlives the rules: they go
+  // with its descriptor store, when its unit is stopped.
+  keep_first(operations.stop_all());
   // Whatever it is doing must not put back what is removed here.
   keep_first(units.stop(kHelperService));
   units.reset_failed(kHelperService);

@@ -148,6 +148,8 @@ class Operations final : public HelperOperations {
   /// Before this process lets go of rules that it holds: no language server outlives them.
   [[nodiscard]] Result<> let_go() { return holds_rules() ? stop_all() : Result<>(); }
 
+  /// Every language server. Goes on after a failure and reports the first.
+  [[nodiscard]] Result<> stop_all();
   /// Everything back: servers, rules, bundle. Goes on after a failure and reports the first.
   [[nodiscard]] Result<> release();
   /// Whether release() would find rules, servers or a bundle. What cannot be seen counts as there.
@@ -170,7 +172,6 @@ class Operations final : public HelperOperations {
   /// @return whether any is left.
   [[nodiscard]] bool forget_ended_scopes();
   [[nodiscard]] Result<> verify_bundle();
-  [[nodiscard]] Result<> stop_all();
 
   Ports ports_;
   ScopeBook scopes_;

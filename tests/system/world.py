@@ -367,6 +367,12 @@ class World:
         return self.box.run('journalctl', '--no-pager', '-o', 'cat', '-u', unit,
                             *([f'--after-cursor={self.cursor}'] if self.cursor else []), check=False).out
 
+    def stopped_units(self):
+        """The units whose stop has ended since the case began, in that order, as systemd says."""
+        said = self.box.run('journalctl', '--no-pager', '-o', 'json', 'JOB_TYPE=stop', 'JOB_RESULT=done',
+                            *([f'--after-cursor={self.cursor}'] if self.cursor else [])).out
+        return [json.loads(line)['UNIT'] for line in said.splitlines()]
+
     def wait_usage(self, calls, seconds=15):
         """The usage once it counts so many calls: the ledger commits a moment after the last byte."""
         def there():

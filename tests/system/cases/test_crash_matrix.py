@@ -281,6 +281,26 @@ class CrashMatrix(Matrix, Case):
 
     backend = 'nftables'
 
+    # threat-model 30
+    def test_a_helper_that_is_dead_when_the_service_stops(self):
+        """The table goes with the descriptor store of the helper's unit: the language server ends before that unit does."""
+        drop_in = f'/run/systemd/system/{HELPER}.d/60-test.conf'
+        self.box.write(drop_in, '[Service]\nRestartSec=60\n')
+        self.box.run('systemctl daemon-reload')
+        self.addCleanup(self.box.run, f'rm -r $(dirname {drop_in}); systemctl daemon-reload')
+        self.up()
+        end_watch = self.observer.watch('antigravity-ls', 'dev')
+        try:
+            self.box.run(f'systemctl kill --signal=KILL {HELPER} {DAEMON}; systemctl stop {DAEMON}')
+        finally:
+            probes, of_others = end_watch()
+        self.nothing_escaped(probes, is_capture_on=False)
+        self.assertEqual([], [probe for probe in of_others if probe[2] != 'direct'], 'somebody else noticed')
+        ended = [unit for unit in self.world.stopped_units() if unit == HELPER or unit.startswith('antigravity-ls-')]
+        self.assertEqual(2, len(ended), ended)
+        self.assertEqual(HELPER, ended[-1])
+        self.gone()
+
 
 class CrashMatrixOfIptables(Matrix, Case):
     backend = 'iptables'
