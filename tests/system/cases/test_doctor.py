@@ -112,9 +112,10 @@ MACHINE = (
     Fault('account-missing', 'machine.accounts', 'cp -p /etc/passwd /tmp/passwd; sed -i /^antigravity-ls:/d /etc/passwd',
           'cp -p /tmp/passwd /etc/passwd', ('there is no account antigravity-ls',), ('systemd-sysusers',),
           ('capture.ipv4', 'capture.ipv6', 'capture.quic', 'capture.helper', 'capture.redirect', 'service.problems')),
-    # As where dbus-daemon died and cannot be started; the service tries again and again meanwhile.
+    # As where dbus-daemon died and cannot be started; the service tries again and again meanwhile. Debian 13's logind does not
+    # come back to the bus by itself, and whoever installs a package then waits 25 s for it.
     Fault('bus-gone', 'machine.polkit', f'mv {BUS_SOCKET} {BUS_SOCKET}.away; systemctl kill --signal=KILL dbus',
-          f'mv {BUS_SOCKET}.away {BUS_SOCKET}; systemctl reset-failed; systemctl start dbus; {RESTART}',
+          f'mv {BUS_SOCKET}.away {BUS_SOCKET}; systemctl reset-failed; systemctl start dbus; systemctl restart systemd-logind; {RESTART}',
           ('the system bus cannot be reached',), ('dbus.service',), FOLLOWS_STOP),
     Fault('polkit-gone', 'machine.polkit', 'systemctl mask --runtime --now polkit', 'systemctl unmask --runtime polkit',
           ('polkit does not answer', 'masked'), ('unmask polkit',), ('service.problems',)),
