@@ -293,7 +293,9 @@ class CrashMatrix(Matrix, Case):
         self.up()
         end_watch = self.observer.watch('antigravity-ls', 'dev')
         try:
-            self.box.run(f'systemctl kill --signal=KILL {HELPER} {DAEMON}; systemctl stop {DAEMON}')
+            self.box.run(f'systemctl kill --kill-whom=main --signal=KILL {HELPER} {DAEMON}; systemctl stop {DAEMON}')
+            # Where the daemon's unit was stopped before it could release, the socket does, after the command has ended.
+            poll(lambda: HELPER in self.world.stopped_units(), 20, 'the helper is stopped')
         finally:
             probes, of_others = end_watch()
         self.nothing_escaped(probes, is_capture_on=False)
