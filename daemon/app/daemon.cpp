@@ -122,7 +122,7 @@ class Daemon {
   void tell_ready_once_settled();
   void await_signal();
   void on_signal();
-  void stop();
+  void stop(StopOrder::Step first);
   void carry_out(StopOrder::Step step);
   void end_old();
   void drain();
@@ -318,7 +318,7 @@ Result<> Daemon::start_bus() {
     // Everything that capture needs goes through the bus: start over, sockets and rules stay.
     bus_problem_ = error.text();
     log::err("message bus lost, stopping", {{"ERROR", error}});
-    stop();
+    stop(stop_order_.on_own_accord());
   });
   if (!opened) {
     return opened.error();
@@ -658,7 +658,7 @@ void Daemon::await_signal() {
 }
 
 void Daemon::on_signal() {
-  if (stop_order_.is_stopping()) {
+  if (stop_order_.is_asked_for()) {
     log::notice("stopping at once, a second signal asks for it");
     carry_out(stop_order_.on_request());
     return;
@@ -666,19 +666,20 @@ void Daemon::on_signal() {
   const auto reserve = std::chrono::duration_cast<std::chrono::microseconds>(
       2 * config_.limits.drain_timeout + kStopReserve);
   readiness_.tell_stopping(reserve, "stopping; live streams may end first (limits.drain_timeout)");
-  stop();
+  stop(stop_order_.on_request());
 }
 
-void Daemon::stop() {
-  if (!stop_order_.is_stopping()) {
-    readiness_.stop();
-    authority_->stop();
-    language_server_->begin_stop();
-    if (rule_watch_) {
-      rule_watch_->stop();
-    }
-    carry_out(stop_order_.on_request());
+void Daemon::stop(StopOrder::Step first) {
+  if (first == StopOrder::Step::none) {
+    return;  // it is at it
   }
+  readiness_.stop();
+  authority_->stop();
+  language_server_->begin_stop();
+  if (rule_watch_) {
+    rule_watch_->stop();
+  }
+  carry_out(first);
 }
 
 void Daemon::carry_out(StopOrder::Step step) {

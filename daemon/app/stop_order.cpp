@@ -3,18 +3,19 @@
 namespace agp::app {
 
 StopOrder::Step StopOrder::on_request() {
-  switch (phase_) {
-    case Phase::running:
-      phase_ = Phase::ending_old;
-      return Step::end_old;
-    case Phase::ending_old:
-    case Phase::draining:
-    case Phase::stopping_ls:
-      return finish();
-    case Phase::finished:
-      break;
+  if (!is_asked_for_) {
+    is_asked_for_ = true;
+    return on_own_accord();
   }
-  return Step::none;
+  return phase_ == Phase::finished ? Step::none : finish();
+}
+
+StopOrder::Step StopOrder::on_own_accord() {
+  if (is_stopping()) {
+    return Step::none;
+  }
+  phase_ = Phase::ending_old;
+  return Step::end_old;
 }
 
 StopOrder::Step StopOrder::on_old_ended() {

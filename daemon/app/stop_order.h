@@ -10,7 +10,8 @@ namespace agp::app {
 ///
 /// running ─> ending_old ─> draining ─┬─> stopping_ls ─> finished
 ///                                    └────────────────────┘
-/// A second request goes straight to the end.
+/// A second request goes straight to the end. Of a stop that the daemon began by itself the first
+/// one changes nothing.
 class StopOrder {
  public:
   enum class Step {
@@ -23,6 +24,8 @@ class StopOrder {
 
   /// Somebody wants the daemon to stop.
   [[nodiscard]] Step on_request();
+  /// The daemon wants to: it cannot do its work any more.
+  [[nodiscard]] Step on_own_accord();
   /// What was alive at the request has ended, or had its time.
   [[nodiscard]] Step on_old_ended();
   /// The streams have ended, or had their time.
@@ -32,12 +35,14 @@ class StopOrder {
   [[nodiscard]] Step on_ls_stopped();
 
   [[nodiscard]] bool is_stopping() const { return phase_ != Phase::running; }
+  [[nodiscard]] bool is_asked_for() const { return is_asked_for_; }
 
  private:
   enum class Phase { running, ending_old, draining, stopping_ls, finished };
   [[nodiscard]] Step finish();
 
   Phase phase_ = Phase::running;
+  bool is_asked_for_ = false;
 };
 
 }  // namespace agp::app

@@ -42,6 +42,20 @@ TEST(StopOrder, ASecondRequestEndsItAtOnceAndAThirdDoesNothing) {
   }
 }
 
+// systemctl restart while the daemon lets streams end because it has lost the bus.
+TEST(StopOrder, TheFirstRequestDuringAStopOfItsOwnCutsNoStream) {
+  StopOrder order;
+  EXPECT_EQ(order.on_own_accord(), Step::end_old);
+  EXPECT_EQ(order.on_own_accord(), Step::none);
+  EXPECT_FALSE(order.is_asked_for());
+  EXPECT_EQ(order.on_request(), Step::none);
+  EXPECT_TRUE(order.is_asked_for());
+  EXPECT_EQ(order.on_old_ended(), Step::drain);
+  EXPECT_EQ(order.on_own_accord(), Step::none);
+  EXPECT_EQ(order.on_request(), Step::finish);
+  EXPECT_EQ(order.on_request(), Step::none);
+}
+
 TEST(StopOrder, ASupervisorThatEndsByItselfCutsNoStream) {
   StopOrder order;
   EXPECT_EQ(order.on_ls_stopped(), Step::none);

@@ -227,6 +227,20 @@ class Restart(Case):
         self.account_for(results)
 
     def test_a_live_stream_ends_whole_although_the_service_is_restarted(self):
+        self.streams_end_whole(lambda: None)
+        self.assertIn('live streams may end', self.world.journal())
+
+    def test_a_live_stream_ends_whole_although_the_bus_is_gone_and_the_service_restarted(self):
+        """The daemon lets its streams end by itself then. That somebody asks for it as well is no second request."""
+        def lose_the_bus():
+            # Killed by the kernel, begun again by systemd: either may come a moment later.
+            self.box.run('systemctl kill --signal=KILL --kill-whom=main dbus && systemctl start dbus')
+            poll(lambda: 'message bus lost' in self.world.journal(), 20, 'the daemon has noticed')
+        self.addCleanup(self.box.run, 'systemctl restart systemd-logind')  # on Debian 13 it does not come back to the bus
+        self.streams_end_whole(lose_the_bus)
+        self.assertNotIn('at once', self.world.journal())
+
+    def streams_end_whole(self, before_the_restart):
         self.world.start()
         before = self.world.main_pid(DAEMON)
         env = {'SSL_CERT_FILE': BUNDLE, 'SSL_CERT_DIR': '/dev/null'}
@@ -237,9 +251,9 @@ class Restart(Case):
         try:
             in_flight = lambda: json.loads(self.box.run(f"curl -fsS '{CONTROL}/truth?wait=0s'").out)['in_flight']
             poll(lambda: in_flight() == len(clients), 20, 'all streams are under way')
+            before_the_restart()
             self.box.run('systemctl', 'restart', 'antigravity-proxy', timeout=100)
             self.assertNotIn(self.world.main_pid(DAEMON), (0, before))
-            self.assertIn('live streams may end', self.world.journal())
             said = [client.communicate(timeout=100) for client in clients]
             events, complaint = reader.communicate(timeout=100)
         finally:
