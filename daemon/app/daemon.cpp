@@ -21,8 +21,8 @@
 #include "daemon/app/readiness.h"
 #include "daemon/app/record_count.h"
 #include "daemon/app/rule_watch.h"
+#include "daemon/app/shutdown.h"
 #include "daemon/app/status_report.h"
-#include "daemon/app/stop_order.h"
 #include "daemon/app/tasks.h"
 #include "daemon/app/telemetry.h"
 #include "daemon/app/tenancy.h"
@@ -46,7 +46,6 @@
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <signal.h>
@@ -60,13 +59,9 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr auto kGoodbye = 5s;       // for turns to be cancelled, and readers of streams to be told
-constexpr auto kStreamGrace = 1s;   // for what ends because the language server has stopped
-constexpr auto kStateLook = 5s;     // for changes of the status that nobody tells
-constexpr auto kReadyLimit = 20s;   // a helper that does not answer must not fail the start
-constexpr auto kLedgerGrace = 10s;  // then what they cost must reach the disk
-constexpr auto kStopReserve = 60s;  // language server and ledger, on top of the streams
-constexpr auto kMostCores = 64U;    // unless `workers` says more
+constexpr auto kStateLook = 5s;    // for changes of the status that nobody tells
+constexpr auto kReadyLimit = 20s;  // a helper that does not answer must not fail the start
+constexpr auto kMostCores = 64U;   // unless `workers` says more
 
 usage::Micros wall_clock() {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
@@ -120,16 +115,7 @@ class Daemon {
   void tell_changes_now_and_then();
   Result<> start_api();
   void tell_ready_once_settled();
-  void await_signal();
-  void on_signal();
-  void stop(StopOrder::Step first);
-  void carry_out(StopOrder::Step step);
-  void end_old();
-  void drain();
-  void limit_drain(std::function<void()> on_limit);
-  void tell_overdue();
-  void finish();
-  void end();
+  void make_shutdown();
   void on_record(usage::Record record);
   void on_report(const relay::Report& report);
   void start_export();
@@ -151,6 +137,7 @@ class Daemon {
   std::unique_ptr<ledger::SqliteLedger> ledger_;
   std::optional<cost::Pricer> pricer_;  // immutable: the workers share it
   io::Tally tally_;
+  std::unique_ptr<Shutdown> shutdown_;  // from the end of start() on; the next ones call it back
   std::unique_ptr<Interception> interception_;
   Readiness readiness_{&control_, options_.state_dir};
   std::unique_ptr<LivePolicy> policy_;
@@ -165,19 +152,15 @@ class Daemon {
   std::unique_ptr<MetricsExport> export_;  // null: nobody wants it
   std::unique_ptr<AuthorityInUse> authority_;
   std::unique_ptr<Watchdog> watchdog_;
-  asio::signal_set signals_{control_};
   asio::steady_timer next_look_{control_};
   std::string bus_problem_;
-  asio::steady_timer drain_limit_{control_};
-  asio::steady_timer goodbye_limit_{control_};
-  StopOrder stop_order_;
 };
 
 Daemon::~Daemon() {
   if (correlation_) {
     correlation_->end();
   }
-  if (!object_ || !stop_order_.is_stopping()) {
+  if (!object_ || !shutdown_ || !shutdown_->is_stopping()) {
     // It never ran, or has no bus. What asks the ledger ends before the ledger does.
     pool_.stop();
     pool_.join();
@@ -318,7 +301,7 @@ Result<> Daemon::start_bus() {
     // Everything that capture needs goes through the bus: start over, sockets and rules stay.
     bus_problem_ = error.text();
     log::err("message bus lost, stopping", {{"ERROR", error}});
-    stop(stop_order_.on_own_accord());
+    shutdown_->begin();
   });
   if (!opened) {
     return opened.error();
@@ -350,7 +333,7 @@ Result<> Daemon::start_bus() {
   events.language_server_exited = [this](const std::string& id, const std::string& result,
                                          std::int32_t status) {
     if (supervisor()) {
-      if (stop_order_.is_stopping()) {
+      if (shutdown_->is_stopping()) {
         supervisor()->request_stop();  // no other one takes its place
       }
       supervisor()->on_language_server_exited(id, result, status);
@@ -420,7 +403,7 @@ void Daemon::make_language_server() {
     tell_ready_once_settled();
   };
   around.on_stopped = [this] {
-    carry_out(stop_order_.on_ls_stopped());
+    shutdown_->on_ls_stopped();
   };
   language_server_ = std::make_unique<LanguageServer>(std::move(around));
 }
@@ -437,7 +420,7 @@ void Daemon::manage_language_server() {
 
 void Daemon::order_language_server(daemon_bus::LanguageServerOrder order) {
   using Order = ls::Supervisor::Order;
-  if (!supervisor() || stop_order_.is_stopping()) {
+  if (!supervisor() || shutdown_->is_stopping()) {
     return;
   }
   log::notice("somebody asks for the language server to be started, stopped or restarted",
@@ -472,7 +455,7 @@ void Daemon::tell_changes_now_and_then() {
 }
 
 void Daemon::order_capture(bool wanted) {
-  if (supervisor() && !stop_order_.is_stopping()) {
+  if (supervisor() && !shutdown_->is_stopping()) {
     log::notice("somebody asks for capture to be switched on or off", {{"WANTED", wanted}});
     supervisor()->request_capture(wanted);
   }
@@ -614,9 +597,8 @@ Result<> Daemon::start() {
     return done;
   }
   start_export();
-  signals_.add(SIGTERM);
-  signals_.add(SIGINT);
-  await_signal();
+  make_shutdown();
+  shutdown_->await_signal();
   policy_->attend();
   watchdog_ = std::make_unique<Watchdog>(
       &control_, interception_->size(),
@@ -648,142 +630,38 @@ void Daemon::tell_ready_once_settled() {
   }
 }
 
-void Daemon::await_signal() {
-  signals_.async_wait([this](boost::system::error_code ec, int /*number*/) {
-    if (!ec) {
-      on_signal();
-      await_signal();
-    }
-  });
-}
-
-void Daemon::on_signal() {
-  if (stop_order_.is_asked_for()) {
-    log::notice("stopping at once, a second signal asks for it");
-    carry_out(stop_order_.on_request());
-    return;
-  }
-  const auto reserve = std::chrono::duration_cast<std::chrono::microseconds>(
-      2 * config_.limits.drain_timeout + kStopReserve);
-  readiness_.tell_stopping(reserve, "stopping; live streams may end first (limits.drain_timeout)");
-  stop(stop_order_.on_request());
-}
-
-void Daemon::stop(StopOrder::Step first) {
-  if (first == StopOrder::Step::none) {
-    return;  // it is at it
-  }
-  readiness_.stop();
-  authority_->stop();
-  language_server_->begin_stop();
-  if (rule_watch_) {
-    rule_watch_->stop();
-  }
-  carry_out(first);
-}
-
-void Daemon::carry_out(StopOrder::Step step) {
-  switch (step) {
-    case StopOrder::Step::none:
-      break;
-    case StopOrder::Step::end_old:
-      end_old();
-      break;
-    case StopOrder::Step::drain:
-      drain();
-      break;
-    case StopOrder::Step::stop_ls:
-      drain_limit_.cancel();
-      http_->stop();
-      supervisor()->request_stop();
-      break;
-    case StopOrder::Step::finish:
-      finish();
-      break;
-  }
-}
-
-// Whoever calls meanwhile is served: a turn that is under way may take several calls, and its next
-// one must not wait for this process to be gone.
-void Daemon::end_old() {
-  log::info("stopping, live streams may end", {{"OPEN", interception_->counters().open.load()}});
-  limit_drain([this] {
-    const auto step = stop_order_.on_old_ended();
-    if (step != StopOrder::Step::none) {
-      tell_overdue();
-      interception_->stop_accepting();  // who tries again is served by the next process
-      interception_->end_drained();
-      carry_out(step);
-    }
-  });
-  // The language server says that a turn is over a moment after its last stream has ended.
-  const auto ended = [this, left = std::make_shared<int>(2)] {
-    if (--*left == 0) {
-      carry_out(stop_order_.on_old_ended());
+void Daemon::make_shutdown() {
+  Shutdown::Parts parts;
+  parts.control = &control_;
+  parts.drain_timeout = config_.limits.drain_timeout;
+  parts.readiness = &readiness_;
+  parts.interception = interception_.get();
+  parts.http = http_.get();
+  parts.language_server = language_server_.get();
+  parts.ledger = ledger_.get();
+  parts.has_bus = [this] {
+    return bus_problem_.empty();
+  };
+  parts.on_begin = [this] {
+    readiness_.stop();
+    authority_->stop();
+    language_server_->begin_stop();
+    if (rule_watch_) {
+      rule_watch_->stop();
     }
   };
-  interception_->drain([this, ended] { asio::post(control_, ended); });
-  http_->drain(ended);
-}
-
-// What is dialled from here on waits in the backlog for the next process. The language server is
-// stopped once those of its streams that are alive have ended, or had their time.
-void Daemon::drain() {
-  const auto drained = [this] {
-    return stop_order_.on_drained(language_server_->is_supervising() && bus_problem_.empty());
+  parts.on_end = [this] {
+    if (export_) {
+      export_->stop();  // the last calls are in it
+    }
+    watchdog_->stop();
+    next_look_.cancel();
+    if (bus_) {
+      bus_->stop();
+    }
+    control_.stop();
   };
-  interception_->stop_accepting();
-  limit_drain([this, drained] {
-    const auto step = drained();
-    if (step != StopOrder::Step::none) {
-      tell_overdue();
-      carry_out(step);  // which ends them, after the language server
-    }
-  });
-  interception_->drain(
-      [this, drained] { asio::post(control_, [this, drained] { carry_out(drained()); }); });
-}
-
-void Daemon::limit_drain(std::function<void()> on_limit) {
-  drain_limit_.expires_after(config_.limits.drain_timeout);
-  drain_limit_.async_wait([on_limit = std::move(on_limit)](boost::system::error_code ec) {
-    if (!ec) {
-      on_limit();
-    }
-  });
-}
-
-void Daemon::tell_overdue() {
-  log::notice("some are still under way at limits.drain_timeout, ending them",
-              {{"OPEN", interception_->counters().open.load()}});
-}
-
-// The language server is gone. Streams of usage end with an event, which takes a turn of control_.
-void Daemon::finish() {
-  drain_limit_.cancel();
-  interception_->stop_accepting();
-  signals_.cancel();
-  goodbye_limit_.expires_after(kGoodbye);
-  goodbye_limit_.async_wait([this](boost::system::error_code) { end(); });
-  http_->stop([this] { goodbye_limit_.cancel(); });
-}
-
-// What is left of the language server's streams is counted and written.
-void Daemon::end() {
-  interception_->stop(kStreamGrace);
-  if (!ledger_->flush(kLedgerGrace)) {
-    log::err("records lost: the ledger could not be written before the stop",
-             {{"RECORDS", ledger_->health().waiting}});
-  }
-  if (export_) {
-    export_->stop();  // the last calls are in it
-  }
-  watchdog_->stop();
-  next_look_.cancel();
-  if (bus_) {
-    bus_->stop();
-  }
-  control_.stop();
+  shutdown_ = std::make_unique<Shutdown>(std::move(parts));
 }
 
 }  // namespace
