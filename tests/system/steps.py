@@ -10,6 +10,7 @@ looks at iptables too before it makes the table and whenever it looks at its rul
 the table not yet made (`look`) or in place (`look.held`). There is no third state to be killed in.
 """
 
+import itertools
 import os
 import select
 import signal
@@ -23,6 +24,7 @@ from container import ContainerError
 
 PLACE = '/usr/libexec/steps'  # from where the helper's sandbox lets it run programs
 GATE = f'{PLACE}/gate'
+UNHEARD = f'{PLACE}/unheard'
 DROP_INS = '/etc/systemd/system/{}.d/90-steps.conf'
 PATIENCE = 60  # seconds until a step that is to come must have come
 
@@ -33,11 +35,16 @@ use strict;
 use IO::Socket::UNIX;
 my $step = shift;
 my $test = IO::Socket::UNIX->new(Peer => '{PLACE}/socket');
+my $fault = $test ? '' : "$! ($@)";
 if ($test) {{
   print $test "$step\\n";
   $test->flush;
   my $go = <$test>;
+  $fault = "was not told to go: $!" unless defined $go;
   close $test;
+}}
+if ($fault and open my $log, '>>', '{UNHEARD}') {{
+  print $log "$step: $fault\\n";
 }}
 if (@ARGV) {{
   my $program = shift;
@@ -188,12 +195,19 @@ exec '{GATE}', '{step}' eq 'iptables' ? "iptables.$verb" : '{step}', '{program}.
     def arm(self, step, nth, action):
         with self.lock:
             self.seen = []
+            (self.box.root / UNHEARD.lstrip('/')).unlink(missing_ok=True)
             self.armed = Armed(step, nth, action)
             return self.armed
 
     def disarm(self):
         with self.lock:
             self.armed = None
+
+    def what_came(self):
+        """For whoever missed a step: those that were seen, and the gates that nobody listened to."""
+        with self.lock:
+            seen = ' '.join(step for step, _ in itertools.groupby(self.seen))
+        return f'seen: {seen}\nnot heard: {self.box.run(f"cat {UNHEARD} 2>&1", check=False).out.strip()}'
 
 
 class Armed:

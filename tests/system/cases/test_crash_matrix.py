@@ -155,14 +155,14 @@ class Matrix:
                    'upgrade': 'dpkg --force-confold -i /opt/antigravity-proxy.deb'}[phase]
         # As the administrator does it. What is killed may well make it fail.
         process = self.box.start('sh', '-c', f'timeout 120 {command}', env={'DEBIAN_FRONTEND': 'noninteractive'})
-        said = []
         try:
             # Some steps come after the command has ended: the language server is started in the background, sockets stop there.
             is_later = phase == 'start' or step == 'socket.stop'
             ended = (lambda: False) if is_later else lambda: process.poll() is not None
-            self.assertTrue(armed.wait(ended), f'{phase}: there was no step {step} {nth}, only {self.steps.seen}')
+            came = armed.wait(ended)
         finally:
-            said += process.communicate(timeout=150)
+            said = process.communicate(timeout=150)
+        self.assertTrue(came, f'{phase}: there was no step {step} {nth}\n{self.steps.what_came()}\n{command}: {said}')
         if phase == 'upgrade' and process.returncode != 0:
             self.box.run('dpkg --force-confold --configure -a', timeout=120)
 
@@ -252,7 +252,7 @@ class Matrix:
             command = self.box.start('systemctl', phase, 'antigravity-proxy')
             # The helper looks at its rules a moment after the start has ended.
             ended = (lambda: False) if phase == 'start' else lambda: command.poll() is not None
-            self.assertTrue(armed.wait(ended), f'{phase}: there was no step {step} {nth}, only {self.steps.seen}')
+            self.assertTrue(armed.wait(ended), f'{phase}: there was no step {step} {nth}\n{self.steps.what_came()}')
         self.world.cut_power_and_boot()
         for stream in streams:
             stream.kill()
